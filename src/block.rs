@@ -1,0 +1,279 @@
+//! A decoded block: the unit of reading, decompression, damage and parallel work.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::slice;
+use std::sync::{Arc, Mutex};
+
+use crate::Error;
+use crate::error::Result;
+use crate::flow::Flow;
+use crate::raw::{self, RawBlock, RawBlockRef, RawFile, RawFlowRef, SHAPE_NONE};
+
+/// Buffers kept for reuse at most: enough for a decoder on each of many cores.
+const POOL_MAX: usize = 64;
+
+/// Decoders whose buffers wait for the next block, so that reading a file does not allocate
+/// megabytes for each of its blocks.
+#[derive(Default)]
+pub(crate) struct Pool(Mutex<Vec<RawBlock>>);
+
+impl Pool {
+    fn take(&self) -> Result<RawBlock> {
+        let waiting = self.0.lock().ok().and_then(|mut free| free.pop());
+        waiting.map_or_else(RawBlock::new, Ok)
+    }
+
+    fn put(&self, mut block: RawBlock) {
+        block.clear();
+        if let Ok(mut free) = self.0.lock() {
+            if free.len() < POOL_MAX {
+                free.push(block);
+            }
+        }
+    }
+}
+
+/// Where a block lies in its file, as its header tells. Cheap to copy and to send to a thread.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRef(pub(crate) RawBlockRef);
+
+impl BlockRef {
+    /// Number of the data block, from 0.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.0.index
+    }
+
+    /// Bytes from the start of the file to the block header.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// Payload bytes in the file, compressed if the file is.
+    #[must_use]
+    pub fn stored_size(&self) -> u32 {
+        self.0.stored
+    }
+
+    /// Records the header announces.
+    #[must_use]
+    pub fn announced_records(&self) -> u32 {
+        self.0.num_records
+    }
+
+    /// Block type: 3 holds records, 4 look-up tables.
+    #[must_use]
+    pub fn block_type(&self) -> u16 {
+        self.0.type_
+    }
+}
+
+/// A decoded block. Its buffers go back to the file when it is dropped.
+pub struct Block {
+    /// Present until dropped.
+    raw: Option<RawBlock>,
+    found: BlockRef,
+    pool: Arc<Pool>,
+    damage: Option<Error>,
+}
+
+impl Block {
+    /// Reads and decodes; the error has no file name yet.
+    pub(crate) fn load(file: &Arc<RawFile>, pool: &Arc<Pool>, found: BlockRef) -> Result<Self> {
+        let mut raw = pool.take()?;
+        match raw.load(file, &found.0) {
+            Ok(()) => {
+                let damage = raw::damage(&raw.view().damage);
+                Ok(Self {
+                    raw: Some(raw),
+                    found,
+                    pool: Arc::clone(pool),
+                    damage,
+                })
+            }
+            Err(error) => {
+                pool.put(raw);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn name_damage(&mut self, name: impl FnOnce(Error) -> Error) {
+        self.damage = self.damage.take().map(name);
+    }
+
+    /// Where the block lies in its file.
+    #[must_use]
+    pub fn position(&self) -> BlockRef {
+        self.found
+    }
+
+    /// The flows in stored order. No allocation, no copy; go through them as often as you like.
+    #[must_use]
+    pub fn flows(&self) -> Flows<'_> {
+        match &self.raw {
+            Some(raw) => Flows {
+                refs: raw.flows().iter(),
+                raw: Some(raw),
+            },
+            None => Flows {
+                refs: [].iter(),
+                raw: None,
+            },
+        }
+    }
+
+    /// How many flows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.as_ref().map_or(0, |raw| raw.flows().len())
+    }
+
+    /// Whether there are no flows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first damage met while decoding. What came before it is in [`flows`](Self::flows), and
+    /// what came after it too unless the damage was in a record's size.
+    #[must_use]
+    pub fn damage(&self) -> Option<&Error> {
+        self.damage.as_ref()
+    }
+
+    /// What was counted while decoding.
+    #[must_use]
+    pub fn counts(&self) -> BlockCounts {
+        let Some(raw) = &self.raw else {
+            return BlockCounts::default();
+        };
+        let view = raw.view();
+        BlockCounts {
+            records: view.walked,
+            skipped_records: view.skipped,
+            dropped_flows: view.dropped,
+            clipped_flows: view.clipped,
+            unknown_elements: view.unknown_elements,
+            decoded_bytes: view.data_length as u64,
+        }
+    }
+
+    /// Records that are not flows: type and bytes, header included.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.raw.iter().flat_map(|raw| {
+            raw.records().iter().filter_map(|record| {
+                let at = record.offset as usize;
+                Some((
+                    record.type_,
+                    raw.data().get(at..at + usize::from(record.size))?,
+                ))
+            })
+        })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Some(raw) = self.raw.take() {
+            self.pool.put(raw);
+        }
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("index", &self.found.index())
+            .field("flows", &self.len())
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> IntoIterator for &'a Block {
+    type Item = Flow<'a>;
+    type IntoIter = Flows<'a>;
+
+    fn into_iter(self) -> Flows<'a> {
+        self.flows()
+    }
+}
+
+/// What was counted while decoding a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockCounts {
+    /// Records of all types.
+    pub records: u32,
+    /// Records of types that hold nothing we read.
+    pub skipped_records: u32,
+    /// Flow records left out because their elements cannot be told apart.
+    pub dropped_flows: u32,
+    /// Flow records kept although their last element is cut.
+    pub clipped_flows: u32,
+    /// Elements with an id that nobody has defined.
+    pub unknown_elements: u64,
+    /// Bytes after decompression.
+    pub decoded_bytes: u64,
+}
+
+/// The flows of a block, see [`Block::flows`].
+#[derive(Clone)]
+pub struct Flows<'a> {
+    refs: slice::Iter<'a, RawFlowRef>,
+    raw: Option<&'a RawBlock>,
+}
+
+impl<'a> Flows<'a> {
+    #[inline]
+    fn view(raw: &'a RawBlock, found: &RawFlowRef) -> Flow<'a> {
+        let at = found.offset as usize;
+        let record = raw
+            .data()
+            .get(at..at + usize::from(found.size))
+            .unwrap_or_default();
+        let shape = match found.shape {
+            SHAPE_NONE => None,
+            known => raw.shapes().get(usize::from(known)),
+        };
+        Flow::new(record, shape)
+    }
+}
+
+impl<'a> Iterator for Flows<'a> {
+    type Item = Flow<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Flow<'a>> {
+        let raw = self.raw?;
+        self.refs.next().map(|found| Self::view(raw, found))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.refs.size_hint()
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Flow<'a>> {
+        let raw = self.raw?;
+        self.refs.nth(n).map(|found| Self::view(raw, found))
+    }
+}
+
+impl DoubleEndedIterator for Flows<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let raw = self.raw?;
+        self.refs.next_back().map(|found| Self::view(raw, found))
+    }
+}
+
+impl ExactSizeIterator for Flows<'_> {}
+impl FusedIterator for Flows<'_> {}
+
+impl fmt::Debug for Flows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line: what there is to say and its help. Does nothing itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done
+  1  failed: nothing could be read, converted or written
+  2  wrong usage
+  3  done, but some input was damaged; what was readable is in the output
+
+Times are printed in the zone of TZ, else of the system, as nfdump prints them.";
+
+/// Reads nfcapd flow files, and turns captures into flows, in nfdump's JSON.
+#[derive(Debug, Parser)]
+#[command(name = "nfdecode", version = env!("NFDECODE_VERSION"), about, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Turn a capture into flows: one JSON object, an array of flows for each nfcapd file
+    Convert(ConvertArgs),
+    /// Print the flows of nfcapd files
+    Read(ReadArgs),
+    /// Describe nfcapd files: header, statistics, exporters, elements
+    Info(InfoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How flows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Arrays of objects, as `nfdump -o json`
+    Json,
+    /// One object a line, as `nfdump -o ndjson`
+    Ndjson,
+}
+
+/// When to show a progress bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressMode {
+    /// On a terminal, when it takes longer than a moment
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// How to write flows
+    #[arg(short, long, value_enum, default_value = "json")]
+    pub(super) format: Format,
+
+    /// Write to FILE instead of standard output; it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) output: Option<PathBuf>,
+
+    /// Print times in this zone: a name (Europe/Zurich) or a POSIX rule (CET-1CEST,M3.5.0,M10.5.0/3)
+    #[arg(long, value_name = "ZONE")]
+    pub(super) tz: Option<String>,
+
+    /// Print times in UTC
+    #[arg(long, conflicts_with = "tz")]
+    pub(super) utc: bool,
+
+    /// When to show a progress bar on standard error
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(super) progress: ProgressMode,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip
+or zstd. Everything nfpcapd would refuse or drop is rewritten first: nanosecond time stamps, several
+interfaces, packets cut by a snap length, raw IP, Linux cooked and other link types, 802.1ad tags.
+
+Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd,
+in the environment variable NFPCAPD, then in PATH.")]
+pub(super) struct ConvertArgs {
+    /// The capture; `-` reads standard input
+    #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath)]
+    pub(super) capture: PathBuf,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+
+    /// Length of the time slot of one nfcapd file, at least 2 s: 300, 90s, 5m, 1h, 1d
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(super) slot: Duration,
+
+    /// Keep the nfcapd files in DIR, made if it does not exist; existing files are not replaced
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) keep: Option<PathBuf>,
+
+    /// The nfpcapd to run
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::CommandName)]
+    pub(super) nfpcapd: Option<PathBuf>,
+
+    /// Give up when nfpcapd runs longer than this
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+
+    /// One JSON object, an array of flows for each file (ndjson: each line starts with the file)
+    #[arg(long)]
+    pub(super) by_file: bool,
+
+    /// Stop after N flows
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InfoArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Print a JSON array, one object a file
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A number of seconds, or a number with `s`, `m`, `h` or `d`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (digits, factor) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "expected a number, perhaps with s, m, h or d".to_owned())?;
+    match number.checked_mul(factor) {
+        Some(0) => Err("must be longer than nothing".to_owned()),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("too long".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [
+            ("300", 300),
+            ("90s", 90),
+            ("5m", 300),
+            ("2h", 7_200),
+            ("1d", 86_400),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in [
+            "",
+            "m",
+            "0",
+            "5x",
+            "-1",
+            "99999999999999999999",
+            "9999999999999999999d",
+            "5µ",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! From the paths a user gives to nfcapd files in order.
+//!
+//! A directory stands for all nfcapd files below it, in name order, without those a collector is
+//! still writing; other files in it are passed over. A pattern is expanded if no file has that very name. `-` is standard input.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::interrupt;
+use super::report::Stop;
+
+/// One file to read.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    /// What to call it: the file name, or the whole path where names would clash.
+    pub(super) name: String,
+    /// Standard input, copied: an nfcapd file has its ident at the end.
+    _copy: Option<NamedTempFile>,
+}
+
+/// How deep directories are searched; deeper ones are circles of links.
+const DEPTH_MAX: usize = 32;
+
+/// Expands paths. Fails if one does not exist or stands for nothing.
+pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            inputs.push(copy_stdin()?);
+            continue;
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                let before = inputs.len();
+                search(path, 0, &mut inputs)?;
+                if inputs.len() == before {
+                    return Err(Stop::failed(format!(
+                        "{}: no nfcapd files in this directory",
+                        path.display()
+                    )));
+                }
+            }
+            Ok(_) => inputs.push(Input::new(path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match_pattern(path, &mut inputs)?
+            }
+            Err(error) => return Err(failed(path, &error)),
+        }
+    }
+    name_uniquely(&mut inputs);
+    Ok(inputs)
+}
+
+impl Input {
+    fn new(path: PathBuf) -> Self {
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Self {
+            path,
+            name,
+            _copy: None,
+        }
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Stop {
+    Stop::failed(format!("{}: {error}", path.display()))
+}
+
+/// Two files of one name, from two directories, must not share a key.
+fn name_uniquely(inputs: &mut [Input]) {
+    let mut seen = HashMap::<String, usize>::new();
+    for input in &*inputs {
+        *seen.entry(input.name.clone()).or_default() += 1;
+    }
+    for input in inputs
+        .iter_mut()
+        .filter(|input| seen.get(&input.name).is_some_and(|count| *count > 1))
+    {
+        input.name = input.path.to_string_lossy().into_owned();
+    }
+    // The same path given twice.
+    let mut seen = HashMap::<String, usize>::new();
+    for input in inputs {
+        let count = seen.entry(input.name.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            input.name = format!("{} ({count})", input.name);
+        }
+    }
+}
+
+fn search(directory: &Path, depth: usize, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+    if depth > DEPTH_MAX {
+        return Ok(());
+    }
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = entries.map_err(|error| failed(directory, &error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // A link that leads nowhere, or a file removed meanwhile, is no flow file.
+        let Ok(metadata) = fs::metadata(&path) else {
+            continue;
+        };
+        if metadata.is_dir() {
+            search(&path, depth + 1, inputs)?;
+        } else if metadata.is_file() && !is_unfinished(&name) && is_flow_file(&path, &name) {
+            inputs.push(Input::new(path));
+        }
+    }
+    Ok(())
+}
+
+/// Names under which collectors write: `nfcapd.current.1234`.
+fn is_unfinished(name: &str) -> bool {
+    name.contains(".current.") || name.ends_with(".current")
+}
+
+/// Named like one, or starting like one. Damaged files keep their names, renamed ones their content.
+fn is_flow_file(path: &Path, name: &str) -> bool {
+    let starts_like_one = || {
+        let mut magic = [0; 2];
+        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        read.is_ok() && matches!(magic, [0x0C, 0xA5] | [0xA5, 0x0C])
+    };
+    name.starts_with("nfcapd.") || starts_like_one()
+}
+
+fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+    let missing = || Stop::failed(format!("{}: no such file or directory", path.display()));
+    let pattern = path
+        .to_str()
+        .filter(|text| text.contains(['*', '?', '[']))
+        .ok_or_else(missing)?;
+    let matches =
+        glob::glob(pattern).map_err(|error| Stop::Usage(format!("{pattern}: {error}")))?;
+    let before = inputs.len();
+    for found in matches {
+        let found = found.map_err(|error| Stop::failed(&error))?;
+        if found.is_dir() {
+            search(&found, 0, inputs)?;
+        } else {
+            inputs.push(Input::new(found));
+        }
+    }
+    if inputs.len() == before {
+        return Err(Stop::failed(format!("{pattern}: no file matches")));
+    }
+    Ok(())
+}
+
+fn copy_stdin() -> Result<Input, Stop> {
+    let explain = |error: io::Error| Stop::failed(format!("standard input: {error}"));
+    let mut copy = tempfile::Builder::new()
+        .prefix("nfdecode-")
+        .tempfile()
+        .map_err(explain)?;
+    interrupt::remove_on_exit(copy.path());
+    io::copy(&mut io::stdin().lock(), copy.as_file_mut()).map_err(explain)?;
+    Ok(Input {
+        path: copy.path().to_owned(),
+        name: "-".to_owned(),
+        _copy: Some(copy),
+    })
+}

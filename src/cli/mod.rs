@@ -1,0 +1,80 @@
+//! The program `nfdecode`: command line, messages, exit status. Decoding is done elsewhere.
+
+mod args;
+mod convert;
+mod flows;
+mod info;
+mod inputs;
+mod interrupt;
+mod progress;
+mod read;
+mod report;
+mod target;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::time::Zone;
+use args::{Cli, Command, OutputArgs};
+use report::{Report, Stop};
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe while printing help is nobody's problem.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let report = Report::default();
+    interrupt::watch();
+    let result = match &cli.command {
+        Command::Convert(args) => convert::run(args, &report),
+        Command::Read(args) => read::run(args, &report),
+        Command::Info(args) => info::run(args, &report),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "nfdecode", &mut script);
+            print(&script)
+        }
+        Command::Man => manual().and_then(|pages| print(&pages)),
+    };
+    report.finish(result)
+}
+
+/// The manual: one page, then one for each command.
+fn manual() -> Result<Vec<u8>, Stop> {
+    let mut pages = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    let named = std::iter::once(command.clone()).chain(command.get_subcommands().cloned());
+    for command in named.filter(|command| command.get_name() != "help") {
+        clap_mangen::Man::new(command)
+            .render(&mut pages)
+            .map_err(Stop::failed)?;
+    }
+    Ok(pages)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Stop> {
+    io::stdout()
+        .write_all(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Stop::OutputClosed,
+            _ => Stop::failed(format!("standard output: {error}")),
+        })
+}
+
+/// The zone that the user wants times in.
+fn zone(args: &OutputArgs) -> Result<Zone, Stop> {
+    match &args.tz {
+        _ if args.utc => Ok(Zone::utc()),
+        Some(name) => Zone::named(name).map_err(|error| Stop::Usage(error.to_string())),
+        None => Ok(Zone::from_env()),
+    }
+}

@@ -1,0 +1,116 @@
+//! What went wrong on the way: one line each on standard error, and the exit status.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::ProgressBar;
+
+/// Lines about damage per run; a file of garbage must not flood a log.
+const LINES_MAX: u64 = 100;
+
+/// Why a command ended early. The message has been, or will be, shown once.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Failed; shown as one line, exit status 1.
+    Failed(String),
+    /// Wrong usage found after parsing; exit status 2.
+    Usage(String),
+    /// Whoever read our output has enough: not a failure.
+    OutputClosed,
+    /// A signal asked us to end.
+    Interrupted,
+}
+
+impl Stop {
+    pub(super) fn failed(message: impl Display) -> Self {
+        Self::Failed(message.to_string())
+    }
+}
+
+/// Collects what is worth a line on standard error and what decides the exit status.
+#[derive(Default)]
+pub(super) struct Report {
+    damaged: AtomicBool,
+    nothing_read: AtomicBool,
+    lines: Mutex<u64>,
+    /// Lines must not be drawn through a progress bar.
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Report {
+    /// Lines go above this bar from now on.
+    pub(super) fn attach(&self, bar: ProgressBar) {
+        if let Ok(mut slot) = self.bar.lock() {
+            *slot = Some(bar);
+        }
+    }
+
+    /// Some input is damaged: exit status 3, unless something worse happens.
+    pub(super) fn damage(&self, message: impl Display) {
+        self.damaged.store(true, Ordering::Relaxed);
+        let Ok(mut lines) = self.lines.lock() else {
+            return;
+        };
+        *lines += 1;
+        if *lines <= LINES_MAX {
+            self.line(&message.to_string());
+        }
+    }
+
+    /// Worth knowing; does not change the exit status.
+    pub(super) fn note(&self, message: impl Display) {
+        self.line(&message.to_string());
+    }
+
+    /// Not one input could be read: exit status 1 although output may have been written.
+    pub(super) fn nothing_read(&self) {
+        self.nothing_read.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_nothing_read(&self) -> bool {
+        self.nothing_read.load(Ordering::Relaxed)
+    }
+
+    fn line(&self, message: &str) {
+        // Control characters in file names or idents must not reach a terminal.
+        let shown: String = message
+            .chars()
+            .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+            .collect();
+        let text = format!("nfdecode: {shown}");
+        match self.bar.lock() {
+            Ok(bar) => match bar.as_ref() {
+                Some(bar) if !bar.is_hidden() => bar.suspend(|| eprintln!("{text}")),
+                _ => eprintln!("{text}"),
+            },
+            Err(_) => eprintln!("{text}"),
+        }
+    }
+
+    /// The exit status of a command that ended with `result`.
+    pub(super) fn finish(&self, result: Result<(), Stop>) -> ExitCode {
+        let lines = self.lines.lock().map_or(0, |lines| *lines);
+        if lines > LINES_MAX {
+            self.line(&format!(
+                "{} more problems are not shown",
+                lines - LINES_MAX
+            ));
+        }
+        match result {
+            Ok(()) if self.is_nothing_read() => ExitCode::from(1),
+            Ok(()) if self.damaged.load(Ordering::Relaxed) => ExitCode::from(3),
+            Ok(()) | Err(Stop::OutputClosed) => ExitCode::SUCCESS,
+            Err(Stop::Failed(message)) => {
+                self.line(&message);
+                ExitCode::from(1)
+            }
+            Err(Stop::Usage(message)) => {
+                self.line(&message);
+                ExitCode::from(2)
+            }
+            Err(Stop::Interrupted) => ExitCode::from(130),
+        }
+    }
+}

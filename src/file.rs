@@ -1,0 +1,390 @@
+//! An nfcapd file: header, ident, statistics, and its blocks in stored order.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::block::{Block, BlockRef, Pool};
+use crate::error::{Error, Result};
+use crate::flow::OwnedFlow;
+use crate::names::Names;
+use crate::raw::{self, RawCursor, RawFile, RawInfo};
+use crate::time::Timestamp;
+
+/// An open nfcapd file.
+///
+/// Opening reads the header and the appendix (ident, statistics) only. A `File` is `Send`, `Sync`
+/// and cheap to clone: clones share the open file, and blocks can be loaded from many threads.
+///
+/// ```no_run
+/// let file = nfdecode::File::open("nfcapd.202601011200")?;
+/// let mut total = 0;
+/// for block in file.blocks() {
+///     for flow in block?.flows() {
+///         if flow.dst_port() == Some(443) {
+///             total += flow.in_bytes().unwrap_or(0);
+///         }
+///     }
+/// }
+/// # Ok::<(), nfdecode::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct File {
+    raw: Arc<RawFile>,
+    pool: Arc<Pool>,
+    path: Option<Arc<Path>>,
+}
+
+impl File {
+    /// Opens a file by path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io), or why the file is not readable as nfcapd file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path: Arc<Path> = path.as_ref().into();
+        match RawFile::open(&path) {
+            Ok(raw) => Ok(Self {
+                raw: Arc::new(raw),
+                pool: Arc::default(),
+                path: Some(path),
+            }),
+            Err(error) => Err(error.in_file(&path)),
+        }
+    }
+
+    /// Opens a file that is in memory.
+    ///
+    /// # Errors
+    /// Why the bytes are not readable as nfcapd file.
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
+        let raw = RawFile::from_memory(bytes.into())?;
+        Ok(Self {
+            raw: Arc::new(raw),
+            pool: Arc::default(),
+            path: None,
+        })
+    }
+
+    /// The path it was opened by.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The name given to the data by the collector; any bytes. `None` without (intact) appendix.
+    #[must_use]
+    pub fn ident(&self) -> Option<&[u8]> {
+        let info = self.info();
+        if info.has_ident == 0 {
+            return None;
+        }
+        info.ident.get(..info.ident_length as usize)
+    }
+
+    /// The writer's statistics; `None` without (intact) appendix.
+    #[must_use]
+    pub fn statistics(&self) -> Option<Statistics> {
+        let info = self.info();
+        (info.has_stat != 0).then(|| Statistics::from_raw(&info.stat))
+    }
+
+    /// What the file header tells.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        let info = self.info();
+        Header {
+            layout: info.layout,
+            compression: Compression::from_id(info.compression),
+            writer_version: info.nfdversion,
+            created: info.created,
+            creator: info.creator,
+            blocks: info.num_blocks,
+            appendix_blocks: info.appendix_blocks,
+            appendix_offset: info.appendix_offset,
+            file_size: info.file_size,
+            unfinished: info.unfinished != 0,
+        }
+    }
+
+    /// Why ident and statistics are missing, if the appendix is damaged. Flows are not affected.
+    #[must_use]
+    pub fn appendix_damage(&self) -> Option<Error> {
+        raw::damage(&self.info().appendix).map(|error| self.named(error))
+    }
+
+    /// The blocks in stored order, decoded one after the other.
+    ///
+    /// An `Err` tells of a block that is lost or of a chain that breaks off; iteration goes on
+    /// with the next block as long as its place is known, and ends for good otherwise. A block
+    /// that is partly readable is `Ok`, see [`Block::damage`].
+    #[must_use]
+    pub fn blocks(&self) -> Blocks<'_> {
+        Blocks {
+            refs: self.block_refs(),
+        }
+    }
+
+    /// The blocks in stored order, not yet read: for [`load`](Self::load), perhaps elsewhere.
+    #[must_use]
+    pub fn block_refs(&self) -> BlockRefs<'_> {
+        BlockRefs {
+            file: self,
+            cursor: RawCursor::default(),
+        }
+    }
+
+    /// Reads and decodes one block. May be called from any number of threads at once.
+    ///
+    /// # Errors
+    /// The block cannot be read, decompressed, or is of an unknown type. Other blocks can.
+    pub fn load(&self, found: BlockRef) -> Result<Block> {
+        match Block::load(&self.raw, &self.pool, found) {
+            Ok(mut block) => {
+                block.name_damage(|error| self.named(error));
+                Ok(block)
+            }
+            Err(error) => Err(self.named(error)),
+        }
+    }
+
+    /// Copies of all flows in stored order: convenient, and slower than [`blocks`](Self::blocks).
+    ///
+    /// Errors as for [`blocks`](Self::blocks); damage inside a block comes after its flows.
+    pub fn flows(&self) -> impl Iterator<Item = Result<OwnedFlow>> + '_ {
+        self.blocks().flat_map(|block| match block {
+            Ok(block) => {
+                let flows = block.flows().map(|flow| Ok(flow.to_owned_flow()));
+                flows
+                    .chain(block.damage().cloned().map(Err))
+                    .collect::<Vec<_>>()
+            }
+            Err(error) => vec![Err(error)],
+        })
+    }
+
+    /// Exporters, samplers and names. Reads the whole file, since these may stand in any block.
+    ///
+    /// Blocks that cannot be read contribute nothing.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let mut names = Names::default();
+        self.blocks()
+            .flatten()
+            .for_each(|block| names.collect(&block));
+        names
+    }
+
+    fn info(&self) -> &RawInfo {
+        self.raw.info()
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match &self.path {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
+    }
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File")
+            .field("path", &self.path)
+            .field("header", &self.header())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The blocks of a file, see [`File::blocks`].
+#[derive(Debug)]
+pub struct Blocks<'a> {
+    refs: BlockRefs<'a>,
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<Block>;
+
+    fn next(&mut self) -> Option<Result<Block>> {
+        let found = self.refs.next()?;
+        Some(found.and_then(|found| self.refs.file.load(found)))
+    }
+}
+
+/// The places of a file's blocks, see [`File::block_refs`].
+#[derive(Debug)]
+pub struct BlockRefs<'a> {
+    file: &'a File,
+    cursor: RawCursor,
+}
+
+impl Iterator for BlockRefs<'_> {
+    type Item = Result<BlockRef>;
+
+    fn next(&mut self) -> Option<Result<BlockRef>> {
+        let found = self.file.raw.next(&mut self.cursor)?;
+        Some(found.map(BlockRef).map_err(|error| self.file.named(error)))
+    }
+}
+
+/// How the blocks of a file are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not compressed.
+    None,
+    /// LZO1X.
+    Lzo,
+    /// bzip2.
+    Bz2,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Compression {
+    /// Files with other ids are refused when opened.
+    fn from_id(id: u8) -> Self {
+        match id {
+            1 => Self::Lzo,
+            2 => Self::Bz2,
+            3 => Self::Lz4,
+            4 => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    /// `none`, `lzo`, `bz2`, `lz4` or `zstd`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lzo => "lzo",
+            Self::Bz2 => "bz2",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// What the file header tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// Layout version of the container.
+    pub layout: u16,
+    /// How blocks are compressed.
+    pub compression: Compression,
+    /// Version word of the writing program. Unreliable: 1.7.10 writes 0x10701000.
+    pub writer_version: u32,
+    /// Seconds since the epoch.
+    pub created: i64,
+    /// Number of the writing program, see [`creator_name`](Self::creator_name).
+    pub creator: u32,
+    /// Data blocks announced.
+    pub blocks: u32,
+    /// Appendix blocks announced.
+    pub appendix_blocks: u16,
+    /// Bytes from the start of the file; 0 = none.
+    pub appendix_offset: u64,
+    /// Size of the file in bytes.
+    pub file_size: u64,
+    /// The writer has not finished the file: it is being written, or was abandoned.
+    pub unfinished: bool,
+}
+
+impl Header {
+    /// The writing program.
+    #[must_use]
+    pub fn creator_name(&self) -> &'static str {
+        const NAMES: [&str; 10] = [
+            "unknown",
+            "nfcapd",
+            "nfpcapd",
+            "sfcapd",
+            "nfdump",
+            "nfanon",
+            "nfprofile",
+            "geolookup",
+            "ft2nfdump",
+            "torlookup",
+        ];
+        usize::try_from(self.creator)
+            .ok()
+            .and_then(|id| NAMES.get(id))
+            .unwrap_or(&"unknown")
+    }
+
+    /// The version of the writing program as far as its version word can be trusted: the release
+    /// for words that follow the scheme, the word itself otherwise.
+    #[must_use]
+    pub fn writer_version_text(&self) -> Cow<'static, str> {
+        match self.writer_version.to_be_bytes() {
+            [0x10, 0x70, 0x10, 0x00] => "1.7.10".into(),
+            [0x01, 0x07, 0x00, patch] => format!("1.7.0.{patch}").into(),
+            [release @ (0x01 | 0xF1), 0x07, minor, 0] => format!(
+                "1.7.{minor}{}",
+                if release == 0xF1 { " or later" } else { "" }
+            )
+            .into(),
+            _ => format!("0x{:08x}", self.writer_version).into(),
+        }
+    }
+}
+
+/// Flows, bytes and packets of one protocol group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Flows.
+    pub flows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// The statistics a writer leaves in its file. Its own counts: collectors count out-packets and
+/// out-bytes in the totals but not per protocol, so the parts need not add up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// All flows.
+    pub total: Counters,
+    /// TCP.
+    pub tcp: Counters,
+    /// UDP.
+    pub udp: Counters,
+    /// ICMP (and, with some writers, ICMPv6).
+    pub icmp: Counters,
+    /// Everything else.
+    pub other: Counters,
+    /// Earliest start of a flow; `None` if unknown.
+    pub first_seen: Option<Timestamp>,
+    /// Latest end of a flow; `None` if unknown.
+    pub last_seen: Option<Timestamp>,
+    /// Gaps in the exporters' sequence numbers.
+    pub sequence_failures: u64,
+}
+
+impl Statistics {
+    fn from_raw(raw: &nfdump_sys::nfdump_stat) -> Self {
+        /// What writers leave when they saw no flow.
+        const NO_FLOW: u64 = i64::MAX as u64;
+        let counters = |flows, packets, bytes| Counters {
+            flows,
+            packets,
+            bytes,
+        };
+        let seen = |ms: u64| (ms != 0 && ms != NO_FLOW).then(|| Timestamp::from_millis(ms));
+        Self {
+            total: counters(raw.flows, raw.packets, raw.bytes),
+            tcp: counters(raw.flows_tcp, raw.packets_tcp, raw.bytes_tcp),
+            udp: counters(raw.flows_udp, raw.packets_udp, raw.bytes_udp),
+            icmp: counters(raw.flows_icmp, raw.packets_icmp, raw.bytes_icmp),
+            other: counters(raw.flows_other, raw.packets_other, raw.bytes_other),
+            first_seen: seen(raw.first_seen),
+            last_seen: seen(raw.last_seen),
+            sequence_failures: raw.sequence_failures,
+        }
+    }
+}

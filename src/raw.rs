@@ -1,0 +1,303 @@
+//! The thin layer over the C ABI: the only `unsafe` of this crate's decoder.
+//!
+//! Owns the C handles, ties the lifetime of what they point to to Rust borrows, and turns status
+//! codes into [`Error`]. Knows nothing of elements or fields.
+
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::Arc;
+
+use nfdump_sys as sys;
+
+use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use sys::{
+    nfdump_block_ref as RawBlockRef, nfdump_cursor as RawCursor, nfdump_exporter as RawExporter,
+    nfdump_exporter_stat as RawExporterStat, nfdump_flow_ref as RawFlowRef, nfdump_info as RawInfo,
+    nfdump_record_ref as RawRecordRef, nfdump_sampler as RawSampler, nfdump_shape as RawShape,
+};
+
+/// An index into the shapes of a block that stands for "none".
+pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
+
+/// Turns the C error into ours. `error.reason` is a static string, as nfdump.h promises.
+fn convert(error: &sys::nfdump_error) -> Error {
+    let kind = match error.status.cast_unsigned() {
+        sys::NFDUMP_E_IO => ErrorKind::Io,
+        sys::NFDUMP_E_TRUNCATED => ErrorKind::Truncated,
+        sys::NFDUMP_E_MAGIC => ErrorKind::NotNfcapd,
+        sys::NFDUMP_E_BYTE_ORDER => ErrorKind::OtherByteOrder,
+        sys::NFDUMP_E_UNSUPPORTED => ErrorKind::Unsupported,
+        sys::NFDUMP_E_COMPRESSED => ErrorKind::Compressed,
+        sys::NFDUMP_E_RECORD => ErrorKind::Record,
+        sys::NFDUMP_E_ELEMENT => ErrorKind::Element,
+        sys::NFDUMP_E_COUNT => ErrorKind::Count,
+        sys::NFDUMP_E_NOMEM => ErrorKind::OutOfMemory,
+        _ => ErrorKind::ImpossibleSize,
+    };
+    let reason = if error.reason.is_null() {
+        "unknown reason"
+    } else {
+        // SAFETY: non-null, and nfdump.h promises a static NUL-terminated string.
+        unsafe { CStr::from_ptr(error.reason) }
+            .to_str()
+            .unwrap_or("unknown reason")
+    };
+    let converted = if kind == ErrorKind::Io {
+        Error::from_io(std::io::Error::from_raw_os_error(error.sys_errno), reason)
+    } else {
+        Error::new(kind, error.offset, reason).with_numbers(error.value, error.limit)
+    };
+    let number = |n: u32| (n != sys::NFDUMP_NONE).then_some(n);
+    converted.at(number(error.block), number(error.record))
+}
+
+/// The damage a view or an info reports, if any.
+pub(crate) fn damage(error: &sys::nfdump_error) -> Option<Error> {
+    (error.status.cast_unsigned() != sys::NFDUMP_OK).then(|| convert(error))
+}
+
+/// An open file. Immutable after opening, hence freely shared between threads.
+pub(crate) struct RawFile {
+    handle: NonNull<sys::nfdump_file>,
+    /// What a file in memory points into.
+    _memory: Option<Arc<[u8]>>,
+}
+
+// SAFETY: nfdump.h: an open file is never modified, any number of threads may use it at once; the
+// descriptor is only used for positioned reads.
+unsafe impl Send for RawFile {}
+// SAFETY: as above.
+unsafe impl Sync for RawFile {}
+
+impl RawFile {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = CString::new(path.as_os_str().as_bytes())
+            .map_err(|error| Error::from_io(error.into(), "cannot open"))?;
+        Self::finish(None, |file, error| {
+            // SAFETY: `path` is NUL-terminated, `file` and `error` are valid for writes.
+            unsafe { sys::nfdump_file_open_path(path.as_ptr(), file, error) }
+        })
+    }
+
+    pub(crate) fn from_memory(bytes: Arc<[u8]>) -> Result<Self> {
+        let (data, length) = (bytes.as_ptr(), bytes.len());
+        Self::finish(Some(bytes), |file, error| {
+            // SAFETY: `data` is valid for `length` bytes and kept alive, unmoved and unmodified by
+            // the Arc stored beside the handle; `file` and `error` are valid for writes.
+            unsafe { sys::nfdump_file_open_memory(data, length, file, error) }
+        })
+    }
+
+    fn finish(
+        memory: Option<Arc<[u8]>>,
+        open: impl FnOnce(*mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
+    ) -> Result<Self> {
+        let mut handle = ptr::null_mut();
+        let mut error = sys::nfdump_error::default();
+        let status = open(&raw mut handle, &raw mut error);
+        match NonNull::new(handle) {
+            Some(handle) if status == sys::NFDUMP_OK => Ok(Self {
+                handle,
+                _memory: memory,
+            }),
+            _ => Err(convert(&error)),
+        }
+    }
+
+    pub(crate) fn info(&self) -> &RawInfo {
+        // SAFETY: the handle is valid, so the result is non-null and lives as long as the handle.
+        unsafe { &*sys::nfdump_file_info(self.handle.as_ptr()) }
+    }
+
+    /// The next block of the chain, `None` after the last. An error ends the chain.
+    pub(crate) fn next(&self, cursor: &mut RawCursor) -> Option<Result<RawBlockRef>> {
+        let mut found = RawBlockRef::default();
+        let mut error = sys::nfdump_error::default();
+        // SAFETY: the handle is valid; the other arguments are valid for writes.
+        let status = unsafe {
+            sys::nfdump_file_next(self.handle.as_ptr(), cursor, &raw mut found, &raw mut error)
+        };
+        match status {
+            sys::NFDUMP_OK => Some(Ok(found)),
+            sys::NFDUMP_END => None,
+            _ => Some(Err(convert(&error))),
+        }
+    }
+}
+
+impl Drop for RawFile {
+    fn drop(&mut self) {
+        // SAFETY: the handle is valid and not used again; blocks that point into a file's memory
+        // hold an Arc of this RawFile.
+        unsafe { sys::nfdump_file_close(self.handle.as_ptr()) }
+    }
+}
+
+/// A decoder with its buffers, and what it decoded last.
+pub(crate) struct RawBlock {
+    handle: NonNull<sys::nfdump_block>,
+    view: sys::nfdump_block_view,
+    /// The file whose memory `view.data` may point into.
+    file: Option<Arc<RawFile>>,
+}
+
+// SAFETY: a block is used by one thread at a time through `&mut`; through `&` only its decoded
+// bytes and index are read, which nothing modifies.
+unsafe impl Send for RawBlock {}
+// SAFETY: as above.
+unsafe impl Sync for RawBlock {}
+
+impl RawBlock {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: no arguments.
+        let handle = unsafe { sys::nfdump_block_new() };
+        let handle = NonNull::new(handle)
+            .ok_or_else(|| Error::new(ErrorKind::OutOfMemory, 0, "no memory for a block"))?;
+        Ok(Self {
+            handle,
+            view: sys::nfdump_block_view::default(),
+            file: None,
+        })
+    }
+
+    /// Reads and decodes one block; the previous content is gone either way.
+    pub(crate) fn load(&mut self, file: &Arc<RawFile>, found: &RawBlockRef) -> Result<()> {
+        let mut error = sys::nfdump_error::default();
+        let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
+        self.clear();
+        // SAFETY: both handles are valid and `self` is borrowed exclusively; the view is valid for
+        // writes.
+        let status = unsafe {
+            sys::nfdump_block_load(
+                self.handle.as_ptr(),
+                file.handle.as_ptr(),
+                found,
+                view.as_mut_ptr(),
+                &raw mut error,
+            )
+        };
+        if status != sys::NFDUMP_OK {
+            return Err(convert(&error));
+        }
+        // SAFETY: all fields are integers and pointers, for which zeroes are valid, and the call
+        // has filled them.
+        self.view = unsafe { view.assume_init() };
+        self.file = Some(Arc::clone(file));
+        Ok(())
+    }
+
+    /// Forgets the content and the file; keeps the buffers.
+    pub(crate) fn clear(&mut self) {
+        self.view = sys::nfdump_block_view::default();
+        self.file = None;
+    }
+
+    pub(crate) fn view(&self) -> &sys::nfdump_block_view {
+        &self.view
+    }
+
+    pub(crate) fn data(&self) -> &[u8] {
+        // SAFETY: nfdump.h: data and data_length describe one readable range that stays valid until
+        // the block is loaded again (needs `&mut self`) or the file's memory goes (held by `self.file`).
+        unsafe { slice_of(self.view.data, self.view.data_length) }
+    }
+
+    pub(crate) fn flows(&self) -> &[RawFlowRef] {
+        // SAFETY: as for `data`; the index belongs to the block.
+        unsafe { slice_of(self.view.flows, self.view.num_flows) }
+    }
+
+    pub(crate) fn records(&self) -> &[RawRecordRef] {
+        // SAFETY: as for `flows`.
+        unsafe { slice_of(self.view.records, self.view.num_records) }
+    }
+
+    pub(crate) fn shapes(&self) -> &[RawShape] {
+        // SAFETY: as for `flows`.
+        unsafe { slice_of(self.view.shapes, self.view.num_shapes) }
+    }
+}
+
+impl Drop for RawBlock {
+    fn drop(&mut self) {
+        // SAFETY: the handle is valid and not used again.
+        unsafe { sys::nfdump_block_free(self.handle.as_ptr()) }
+    }
+}
+
+/// A slice of what C handed out; empty for null.
+///
+/// # Safety
+/// Unless null, `data` must be valid for reads of `length` values for the lifetime `'a`.
+unsafe fn slice_of<'a, T>(data: *const T, length: usize) -> &'a [T] {
+    if data.is_null() {
+        &[]
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { slice::from_raw_parts(data, length) }
+    }
+}
+
+/// The exporter in a type 7 record; `None` if it is not well-formed.
+pub(crate) fn parse_exporter(record: &[u8]) -> Option<RawExporter> {
+    let mut out = RawExporter::default();
+    // SAFETY: the record is valid for its length, `out` for writes.
+    let status = unsafe { sys::nfdump_exporter_parse(record.as_ptr(), record.len(), &raw mut out) };
+    (status == sys::NFDUMP_OK).then_some(out)
+}
+
+/// The sampler in a type 9 or 15 record; `None` if it is not well-formed.
+pub(crate) fn parse_sampler(record: &[u8]) -> Option<RawSampler> {
+    let mut out = RawSampler::default();
+    // SAFETY: as in `parse_exporter`.
+    let status = unsafe { sys::nfdump_sampler_parse(record.as_ptr(), record.len(), &raw mut out) };
+    (status == sys::NFDUMP_OK).then_some(out)
+}
+
+/// Entry `index` of a type 8 record; `None` past the last or if it is not well-formed.
+pub(crate) fn exporter_stat_at(record: &[u8], index: u32) -> Option<RawExporterStat> {
+    let mut out = RawExporterStat::default();
+    // SAFETY: as in `parse_exporter`.
+    let status =
+        unsafe { sys::nfdump_exporter_stat_at(record.as_ptr(), record.len(), index, &raw mut out) };
+    (status == sys::NFDUMP_OK).then_some(out)
+}
+
+/// One entry of a name record.
+pub(crate) struct RawName<'a> {
+    /// Interface index or VRF id.
+    pub(crate) number: u32,
+    /// Application id.
+    pub(crate) id: &'a [u8],
+    pub(crate) name: &'a [u8],
+    pub(crate) description: Option<&'a [u8]>,
+}
+
+/// Entry `index` of a type 12, 13 or 14 record; `None` past the last or if it is not well-formed.
+pub(crate) fn name_at(record: &[u8], index: u32) -> Option<RawName<'_>> {
+    let mut out = sys::nfdump_name::default();
+    // SAFETY: as in `parse_exporter`.
+    let status = unsafe { sys::nfdump_name_at(record.as_ptr(), record.len(), index, &raw mut out) };
+    if status != sys::NFDUMP_OK {
+        return None;
+    }
+    // SAFETY: nfdump.h: each pointer with its length lies inside `record`, or is null with length 0.
+    let (id, name, description) = unsafe {
+        (
+            slice_of(out.id, out.id_length as usize),
+            slice_of(out.name, out.name_length as usize),
+            slice_of(out.description, out.description_length as usize),
+        )
+    };
+    Some(RawName {
+        number: out.number,
+        id,
+        name,
+        description: (out.has_description != 0).then_some(description),
+    })
+}

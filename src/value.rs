@@ -1,0 +1,154 @@
+//! Small typed values found in elements: addresses, labels, flags, event numbers.
+//!
+//! Plain wrappers around what is stored; formatting here is for people (`Display`), the output
+//! formats have their own writers.
+
+use std::fmt;
+
+/// A MAC address, most significant byte first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddr(pub [u8; 6]);
+
+impl MacAddr {
+    /// From the stored form: the low 48 bits of a number.
+    pub(crate) fn from_number(number: u64) -> Self {
+        let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
+        Self([a, b, c, d, e, f])
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, f] = self.0;
+        write!(out, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+    }
+}
+
+/// One entry of an MPLS label stack (RFC 3032 without the TTL).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MplsLabel(pub u32);
+
+impl MplsLabel {
+    /// The label. Not cut to 20 bits: what is stored above them shows.
+    #[must_use]
+    pub fn label(self) -> u32 {
+        self.0 >> 4
+    }
+
+    /// Traffic class ("experimental bits"), 0..=7.
+    #[must_use]
+    pub fn traffic_class(self) -> u8 {
+        (self.0 >> 1) as u8 & 7
+    }
+
+    /// Whether this is the last entry of the stack.
+    #[must_use]
+    pub fn is_bottom(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl fmt::Display for MplsLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}-{}-{}",
+            self.label(),
+            self.traffic_class(),
+            u8::from(self.is_bottom())
+        )
+    }
+}
+
+/// The union of the TCP flags of a flow's packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32,
+/// ECE 64, CWR 128.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// One letter a flag from CWR to FIN, `.` where it is clear: `...AP.SF`.
+    #[must_use]
+    pub fn letters(self) -> [u8; 8] {
+        let mut text = *b"CEUAPRSF";
+        for (bit, letter) in text.iter_mut().enumerate() {
+            if self.0 & (0x80 >> bit) == 0 {
+                *letter = b'.';
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.letters()
+            .iter()
+            .try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+/// What was known of fragmentation (IPFIX 197): 0x40 do not fragment, 0x20 more fragments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct IpFragment(pub u8);
+
+impl IpFragment {
+    /// Nothing for 0, else `DF` or `--`, followed by `MF` if that bit is set.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match (self.0, self.0 & 0x40 != 0, self.0 & 0x20 != 0) {
+            (0, ..) => "",
+            (_, true, true) => "DFMF",
+            (_, true, false) => "DF",
+            (_, false, true) => "--MF",
+            (_, false, false) => "--",
+        }
+    }
+}
+
+/// A Cisco NSEL event number (IPFIX 233).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NselEvent(pub u8);
+
+impl fmt::Display for NselEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 6] = ["IGNORE", "CREATE", "DELETE", "DENIED", "ALERT", "UPDATE"];
+        match NAMES.get(usize::from(self.0)) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}-Unknw", self.0),
+        }
+    }
+}
+
+/// A NAT event number (IPFIX 230).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NatEvent(pub u8);
+
+impl fmt::Display for NatEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 19] = [
+            "INVALID",
+            "NAT translation create",
+            "NAT translation delete",
+            "NAT Addresses exhausted",
+            "NAT44 session create",
+            "NAT44 session delete",
+            "NAT64 session create",
+            "NAT64 session delete",
+            "NAT44 BIB create",
+            "NAT44 BIB delete",
+            "NAT64 BIB create",
+            "NAT64 BIB delete",
+            "NAT ports exhausted",
+            "Quota Exceeded",
+            "Address binding create",
+            "Address binding delete",
+            "Port block allocation",
+            "Port block de-allocation",
+            "Threshold Reached",
+        ];
+        match NAMES.get(usize::from(self.0)) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}-Unknown", self.0),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+/*
+ * libnfdump: reads nfcapd flow files (the storage format of the nfdump suite).
+ *
+ * This is an independent implementation written from a description of the file
+ * format; it contains no code of nfdump itself.  It builds alone with any C17
+ * compiler and knows nothing of Rust, text formats, threads or standard I/O.
+ *
+ * Two halves:
+ *   - a file: opened by path, descriptor or memory.  Gives header, ident,
+ *     statistics and the chain of blocks.  An open file is never modified, so any
+ *     number of threads may use one `const nfdump_file *` at the same time.
+ *   - a block: a reusable decoder with its own buffers.  Loading one turns stored
+ *     bytes into records plus an index of its flows.  One thread at a time per
+ *     block; any number of blocks in parallel.
+ *
+ * Every function that can fail returns an `nfdump_status` and fills the optional
+ * `nfdump_error`.  There is no global state, no allocation per record, nothing is
+ * printed, and no input makes the library stop the process.
+ *
+ * Integers in nfcapd files are little-endian; all fields handed out here are
+ * plain host integers unless a comment says otherwise.
+ */
+#ifndef NFDUMP_H
+#define NFDUMP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes whenever a structure or function below changes. */
+#define NFDUMP_ABI_VERSION 1u
+
+/* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
+ * (5 MiB buffer less the 12-byte block header). */
+#define NFDUMP_STORED_MAX 5242868u
+/* Bytes of one block after decompression: the same buffer, so the same limit. */
+#define NFDUMP_BLOCK_MAX 5242868u
+/* Element ids are < 64 so that presence fits one word; nfdump 1.7.10 knows 1..42. */
+#define NFDUMP_ELEMENT_SLOTS 64u
+/* Highest element id with a defined layout. */
+#define NFDUMP_ELEMENT_MAX 42u
+/* Distinct element arrangements remembered per block.  Flows beyond that are
+ * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
+#define NFDUMP_SHAPES_MAX 2048u
+#define NFDUMP_SHAPE_NONE 0xFFFFu
+/* "Does not apply" in the block and record members of nfdump_error. */
+#define NFDUMP_NONE 0xFFFFFFFFu
+
+typedef enum nfdump_status {
+    NFDUMP_OK = 0,
+    NFDUMP_END = 1,           /* no further block */
+    NFDUMP_E_ARGUMENT = 2,    /* caller's mistake: null pointer, wrong record type */
+    NFDUMP_E_NOMEM = 3,
+    NFDUMP_E_IO = 4,          /* sys_errno tells */
+    NFDUMP_E_TRUNCATED = 5,   /* the file ends before something it announces */
+    NFDUMP_E_MAGIC = 6,       /* not an nfcapd file */
+    NFDUMP_E_BYTE_ORDER = 7,  /* written on a host of the other byte order */
+    NFDUMP_E_UNSUPPORTED = 8, /* valid but not readable here: layout, encryption, ... */
+    NFDUMP_E_SIZE = 9,        /* a size no writer produces */
+    NFDUMP_E_COMPRESSED = 10, /* compressed data do not decode */
+    NFDUMP_E_RECORD = 11,     /* a record does not fit its block */
+    NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
+    NFDUMP_E_COUNT = 13       /* fewer records or blocks than announced */
+} nfdump_status;
+
+/* What went wrong and where.  All strings are static. */
+typedef struct nfdump_error {
+    int32_t status;     /* nfdump_status */
+    int32_t sys_errno;  /* for NFDUMP_E_IO, else 0 */
+    uint32_t block;     /* number of the block from 0, or NFDUMP_NONE */
+    uint32_t record;    /* number of the record in the block from 0, or NFDUMP_NONE */
+    uint64_t offset;    /* bytes from the start of the file; when `record` is set,
+                           bytes from the start of the decoded block */
+    uint64_t value;     /* the number found, where one is to blame */
+    uint64_t limit;     /* what it was compared with */
+    const char *reason; /* a phrase naming what is wrong, never null */
+} nfdump_error;
+
+typedef enum nfdump_compression {
+    NFDUMP_COMPRESSION_NONE = 0,
+    NFDUMP_COMPRESSION_LZO = 1,
+    NFDUMP_COMPRESSION_BZ2 = 2,
+    NFDUMP_COMPRESSION_LZ4 = 3,
+    NFDUMP_COMPRESSION_ZSTD = 4
+} nfdump_compression;
+
+/* The statistics record of a file: the writer's own counts, not recomputed. */
+typedef struct nfdump_stat {
+    uint64_t flows, bytes, packets;
+    uint64_t flows_tcp, flows_udp, flows_icmp, flows_other;
+    uint64_t bytes_tcp, bytes_udp, bytes_icmp, bytes_other;
+    uint64_t packets_tcp, packets_udp, packets_icmp, packets_other;
+    uint64_t first_seen, last_seen; /* ms since the epoch; 0 and 2^63-1 mean unknown */
+    uint64_t sequence_failures;
+} nfdump_stat;
+
+/* Header and appendix of a file. */
+typedef struct nfdump_info {
+    uint16_t layout;          /* 2; later also 1 and 3 */
+    uint16_t appendix_blocks; /* as announced */
+    uint32_t nfdversion;      /* version word of the writing program, unreliable */
+    int64_t created;          /* seconds since the epoch */
+    uint32_t creator;         /* 0 unknown, 1 nfcapd, 2 nfpcapd, 3 sfcapd, 4 nfdump, ... */
+    uint32_t num_blocks;      /* data blocks announced */
+    uint64_t appendix_offset; /* bytes from the start of the file, 0 = none */
+    uint64_t file_size;       /* bytes */
+    uint8_t compression;      /* nfdump_compression */
+    uint8_t unfinished;       /* 1: no blocks, no appendix: still being written, or abandoned */
+    uint8_t has_ident;
+    uint8_t has_stat;
+    uint32_t ident_length;    /* bytes of ident before its NUL, at most 123 */
+    uint8_t ident[128];       /* any bytes, NUL-terminated */
+    nfdump_stat stat;         /* zero when has_stat is 0 */
+    nfdump_error appendix;    /* why the appendix could not be read; status NFDUMP_OK if it could */
+} nfdump_info;
+
+typedef struct nfdump_file nfdump_file;
+typedef struct nfdump_block nfdump_block;
+
+/* Position in the chain of blocks.  Start with all zeros. */
+typedef struct nfdump_cursor {
+    uint64_t offset; /* of the next block header; 0 = start */
+    uint32_t index;  /* number of the next block */
+    uint32_t ended;  /* 1: NFDUMP_END or an error that ends the file was returned */
+} nfdump_cursor;
+
+/* One block as its header describes it. */
+typedef struct nfdump_block_ref {
+    uint64_t offset;      /* of the block header in the file */
+    uint32_t index;       /* from 0 */
+    uint32_t num_records; /* as announced */
+    uint32_t stored;      /* payload bytes in the file */
+    uint16_t type;        /* 3 = records */
+    uint16_t flags;       /* bit 0: payload not compressed */
+} nfdump_block_ref;
+
+/* One flow record of a decoded block. */
+typedef struct nfdump_flow_ref {
+    uint32_t offset; /* of the record in the decoded block */
+    uint16_t size;   /* bytes, header included, >= 12 */
+    uint16_t shape;  /* index of its nfdump_shape, or NFDUMP_SHAPE_NONE */
+} nfdump_flow_ref;
+
+/* One record that is not a flow: exporter, sampler, names. */
+typedef struct nfdump_record_ref {
+    uint32_t offset;
+    uint16_t type;
+    uint16_t size;
+} nfdump_record_ref;
+
+/* Where the elements of a flow record lie.  Many flows share one shape.  Of
+ * elements stored twice the last counts.  Slots of absent elements are 0. */
+typedef struct nfdump_shape {
+    uint64_t present;                      /* bit i set: element i is there, 1 <= i < 64 */
+    uint16_t offset[NFDUMP_ELEMENT_SLOTS]; /* of the payload, from the start of the record */
+    uint16_t length[NFDUMP_ELEMENT_SLOTS]; /* of the payload in bytes */
+} nfdump_shape;
+
+/* A decoded block.  The pointers stay valid until the block is loaded again or freed
+ * (data of an uncompressed block of a memory file point into that memory). */
+typedef struct nfdump_block_view {
+    const uint8_t *data;
+    size_t data_length;
+    const nfdump_flow_ref *flows;
+    size_t num_flows;
+    const nfdump_record_ref *records;
+    size_t num_records;
+    const nfdump_shape *shapes;
+    size_t num_shapes;
+    uint32_t walked;           /* records seen, of every type */
+    uint32_t skipped;          /* records of types that are not needed or not known */
+    uint32_t dropped;          /* flow records left out because they are damaged */
+    uint32_t clipped;          /* flow records kept although an element runs past their end */
+    uint64_t unknown_elements; /* elements with an id nobody has defined */
+    nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none */
+} nfdump_block_view;
+
+/* ---- file ---------------------------------------------------------------- */
+
+/* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
+ * _UNSUPPORTED (layouts 1 and 3 for now, encryption, compression > 4), _NOMEM. */
+nfdump_status nfdump_file_open_path(const char *path, nfdump_file **file, nfdump_error *error);
+/* Same for an open descriptor that allows positioned reads; it is not closed. */
+nfdump_status nfdump_file_open_fd(int fd, nfdump_file **file, nfdump_error *error);
+/* Same for bytes in memory, which must outlive the file and every block loaded from it. */
+nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, nfdump_file **file,
+                                      nfdump_error *error);
+void nfdump_file_close(nfdump_file *file);
+const nfdump_info *nfdump_file_info(const nfdump_file *file);
+
+/* The next block of the chain.  NFDUMP_END after the last.  Any error ends the chain:
+ * without a sound header the start of the following block is unknown. */
+nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
+                               nfdump_error *error);
+
+/* ---- block --------------------------------------------------------------- */
+
+/* Null when memory is short. */
+nfdump_block *nfdump_block_new(void);
+void nfdump_block_free(nfdump_block *block);
+
+/* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
+ * block is reported in view.damage, everything before it is kept.  Other results:
+ * NFDUMP_E_UNSUPPORTED (block type), _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
+ * view is then empty, and the following blocks can still be read. */
+nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
+                                const nfdump_block_ref *ref, nfdump_block_view *view,
+                                nfdump_error *error);
+
+/* The pure half of it: decodes `length` stored bytes that the caller has. */
+nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
+                                  const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
+                                  nfdump_block_view *view, nfdump_error *error);
+
+/* ---- records that are not flows ------------------------------------------ */
+
+/* Type 7. */
+typedef struct nfdump_exporter {
+    uint8_t address[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
+    uint32_t version;    /* 1, 5, 7, 9, 10, 250 (nfdump), 9999 (sFlow) */
+    uint32_t id;         /* engine tag, source id, observation domain or sub-agent id */
+    uint16_t sysid;      /* what flows refer to */
+    uint16_t reserved;
+} nfdump_exporter;
+
+/* One entry of type 8. */
+typedef struct nfdump_exporter_stat {
+    uint32_t sysid;
+    uint32_t sequence_failures;
+    uint64_t packets;
+    uint64_t flows;
+} nfdump_exporter_stat;
+
+/* Types 9 and 15; the former converted as packet interval 1, space N - 1. */
+typedef struct nfdump_sampler {
+    int64_t id; /* > 0 given by the exporter, -1 generic, -2 default, -3 overwrite */
+    uint32_t packet_interval;
+    uint32_t packet_space;
+    uint16_t algorithm; /* IPFIX 304 */
+    uint16_t sysid;
+    uint32_t reserved;
+} nfdump_sampler;
+
+/* One entry of types 12 (application), 13 (interface), 14 (VRF).  Pointers lead into the record. */
+typedef struct nfdump_name {
+    uint32_t number;             /* interface index or VRF id; 0 for applications */
+    uint32_t id_length;          /* application id bytes, 0 otherwise */
+    uint32_t name_length;        /* without the NUL */
+    uint32_t description_length; /* without the NUL; applications only */
+    const uint8_t *id;
+    const uint8_t *name;
+    const uint8_t *description;
+    uint8_t has_description; /* 1: the record declares a description field */
+} nfdump_name;
+
+/* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for another record
+ * type, NFDUMP_E_RECORD when the record is not well-formed. */
+nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
+nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
+/* These hold several entries; NFDUMP_END when `index` is past the last. */
+nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint32_t index,
+                                      nfdump_exporter_stat *out);
+nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
+
+/* NFDUMP_ABI_VERSION of the library that was linked. */
+uint32_t nfdump_abi_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,126 @@
+/*
+ * The five encodings of a stored block.  LZO is our own (lzo1x.c); the others are the
+ * reference libraries' one-shot block calls.  Each gets the exact capacity, so a stream
+ * that expands beyond the limit is an error and never a larger buffer.
+ */
+#include "codec.h"
+
+#include <bzlib.h>
+#include <limits.h>
+#include <lz4.h>
+#include <zstd.h>
+
+#include "lzo1x.h"
+
+_Static_assert(NFDUMP_BLOCK_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
+_Static_assert(NFDUMP_STORED_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
+
+static nfdump_status bad(const char **reason, const char *text)
+{
+    *reason = text;
+    return NFDUMP_E_COMPRESSED;
+}
+
+static nfdump_status decompress_lzo(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+{
+    size_t used = 0;
+    return nfdump_lzo1x_decompress(stored.data, stored.length, out, capacity, length, &used) == 0
+               ? NFDUMP_OK
+               : bad(reason, "LZO data do not decode");
+}
+
+static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+{
+    int produced = LZ4_decompress_safe((const char *)stored.data, (char *)out, (int)stored.length, (int)capacity);
+    if (produced <= 0) {
+        return bad(reason, "LZ4 data do not decode");
+    }
+    *length = (size_t)produced;
+    return NFDUMP_OK;
+}
+
+/* One stream only: bytes after its end are ignored, as nfdump does. */
+static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+{
+    bz_stream stream = {0};
+    int result = BZ2_bzDecompressInit(&stream, 0, 0);
+    if (result != BZ_OK) {
+        *reason = "no memory for bzip2";
+        return NFDUMP_E_NOMEM;
+    }
+    /* libbz2 does not write through next_in; its type merely lacks the const. */
+    union {
+        const uint8_t *in;
+        char *out;
+    } input = {.in = stored.data};
+    stream.next_in = input.out;
+    stream.avail_in = (unsigned)stored.length;
+    stream.next_out = (char *)out;
+    stream.avail_out = (unsigned)capacity;
+    /* With all input and all output space given, one call either ends the stream or never will. */
+    result = BZ2_bzDecompress(&stream);
+    *length = capacity - stream.avail_out;
+    (void)BZ2_bzDecompressEnd(&stream);
+    switch (result) {
+    case BZ_STREAM_END:
+        return NFDUMP_OK;
+    case BZ_OK:
+        return bad(reason, *length == capacity ? "bzip2 data expand beyond the block limit"
+                                               : "bzip2 data end without end of stream");
+    case BZ_MEM_ERROR:
+        *reason = "no memory for bzip2";
+        return NFDUMP_E_NOMEM;
+    default:
+        return bad(reason, "bzip2 data do not decode");
+    }
+}
+
+static nfdump_status decompress_zstd(codec_state *codec, span stored, uint8_t *out, size_t capacity, size_t *length,
+                                     const char **reason)
+{
+    if (codec->zstd == NULL) {
+        codec->zstd = ZSTD_createDCtx();
+        if (codec->zstd == NULL) {
+            *reason = "no memory for ZSTD";
+            return NFDUMP_E_NOMEM;
+        }
+    }
+    size_t produced = ZSTD_decompressDCtx(codec->zstd, out, capacity, stored.data, stored.length);
+    if (ZSTD_isError(produced)) {
+        return bad(reason, "ZSTD data do not decode");
+    }
+    *length = produced;
+    return NFDUMP_OK;
+}
+
+nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
+                               size_t *length, const char **reason)
+{
+    *length = 0;
+    switch (compression) {
+    case NFDUMP_COMPRESSION_NONE:
+        if (stored.length > capacity) {
+            return bad(reason, "block exceeds the block limit");
+        }
+        memcpy(out, stored.data, stored.length);
+        *length = stored.length;
+        return NFDUMP_OK;
+    case NFDUMP_COMPRESSION_LZO:
+        return decompress_lzo(stored, out, capacity, length, reason);
+    case NFDUMP_COMPRESSION_BZ2:
+        return decompress_bz2(stored, out, capacity, length, reason);
+    case NFDUMP_COMPRESSION_LZ4:
+        return decompress_lz4(stored, out, capacity, length, reason);
+    case NFDUMP_COMPRESSION_ZSTD:
+        return decompress_zstd(codec, stored, out, capacity, length, reason);
+    default:
+        *reason = "unknown compression method";
+        return NFDUMP_E_UNSUPPORTED;
+    }
+}
+
+void nfdump_codec_free(codec_state *codec)
+{
+    (void)ZSTD_freeDCtx(codec->zstd);
+    codec->zstd = NULL;
+}

@@ -1,0 +1,204 @@
+/* Layout 2 container: the 40-byte header, the appendix, the chain of blocks. */
+#include "layout2.h"
+
+#include <stdlib.h>
+
+#include "../codec/codec.h"
+#include "../error.h"
+#include "../record/types.h"
+
+/* An ident record must be shorter than this to be taken (nfdump 1.7.10). */
+#define IDENT_RECORD_LIMIT 128u
+#define STAT_PAYLOAD 144u
+
+nfdump_status nfdump_layout2_header(span header, nfdump_info *info, nfdump_error *error)
+{
+    uint64_t created = 0;
+    uint8_t encryption = 0;
+    if (!span_has(header, 0, LAYOUT2_HEADER)) {
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", header.length, LAYOUT2_HEADER);
+    }
+    (void)span_u32(header, 4, &info->nfdversion);
+    (void)span_u64(header, 8, &created);
+    info->created = (int64_t)created;
+    info->compression = header.data[16];
+    encryption = header.data[17];
+    (void)span_u16(header, 18, &info->appendix_blocks);
+    (void)span_u32(header, 20, &info->creator);
+    (void)span_u64(header, 24, &info->appendix_offset);
+    (void)span_u32(header, 36, &info->num_blocks);
+    info->unfinished = info->num_blocks == 0 && info->appendix_blocks == 0;
+
+    if (encryption != 0) {
+        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 17, "encrypted files are not supported", encryption, 0);
+    }
+    if (info->compression > NFDUMP_COMPRESSION_ZSTD) {
+        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 16, "unknown compression method", info->compression,
+                          NFDUMP_COMPRESSION_ZSTD);
+    }
+    if (info->appendix_blocks != 0 && info->appendix_offset >= info->file_size) {
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 24, "file is truncated: its appendix lies beyond its end",
+                          info->appendix_offset, info->file_size);
+    }
+    return NFDUMP_OK;
+}
+
+nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset, uint32_t index, nfdump_block_ref *ref,
+                               nfdump_error *error)
+{
+    uint8_t bytes[LAYOUT2_BLOCK_HEADER];
+    const span header = {bytes, sizeof bytes};
+    nfdump_status status;
+    if (offset > source->size || source->size - offset < LAYOUT2_BLOCK_HEADER) {
+        status = nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file is truncated: a block header is missing",
+                            source->size, offset);
+    } else {
+        status = nfdump_source_read(source, offset, bytes, sizeof bytes, error);
+    }
+    if (status == NFDUMP_OK) {
+        ref->offset = offset;
+        ref->index = index;
+        (void)span_u32(header, 0, &ref->num_records);
+        (void)span_u32(header, 4, &ref->stored);
+        (void)span_u16(header, 8, &ref->type);
+        (void)span_u16(header, 10, &ref->flags);
+        if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
+            status = nfdump_fail_value(error, NFDUMP_E_SIZE, offset, "impossible block size", ref->stored, NFDUMP_STORED_MAX);
+        } else if (ref->stored > source->size - offset - LAYOUT2_BLOCK_HEADER) {
+            status = nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file is truncated inside a block",
+                                source->size - offset - LAYOUT2_BLOCK_HEADER, ref->stored);
+        }
+    }
+    if (status != NFDUMP_OK && error != NULL) {
+        error->block = index;
+    }
+    return status;
+}
+
+nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
+                           nfdump_block_ref *ref, nfdump_error *error)
+{
+    if (cursor->offset == 0) {
+        cursor->offset = LAYOUT2_HEADER;
+    }
+    if (cursor->ended || cursor->index >= info->num_blocks) {
+        cursor->ended = 1;
+        return NFDUMP_END;
+    }
+    /* A header that announces too many blocks must not make us read the appendix as data. */
+    if (info->appendix_blocks != 0 && cursor->offset == info->appendix_offset) {
+        cursor->ended = 1;
+        (void)nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "fewer data blocks than the header announces",
+                         cursor->index, info->num_blocks);
+        return NFDUMP_E_COUNT;
+    }
+    nfdump_status status = nfdump_layout2_block_at(source, cursor->offset, cursor->index, ref, error);
+    if (status != NFDUMP_OK) {
+        cursor->ended = 1;
+        return status;
+    }
+    cursor->offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref->stored;
+    cursor->index++;
+    return NFDUMP_OK;
+}
+
+static void take_ident(nfdump_info *info, span payload)
+{
+    const uint8_t *nul = memchr(payload.data, 0, payload.length);
+    if (nul == NULL || payload.length + RECORD_HEADER >= IDENT_RECORD_LIMIT) {
+        return;
+    }
+    size_t length = (size_t)(nul - payload.data);
+    memcpy(info->ident, payload.data, length + 1);
+    info->ident_length = (uint32_t)length;
+    info->has_ident = 1;
+}
+
+static void take_stat(nfdump_info *info, span payload)
+{
+    if (payload.length != STAT_PAYLOAD) {
+        return;
+    }
+    uint64_t n[STAT_PAYLOAD / 8];
+    for (size_t i = 0; i < STAT_PAYLOAD / 8; i++) {
+        (void)span_u64(payload, 8 * i, &n[i]);
+    }
+    info->stat = (nfdump_stat){
+        .flows = n[0], .bytes = n[1], .packets = n[2],
+        .flows_tcp = n[3], .flows_udp = n[4], .flows_icmp = n[5], .flows_other = n[6],
+        .bytes_tcp = n[7], .bytes_udp = n[8], .bytes_icmp = n[9], .bytes_other = n[10],
+        .packets_tcp = n[11], .packets_udp = n[12], .packets_icmp = n[13], .packets_other = n[14],
+        .first_seen = n[15], .last_seen = n[16], .sequence_failures = n[17],
+    };
+    info->has_stat = 1;
+}
+
+/* One appendix block: later records replace earlier ones, unknown types are skipped. */
+static nfdump_status appendix_records(nfdump_info *info, span data, uint32_t count, nfdump_error *error)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < count && at < data.length; i++) {
+        uint16_t type = 0;
+        uint16_t size = 0;
+        span payload = {0};
+        if (!span_u16(data, at, &type) || !span_u16(data, at + 2, &size) || size < RECORD_HEADER ||
+            !span_sub(data, at + RECORD_HEADER, size - RECORD_HEADER, &payload)) {
+            return nfdump_fail_value(error, NFDUMP_E_RECORD, at, "appendix record does not fit its block", size, data.length);
+        }
+        if (type == RECORD_IDENT) {
+            take_ident(info, payload);
+        } else if (type == RECORD_STAT) {
+            take_stat(info, payload);
+        }
+        at += size;
+    }
+    return NFDUMP_OK;
+}
+
+void nfdump_layout2_appendix(const byte_source *source, nfdump_info *info)
+{
+    nfdump_error *error = &info->appendix;
+    uint64_t offset = info->appendix_offset;
+    codec_state codec = {0};
+    uint8_t *stored = NULL;
+    uint8_t *plain = NULL;
+
+    nfdump_clear_error(error);
+    for (uint32_t i = 0; i < info->appendix_blocks; i++) {
+        nfdump_block_ref ref = {0};
+        if (nfdump_layout2_block_at(source, offset, i, &ref, error) != NFDUMP_OK) {
+            break;
+        }
+        if (plain == NULL) {
+            stored = malloc(NFDUMP_STORED_MAX);
+            plain = malloc(NFDUMP_BLOCK_MAX);
+        }
+        if (stored == NULL || plain == NULL) {
+            (void)nfdump_fail(error, NFDUMP_E_NOMEM, offset, "no memory for the appendix");
+            break;
+        }
+        if (nfdump_source_read(source, offset + LAYOUT2_BLOCK_HEADER, stored, ref.stored, error) != NFDUMP_OK) {
+            break;
+        }
+        size_t length = 0;
+        const char *reason = "";
+        const uint8_t compression = ref.flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : info->compression;
+        nfdump_status status = nfdump_codec_decompress(&codec, compression, (span){stored, ref.stored}, plain,
+                                                NFDUMP_BLOCK_MAX, &length, &reason);
+        if (status != NFDUMP_OK) {
+            (void)nfdump_fail(error, status, offset, reason);
+            break;
+        }
+        if (appendix_records(info, (span){plain, length}, ref.num_records, error) != NFDUMP_OK) {
+            break;
+        }
+        offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref.stored;
+    }
+    if (error->status != NFDUMP_OK) {
+        error->block = NFDUMP_NONE;
+        error->record = NFDUMP_NONE;
+    }
+    free(stored);
+    free(plain);
+    nfdump_codec_free(&codec);
+}

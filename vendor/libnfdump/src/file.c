@@ -1,0 +1,126 @@
+/* The file half of the interface: recognises the layout and hands over to its container. */
+#include <stdlib.h>
+
+#include "container/layout2.h"
+#include "container/source.h"
+#include "error.h"
+#include "file.h"
+
+#define MAGIC 0xA50Cu
+#define MAGIC_SWAPPED 0x0CA5u
+
+static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
+{
+    uint8_t bytes[LAYOUT2_HEADER];
+    uint16_t magic = 0;
+    nfdump_info *info = &file->info;
+    const size_t length = file->source.size < sizeof bytes ? (size_t)file->source.size : sizeof bytes;
+    const span header = {bytes, length};
+
+    info->file_size = file->source.size;
+    nfdump_status status = nfdump_source_read(&file->source, 0, bytes, length, error);
+    if (status != NFDUMP_OK) {
+        return status;
+    }
+    if (length == 0) {
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is empty", 0, LAYOUT2_HEADER);
+    }
+    if (!span_u16(header, 0, &magic)) {
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", length, LAYOUT2_HEADER);
+    }
+    if (magic == MAGIC_SWAPPED) {
+        return nfdump_fail_value(error, NFDUMP_E_BYTE_ORDER, 0, "file was written on a host of the other byte order", magic, MAGIC);
+    }
+    if (magic != MAGIC) {
+        return nfdump_fail_value(error, NFDUMP_E_MAGIC, 0, "not an nfcapd file", magic, MAGIC);
+    }
+    if (!span_u16(header, 2, &info->layout)) {
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", length, LAYOUT2_HEADER);
+    }
+    switch (info->layout) {
+    case 1:
+        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 1 (nfdump 1.5, 1.6) is not supported yet", 1, 2);
+    case 2:
+        status = nfdump_layout2_header(header, info, error);
+        if (status == NFDUMP_OK) {
+            nfdump_layout2_appendix(&file->source, info);
+        }
+        return status;
+    case 3:
+        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 3 (nfdump 1.8) is not supported yet", 3, 2);
+    default:
+        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "unknown layout version", info->layout, 2);
+    }
+}
+
+static nfdump_status open_source(byte_source source, nfdump_file **out, nfdump_error *error)
+{
+    nfdump_file *file = calloc(1, sizeof *file);
+    if (file == NULL) {
+        nfdump_source_close(&source);
+        return nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file");
+    }
+    file->source = source;
+    nfdump_clear_error(&file->info.appendix);
+    nfdump_status status = read_container(file, error);
+    if (status != NFDUMP_OK) {
+        nfdump_file_close(file);
+        return status;
+    }
+    *out = file;
+    return NFDUMP_OK;
+}
+
+nfdump_status nfdump_file_open_path(const char *path, nfdump_file **file, nfdump_error *error)
+{
+    byte_source source = {0};
+    nfdump_clear_error(error);
+    if (path == NULL || file == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    nfdump_status status = nfdump_source_open_path(&source, path, error);
+    return status == NFDUMP_OK ? open_source(source, file, error) : status;
+}
+
+nfdump_status nfdump_file_open_fd(int fd, nfdump_file **file, nfdump_error *error)
+{
+    byte_source source = {0};
+    nfdump_clear_error(error);
+    if (file == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    nfdump_status status = nfdump_source_open_fd(&source, fd, error);
+    return status == NFDUMP_OK ? open_source(source, file, error) : status;
+}
+
+nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, nfdump_file **file, nfdump_error *error)
+{
+    nfdump_clear_error(error);
+    if (data == NULL || file == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    return open_source((byte_source){.memory = data, .size = length, .fd = -1}, file, error);
+}
+
+void nfdump_file_close(nfdump_file *file)
+{
+    if (file != NULL) {
+        nfdump_source_close(&file->source);
+        free(file);
+    }
+}
+
+const nfdump_info *nfdump_file_info(const nfdump_file *file)
+{
+    return file == NULL ? NULL : &file->info;
+}
+
+nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
+                               nfdump_error *error)
+{
+    nfdump_clear_error(error);
+    if (file == NULL || cursor == NULL || ref == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
+}

@@ -1,0 +1,293 @@
+/*
+ * The index of a decoded block.
+ *
+ * Exporters send thousands of flows with the same elements in the same order.  Such an
+ * arrangement is a shape: once a record's element headers equal those of a known shape,
+ * the positions of all its elements are known without walking them.  The two shapes used
+ * last are tried first (IPv4 and IPv6 flows alternate), then a hash table.
+ *
+ * A record whose elements do not parse to the announced count, or that has too many of
+ * them, gets no shape; readers walk it themselves.
+ */
+#include "index.h"
+
+#include <stdlib.h>
+
+#include "../error.h"
+#include "types.h"
+
+typedef struct recent_shapes {
+    size_t shape[2]; /* indexes, most recent first; SIZE_MAX = none */
+} recent_shapes;
+
+/* Doubles an array when it is full.  False when memory is short. */
+static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) {
+        return true;
+    }
+    const size_t grown = *capacity == 0 ? 1024 : *capacity * 2;
+    void *moved = realloc(*array, grown * size);
+    if (moved == NULL) {
+        return false;
+    }
+    *array = moved;
+    *capacity = grown;
+    return true;
+}
+
+static bool reserve_shape(flow_index *index)
+{
+    if (index->num_shapes < index->cap_shapes) {
+        return true;
+    }
+    const size_t grown = index->cap_shapes == 0 ? 16 : index->cap_shapes * 2;
+    nfdump_shape *shapes = realloc(index->shapes, grown * sizeof *shapes);
+    if (shapes == NULL) {
+        return false;
+    }
+    index->shapes = shapes;
+    shape_key *keys = realloc(index->keys, grown * sizeof *keys);
+    if (keys == NULL) {
+        return false;
+    }
+    index->keys = keys;
+    index->cap_shapes = grown;
+    return true;
+}
+
+/* Whether the record's headers are those of `key`. */
+static bool key_matches(const shape_key *key, span record, uint16_t count)
+{
+    if (key->count != count || key->span > record.length) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        /* at[i] + 4 <= span <= record.length */
+        if (load_u32(record.data + key->at[i]) != key->header[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+typedef enum walk {
+    WALK_REGULAR,  /* all announced elements are there: the key is complete */
+    WALK_IRREGULAR, /* readable, but no shape: too many elements, or fewer than announced */
+    WALK_CLIPPED,  /* the last element runs past the record */
+    WALK_BROKEN    /* an element length below 4: nothing after it can be found */
+} walk;
+
+static walk walk_elements(span record, uint16_t count, shape_key *key)
+{
+    size_t at = FLOW_HEADER;
+    uint32_t hash = count;
+    key->unknown = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t id = 0;
+        uint16_t length = 0;
+        if (!span_u16(record, at, &id) || !span_u16(record, at + 2, &length)) {
+            return WALK_IRREGULAR;
+        }
+        if (length < ELEMENT_HEADER) {
+            return WALK_BROKEN;
+        }
+        if (length > record.length - at) {
+            return WALK_CLIPPED;
+        }
+        key->unknown += id > NFDUMP_ELEMENT_MAX;
+        if (i < SHAPE_ELEMENTS_MAX) {
+            const uint32_t header = (uint32_t)id | (uint32_t)length << 16;
+            key->at[i] = (uint16_t)at;
+            key->header[i] = header;
+            hash = (hash ^ header) * 0x9E3779B1u;
+            hash ^= hash >> 15;
+        }
+        at += length;
+    }
+    key->hash = hash;
+    key->count = count;
+    key->span = (uint16_t)at;
+    return count <= SHAPE_ELEMENTS_MAX ? WALK_REGULAR : WALK_IRREGULAR;
+}
+
+static void fill_shape(nfdump_shape *shape, const shape_key *key)
+{
+    memset(shape, 0, sizeof *shape);
+    for (size_t i = 0; i < key->count; i++) {
+        const uint32_t id = key->header[i] & 0xFFFFu;
+        if (id != 0 && id < NFDUMP_ELEMENT_SLOTS) {
+            shape->present |= UINT64_C(1) << id;
+            shape->offset[id] = (uint16_t)(key->at[i] + ELEMENT_HEADER);
+            shape->length[id] = (uint16_t)((key->header[i] >> 16) - ELEMENT_HEADER);
+        }
+    }
+}
+
+/* The shape with this key, made if there is room: its index, or NFDUMP_SHAPE_NONE.
+ * False when memory is short. */
+static bool find_shape(flow_index *index, const shape_key *key, span record, uint16_t *out)
+{
+    size_t bucket = key->hash % SHAPE_BUCKETS;
+    while (index->buckets[bucket] != 0) {
+        const size_t known = index->buckets[bucket] - 1u;
+        if (index->keys[known].hash == key->hash && key_matches(&index->keys[known], record, key->count)) {
+            *out = (uint16_t)known;
+            return true;
+        }
+        bucket = (bucket + 1) % SHAPE_BUCKETS;
+    }
+    if (index->num_shapes == NFDUMP_SHAPES_MAX) {
+        *out = NFDUMP_SHAPE_NONE;
+        return true;
+    }
+    if (!reserve_shape(index)) {
+        return false;
+    }
+    index->keys[index->num_shapes] = *key;
+    fill_shape(&index->shapes[index->num_shapes], key);
+    *out = (uint16_t)index->num_shapes;
+    index->num_shapes++;
+    index->buckets[bucket] = (uint16_t)index->num_shapes;
+    return true;
+}
+
+static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at, const char *reason, uint64_t value,
+                        uint64_t limit)
+{
+    if (view->damage.status == NFDUMP_OK) {
+        (void)nfdump_fail_value(&view->damage, status, at, reason, value, limit);
+        view->damage.record = view->walked;
+    }
+}
+
+/* Adds one flow record.  False when memory is short. */
+static bool add_flow(flow_index *index, span record, size_t at, recent_shapes *recent, nfdump_block_view *view)
+{
+    uint16_t count = 0;
+    uint16_t shape = NFDUMP_SHAPE_NONE;
+    if (record.length < FLOW_HEADER) {
+        note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length, FLOW_HEADER);
+        view->dropped++;
+        return true;
+    }
+    (void)span_u16(record, 4, &count);
+
+    const size_t first = recent->shape[0];
+    const size_t second = recent->shape[1];
+    if (first != SIZE_MAX && key_matches(&index->keys[first], record, count)) {
+        shape = (uint16_t)first;
+        view->unknown_elements += index->keys[first].unknown;
+    } else if (second != SIZE_MAX && key_matches(&index->keys[second], record, count)) {
+        shape = (uint16_t)second;
+        view->unknown_elements += index->keys[second].unknown;
+        recent->shape[0] = second;
+        recent->shape[1] = first;
+    } else {
+        shape_key key;
+        switch (walk_elements(record, count, &key)) {
+        case WALK_REGULAR:
+            if (!find_shape(index, &key, record, &shape)) {
+                return false;
+            }
+            if (shape != NFDUMP_SHAPE_NONE) {
+                recent->shape[1] = first;
+                recent->shape[0] = shape;
+            }
+            break;
+        case WALK_IRREGULAR:
+            break;
+        case WALK_CLIPPED:
+            note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
+            view->clipped++;
+            break;
+        case WALK_BROKEN:
+            note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
+            view->dropped++;
+            return true;
+        }
+        view->unknown_elements += key.unknown;
+    }
+
+    if (!reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows)) {
+        return false;
+    }
+    index->flows[index->num_flows++] =
+        (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)record.length, .shape = shape};
+    return true;
+}
+
+static bool add_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view)
+{
+    switch (type) {
+    case RECORD_EXPORTER:
+    case RECORD_EXPORTER_STAT:
+    case RECORD_SAMPLER_LEGACY:
+    case RECORD_SAMPLER:
+    case RECORD_APPLICATION_NAMES:
+    case RECORD_INTERFACE_NAMES:
+    case RECORD_VRF_NAMES:
+        if (!reserve((void **)&index->records, index->num_records, &index->cap_records, sizeof *index->records)) {
+            return false;
+        }
+        index->records[index->num_records++] =
+            (nfdump_record_ref){.offset = (uint32_t)at, .type = type, .size = (uint16_t)record.length};
+        return true;
+    default:
+        view->skipped++;
+        return true;
+    }
+}
+
+nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
+{
+    recent_shapes recent = {{SIZE_MAX, SIZE_MAX}};
+    size_t at = 0;
+    index->num_flows = 0;
+    index->num_records = 0;
+    if (index->num_shapes != 0) {
+        memset(index->buckets, 0, sizeof index->buckets);
+        index->num_shapes = 0;
+    }
+
+    while (view->walked < announced) {
+        uint16_t type = 0;
+        uint16_t size = 0;
+        span record = {0};
+        if (at == data.length) {
+            note_damage(view, NFDUMP_E_COUNT, at, "fewer records than the block announces", view->walked, announced);
+            break;
+        }
+        if (!span_u16(data, at, &type) || !span_u16(data, at + 2, &size)) {
+            note_damage(view, NFDUMP_E_RECORD, at, "block ends inside a record header", data.length - at, RECORD_HEADER);
+            break;
+        }
+        if (size < RECORD_HEADER || !span_sub(data, at, size, &record)) {
+            note_damage(view, NFDUMP_E_RECORD, at, "impossible record size", size, data.length - at);
+            break;
+        }
+        const bool added = type == RECORD_FLOW ? add_flow(index, record, at, &recent, view)
+                                               : add_record(index, type, record, at, view);
+        if (!added) {
+            return NFDUMP_E_NOMEM;
+        }
+        view->walked++;
+        at += size;
+    }
+
+    view->flows = index->flows;
+    view->num_flows = index->num_flows;
+    view->records = index->records;
+    view->num_records = index->num_records;
+    view->shapes = index->shapes;
+    view->num_shapes = index->num_shapes;
+    return NFDUMP_OK;
+}
+
+void nfdump_index_free(flow_index *index)
+{
+    free(index->flows);
+    free(index->records);
+    free(index->shapes);
+    free(index->keys);
+}

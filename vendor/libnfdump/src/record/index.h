@@ -1,0 +1,39 @@
+/* The index of a decoded block: where its flows lie and where their elements lie. */
+#ifndef NFDUMP_INDEX_H
+#define NFDUMP_INDEX_H
+
+#include "../bytes.h"
+#include "nfdump.h"
+
+/* Flows with more elements than this (duplicates, masked ones) get NFDUMP_SHAPE_NONE. */
+#define SHAPE_ELEMENTS_MAX 48u
+/* Open addressing at a load of at most one half. */
+#define SHAPE_BUCKETS (2u * NFDUMP_SHAPES_MAX)
+
+/* What identifies a shape: its element headers in stored order, and where they lie. */
+typedef struct shape_key {
+    uint32_t hash;
+    uint16_t count;                          /* elements */
+    uint16_t span;                           /* bytes from the record's start to the last element's end */
+    uint32_t unknown;                        /* elements with an undefined id */
+    uint16_t at[SHAPE_ELEMENTS_MAX];         /* of each element header in the record */
+    uint32_t header[SHAPE_ELEMENTS_MAX];     /* id and length as stored */
+} shape_key;
+
+typedef struct flow_index {
+    nfdump_flow_ref *flows;
+    size_t num_flows, cap_flows;
+    nfdump_record_ref *records;
+    size_t num_records, cap_records;
+    nfdump_shape *shapes;
+    shape_key *keys;
+    size_t num_shapes, cap_shapes;
+    uint16_t buckets[SHAPE_BUCKETS]; /* shape index + 1; 0 = free */
+} flow_index;
+
+/* Indexes the records of `data`, at most `announced` of them.  Fills everything of the
+ * view but `data`.  NFDUMP_E_NOMEM is the only failure; damage goes into the view. */
+nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view);
+void nfdump_index_free(flow_index *index);
+
+#endif

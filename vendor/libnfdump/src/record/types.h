@@ -1,0 +1,31 @@
+/* Record types, block types and header sizes of layout 2. */
+#ifndef NFDUMP_TYPES_H
+#define NFDUMP_TYPES_H
+
+enum {
+    RECORD_HEADER = 4,  /* u16 type, u16 size including these 4 bytes */
+    ELEMENT_HEADER = 4, /* u16 id, u16 length including these 4 bytes */
+    FLOW_HEADER = 12,
+};
+
+enum {
+    RECORD_EXPORTER = 7,
+    RECORD_EXPORTER_STAT = 8,
+    RECORD_SAMPLER_LEGACY = 9,
+    RECORD_FLOW = 11,
+    RECORD_APPLICATION_NAMES = 12,
+    RECORD_INTERFACE_NAMES = 13,
+    RECORD_VRF_NAMES = 14,
+    RECORD_SAMPLER = 15,
+    RECORD_IDENT = 0x8001,
+    RECORD_STAT = 0x8002,
+};
+
+enum {
+    BLOCK_LAYOUT1 = 2,
+    BLOCK_RECORDS = 3,
+    BLOCK_ARRAY = 4,
+    BLOCK_NOT_COMPRESSED = 1, /* flag bit */
+};
+
+#endif
