@@ -26,10 +26,10 @@ impl Pool {
 
     fn put(&self, mut block: RawBlock) {
         block.clear();
-        if let Ok(mut free) = self.0.lock() {
-            if free.len() < POOL_MAX {
-                free.push(block);
-            }
+        if let Ok(mut free) = self.0.lock()
+            && free.len() < POOL_MAX
+        {
+            free.push(block);
         }
     }
 }

@@ -1,6 +1,334 @@
-//! stub
+//! `nfdecode convert`: from a capture to flows.
+//!
+//! Files are printed while nfpcapd is still at work: one thread watches it, another decodes each file
+//! as soon as it is closed. A file is removed once printed, so disk use stays small.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::convert::capture::{self, CaptureError, Normalized, Scan};
+use crate::convert::program::Nfpcapd;
+use crate::convert::run::{Event, Job, Run, Summary};
+use crate::convert::workdir::WorkDir;
+use crate::file::File;
+
 use super::args::ConvertArgs;
+use super::flows::{Arrangement, FlowWriter};
+use super::interrupt;
+use super::progress::Progress;
 use super::report::{Report, Stop};
-pub(super) fn run(_args: &ConvertArgs, _report: &Report) -> Result<(), Stop> {
-    Err(Stop::failed("stub"))
+use super::target::Target;
+
+/// nfpcapd moves all the time unless its disk is full.
+const STALL: Duration = Duration::from_secs(60);
+/// Slots nfpcapd accepts.
+const SLOTS: std::ops::RangeInclusive<u64> = 2..=0x7FFF_FFFF;
+
+pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
+    if !SLOTS.contains(&args.slot.as_secs()) {
+        return Err(Stop::Usage(
+            "--slot must be between 2 seconds and 68 years".to_owned(),
+        ));
+    }
+    let zone = super::zone(&args.output)?;
+    // A capture that is no capture is the more useful thing to be told of, a missing program the
+    // quicker one; neither takes long.
+    let size = if is_stdin(args) {
+        0
+    } else {
+        capture_size(&args.capture)?
+    };
+    let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
+    let keep = args.keep.as_deref().map(Keep::new).transpose()?;
+
+    let work = WorkDir::new()
+        .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
+    interrupt::remove_on_exit(work.path());
+    let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
+    let prepared = prepare(args, &work, &mut progress, report)?;
+
+    let target = Target::open(args.output.output.as_deref())?;
+    let mut writer = FlowWriter::new(
+        args.output.format,
+        Arrangement::ByFile,
+        zone,
+        None,
+        target,
+        report,
+    )?;
+    let result = match prepared.packets {
+        0 => {
+            report.note(format!("{}: the capture holds no packets", name_of(args)));
+            Ok(())
+        }
+        packets => {
+            let input = prepared.path.as_deref().unwrap_or(&args.capture);
+            progress.restart(
+                fs::metadata(input).map_or(0, |found| found.len()),
+                "converting",
+            );
+            let job = Job {
+                capture: input,
+                packets: Some(packets),
+                slot: args.slot,
+                timeout: args.timeout,
+                stall: STALL,
+            };
+            convert(
+                &program,
+                job,
+                &work,
+                keep.as_ref(),
+                &mut writer,
+                &mut progress,
+            )
+            .map(|(summary, flows)| judge(&summary, flows, packets, report))
+        }
+    };
+    drop(progress);
+    interrupt::forget(work.path());
+    drop(work);
+    match result {
+        Ok(()) => writer.finish(),
+        Err(stop) => {
+            if matches!(stop, Stop::Failed(_)) {
+                writer.abandon();
+            }
+            Err(stop)
+        }
+    }
+}
+
+fn is_stdin(args: &ConvertArgs) -> bool {
+    args.capture.as_os_str() == "-"
+}
+
+fn name_of(args: &ConvertArgs) -> String {
+    if is_stdin(args) {
+        "standard input".to_owned()
+    } else {
+        args.capture.display().to_string()
+    }
+}
+
+fn capture_size(path: &Path) -> Result<u64, Stop> {
+    let failed = |error: io::Error| Stop::failed(format!("{}: {error}", path.display()));
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(metadata.len())
+}
+
+/// A capture that nfpcapd can read.
+struct Prepared {
+    /// The rewritten one; `None`: the user's own will do.
+    path: Option<PathBuf>,
+    packets: u64,
+}
+
+/// Looks at the capture and rewrites it if need be.
+fn prepare(
+    args: &ConvertArgs,
+    work: &WorkDir,
+    progress: &mut Progress,
+    report: &Report,
+) -> Result<Prepared, Stop> {
+    let mut observer = |done: u64| {
+        progress.set(done);
+        if interrupt::interrupted() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let explain = |error: CaptureError| match error {
+        CaptureError::Cancelled => Stop::Interrupted,
+        error => Stop::failed(format!("{}: {error}", name_of(args))),
+    };
+    let is_file = !is_stdin(args) && fs::metadata(&args.capture).is_ok_and(|found| found.is_file());
+    if is_file
+        && let Scan {
+            direct: Ok(()),
+            packets,
+            ..
+        } = capture::scan(&args.capture, &mut observer).map_err(explain)?
+    {
+        return Ok(Prepared {
+            path: None,
+            packets,
+        });
+    }
+    let out = work.capture();
+    let normalized = if is_stdin(args) {
+        capture::normalize(io::stdin().lock(), &out, &mut observer)
+    } else {
+        let failed = |error| Stop::failed(format!("{}: {error}", args.capture.display()));
+        let input = fs::File::open(&args.capture).map_err(failed)?;
+        capture::normalize(input, &out, &mut observer)
+    };
+    let normalized = normalized.map_err(explain)?;
+    tell(&normalized, &name_of(args), report);
+    Ok(Prepared {
+        path: Some(out),
+        packets: normalized.packets_written,
+    })
+}
+
+/// What a user should know of a capture that had to be rewritten.
+fn tell(found: &Normalized, name: &str, report: &Report) {
+    if let Some(damage) = &found.damage {
+        let (packet, offset) = (damage.packet, damage.offset);
+        report.damage(format!(
+            "{name}: packet {packet} (byte {offset}): {}; packets before it are converted",
+            damage.reason
+        ));
+    }
+    for (link_type, packets) in &found.left_out {
+        let link = capture::link_type_name(*link_type).unwrap_or("unsupported");
+        report.note(format!(
+            "{name}: {packets} packets of link type {link_type} ({link}) are left out"
+        ));
+    }
+    if found.clamped != 0 {
+        report.note(format!(
+            "{name}: {} packets have time stamps out of range",
+            found.clamped
+        ));
+    }
+    if found.y2038 != 0 {
+        report.note(format!(
+            "{name}: {} packets are later than 2038-01-19, which nfpcapd before 1.7.6 misreads",
+            found.y2038
+        ));
+    }
+}
+
+/// Where `--keep` puts files.
+struct Keep<'a> {
+    directory: &'a Path,
+}
+
+impl<'a> Keep<'a> {
+    fn new(directory: &'a Path) -> Result<Self, Stop> {
+        fs::create_dir_all(directory)
+            .map_err(|error| Stop::failed(format!("{}: {error}", directory.display())))?;
+        Ok(Self { directory })
+    }
+
+    /// Copies a file; an existing one of that name stays as it is, and that is an error.
+    fn take(&self, file: &Path) -> Result<(), Stop> {
+        let name = file.file_name().unwrap_or_default();
+        let target = self.directory.join(name);
+        let failed =
+            |error: &dyn std::fmt::Display| Stop::failed(format!("{}: {error}", target.display()));
+        let mut copy =
+            tempfile::NamedTempFile::new_in(self.directory).map_err(|error| failed(&error))?;
+        interrupt::remove_on_exit(copy.path());
+        let result = (|| {
+            io::copy(&mut fs::File::open(file)?, copy.as_file_mut())?;
+            use std::os::unix::fs::PermissionsExt as _;
+            copy.as_file()
+                .set_permissions(fs::Permissions::from_mode(0o644))
+        })();
+        result.map_err(|error| failed(&error))?;
+        let temporary = copy.path().to_owned();
+        let result = copy
+            .persist_noclobber(&target)
+            .map(drop)
+            .map_err(|error| failed(&error.error));
+        interrupt::forget(&temporary);
+        result
+    }
+}
+
+/// Runs nfpcapd and prints its files as they come; how many flows were printed.
+fn convert(
+    program: &Nfpcapd,
+    job: Job<'_>,
+    work: &WorkDir,
+    keep: Option<&Keep<'_>>,
+    writer: &mut FlowWriter<'_>,
+    progress: &mut Progress,
+) -> Result<(Summary, u64), Stop> {
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel::<PathBuf>();
+        let printer = scope.spawn(move || -> Result<u64, Stop> {
+            let mut flows = 0;
+            for path in receiver {
+                let file = File::open(&path).map_err(Stop::failed)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                flows += writer.file(&file, &name, |_| ())?;
+                if let Some(keep) = keep {
+                    keep.take(&path)?;
+                }
+                drop(file);
+                // The directory goes in the end anyway; this only keeps it small.
+                let _ = fs::remove_file(&path);
+            }
+            Ok(flows)
+        });
+
+        let watched = watch(
+            program,
+            job,
+            work,
+            &sender,
+            || printer.is_finished(),
+            progress,
+        );
+        drop(sender);
+        // What the printer has to say explains why the watcher stopped, if it did.
+        let printed = printer
+            .join()
+            .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
+        Ok((watched?, printed))
+    })
+}
+
+fn watch(
+    program: &Nfpcapd,
+    job: Job<'_>,
+    work: &WorkDir,
+    files: &mpsc::Sender<PathBuf>,
+    printer_gave_up: impl Fn() -> bool,
+    progress: &mut Progress,
+) -> Result<Summary, Stop> {
+    let mut run = Run::start(program, job, work).map_err(Stop::failed)?;
+    loop {
+        interrupt::check()?;
+        if printer_gave_up() {
+            return Err(Stop::OutputClosed);
+        }
+        match run.next_event().map_err(Stop::failed)? {
+            // A closed channel means that the printer gave up, which the next turn sees.
+            Event::File(path) => drop(files.send(path)),
+            Event::Progress(done) => progress.set(done),
+            Event::Finished(summary) => return Ok(summary),
+        }
+    }
+}
+
+/// Whether what came out is what went in.
+fn judge(summary: &Summary, flows: u64, packets: u64, report: &Report) {
+    for loss in &summary.losses {
+        report.damage(loss);
+    }
+    if flows != summary.flows {
+        report.damage(format!(
+            "nfpcapd wrote {} flows, {flows} could be read",
+            summary.flows
+        ));
+    }
+    for note in &summary.notes {
+        report.note(note);
+    }
+    if flows == 0 {
+        report.note(format!("no flows came out of {packets} packets"));
+    }
 }

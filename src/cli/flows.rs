@@ -32,6 +32,10 @@ pub(super) struct FlowWriter<'a> {
     files: u64,
     /// Flows that may still be written.
     left: u64,
+    /// The array of a file is open.
+    in_file: bool,
+    /// Some text has left us already.
+    flushed: bool,
     report: &'a Report,
 }
 
@@ -59,6 +63,8 @@ impl<'a> FlowWriter<'a> {
             count: 0,
             files: 0,
             left: limit.unwrap_or(u64::MAX),
+            in_file: false,
+            flushed: false,
             report,
         };
         if this.wrapped {
@@ -132,8 +138,21 @@ impl<'a> FlowWriter<'a> {
         self.target.finish()
     }
 
+    /// After a failure: no file is left behind, and what a reader of standard output has already
+    /// begun to see is at least brought to a valid end.
+    pub(super) fn abandon(mut self) {
+        if self.flushed && matches!(self.target, Target::Stdout(_)) {
+            if self.in_file {
+                self.end_file();
+            }
+            // The failure that led here is the one to report.
+            let _ = self.finish();
+        }
+    }
+
     fn begin_file(&mut self, name: &str) -> Result<(), Stop> {
         self.files += 1;
+        self.in_file = true;
         if self.by_file {
             self.count = 0;
         }
@@ -149,6 +168,7 @@ impl<'a> FlowWriter<'a> {
     }
 
     fn end_file(&mut self) {
+        self.in_file = false;
         if self.wrapped {
             self.format.end(self.count, &mut self.buffer);
             // The array's last newline: a comma or the end of the object follows.
@@ -173,6 +193,7 @@ impl<'a> FlowWriter<'a> {
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
+        self.flushed |= !self.buffer.is_empty();
         let result = self.target.write(&self.buffer);
         self.buffer.clear();
         result

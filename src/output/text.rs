@@ -185,7 +185,9 @@ mod tests {
     fn ipv6_parses_back() {
         for seed in 0..=255_u128 {
             // Every pattern of zero and non-zero groups.
-            let bits = (0..8).fold(0, |bits, group| bits << 16 | (seed >> group & 1) * 0xabc);
+            let bits = (0..8).fold(0, |bits, group| {
+                (bits << 16) | ((seed >> group & 1) * 0xabc)
+            });
             let address = Ipv6Addr::from_bits(bits);
             assert_eq!(text(|out| ip6(address, out)).parse(), Ok(address));
         }

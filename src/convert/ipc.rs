@@ -1,0 +1,74 @@
+//! System V shared memory and semaphores that nfpcapd leaves behind when it does not end by itself.
+//!
+//! It derives both keys from the path of its output directory, so we can find and remove them.
+#![allow(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Keys of the shared memory and of the semaphores for an output directory (resolved, absolute).
+fn keys(directory: &OsStr) -> (i32, i32) {
+    let hash = directory.as_bytes().iter().fold(0_u32, |hash, byte| {
+        hash.wrapping_mul(37).wrapping_add(u32::from(*byte))
+    });
+    let semaphores = hash.wrapping_mul(37).wrapping_add(u32::from(b'R'));
+    (hash.cast_signed(), semaphores.cast_signed())
+}
+
+/// Removes what a process that wrote to `directory` has left. Does nothing if there is nothing.
+pub(super) fn remove_leftovers(directory: &Path) {
+    let (memory_key, semaphore_key) = keys(directory.as_os_str());
+    // SAFETY: shmget and shmctl(IPC_RMID) take numbers only; a null buffer is allowed for IPC_RMID.
+    unsafe {
+        let memory = libc::shmget(memory_key, 0, 0);
+        if memory >= 0 {
+            libc::shmctl(memory, libc::IPC_RMID, std::ptr::null_mut());
+        }
+    }
+    // SAFETY: semget and semctl(IPC_RMID) take numbers only.
+    unsafe {
+        let semaphores = libc::semget(semaphore_key, 0, 0);
+        if semaphores >= 0 {
+            libc::semctl(semaphores, 0, libc::IPC_RMID);
+        }
+    }
+}
+
+/// Has the kernel kill the calling process when its parent dies.
+///
+/// Only calls what is allowed between fork and exec.
+pub(super) fn die_with_parent() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: PR_SET_PDEATHSIG takes a signal number.
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Kills the process group that `leader` leads, ignoring that it may be gone.
+pub(super) fn kill_group(leader: u32) {
+    if let Ok(leader) = i32::try_from(leader) {
+        // SAFETY: takes numbers only; the group is ours since the child made itself its leader.
+        unsafe { libc::kill(-leader, libc::SIGKILL) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_follow_the_path() {
+        assert_eq!(keys(OsStr::new("")), (0, 82));
+        assert_eq!(
+            keys(OsStr::new("/a")),
+            (47 * 37 + 97, (47 * 37 + 97) * 37 + 82)
+        );
+        let (memory, semaphores) = keys(OsStr::new("/tmp/a-rather-long-name-that-overflows/out"));
+        assert_eq!(memory.wrapping_mul(37).wrapping_add(82), semaphores);
+    }
+}

@@ -1,0 +1,431 @@
+//! One run of nfpcapd: started without a shell, watched, and judged.
+//!
+//! nfpcapd ends with status 0 in most cases of failure, and hangs for ever on a full disk. So success
+//! is never concluded from the status alone, and a run that stands still is killed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::log::Log;
+use super::program::{Nfpcapd, Version};
+use super::workdir::WorkDir;
+use super::{ConvertError, ipc};
+
+/// How often the output directory is looked at.
+const POLL: Duration = Duration::from_millis(10);
+/// How often progress is looked at, which costs more.
+const PROGRESS_POLL: Duration = Duration::from_millis(100);
+/// How long the last lines of a process that has ended may take to arrive.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Flow nodes allocated at the start; more are made when needed.
+const FLOW_NODES: &str = "4096";
+
+/// What to convert and how.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    /// A capture that nfpcapd can read as it is.
+    pub capture: &'a Path,
+    /// Packets in it, if known.
+    pub packets: Option<u64>,
+    /// Length of a time slot: whole seconds, 2 to 2^31-1.
+    pub slot: Duration,
+    /// Kill the run after this time.
+    pub timeout: Option<Duration>,
+    /// Kill the run when nothing has moved for this time.
+    pub stall: Duration,
+}
+
+/// What happened next.
+#[derive(Debug)]
+pub enum Event {
+    /// nfpcapd has closed this file. Reported once, in name order.
+    File(PathBuf),
+    /// Bytes of the capture that nfpcapd has read.
+    Progress(u64),
+    /// It has ended, and everything it promised is there.
+    Finished(Summary),
+}
+
+/// The counters of a finished run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Files written.
+    pub files: u64,
+    /// Flows in them.
+    pub flows: u64,
+    /// Packets in these flows.
+    pub packets: u64,
+    /// Bytes in these flows.
+    pub bytes: u64,
+    /// Packets that nfpcapd read.
+    pub processed: u64,
+    /// What deserves a mention: packets left out, unusual messages.
+    pub notes: Vec<String>,
+    /// Signs that flows are missing.
+    pub losses: Vec<String>,
+}
+
+/// A run in progress. Killed, with all its traces removed, when dropped.
+pub struct Run<'a> {
+    child: Child,
+    job: Job<'a>,
+    work: &'a WorkDir,
+    version: Version,
+    log: Arc<Mutex<Log>>,
+    reader: Option<JoinHandle<()>>,
+    reported: BTreeSet<PathBuf>,
+    waiting: Vec<PathBuf>,
+    status: Option<ExitStatus>,
+    started: Instant,
+    moved: Instant,
+    looked: Instant,
+    state: (u64, u64),
+}
+
+impl<'a> Run<'a> {
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(program: &Nfpcapd, job: Job<'a>, work: &'a WorkDir) -> Result<Self, ConvertError> {
+        let mut command = Command::new(&program.path);
+        command
+            .arg("-r")
+            .arg(job.capture)
+            .arg("-w")
+            .arg(work.out())
+            .arg("-C")
+            .arg(work.configuration())
+            .args([
+                "-t",
+                &job.slot.as_secs().to_string(),
+                "-B",
+                FLOW_NODES,
+                "-o",
+                "fat",
+            ])
+            .env_clear()
+            // Names of files follow the zone; in UTC no slot has the name of another.
+            .env("TZ", "UTC0")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        // SAFETY: the function makes one system call and allocates nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(ipc::die_with_parent);
+        }
+        let mut child = command.spawn().map_err(|source| ConvertError::CannotRun {
+            program: program.path.clone(),
+            source,
+        })?;
+        let log = Arc::new(Mutex::new(Log::default()));
+        let reader = child.stderr.take().map(|stderr| {
+            let log = Arc::clone(&log);
+            thread::spawn(move || {
+                Log::follow(stderr, |line| {
+                    if let Ok(mut log) = log.lock() {
+                        log.line(line);
+                    }
+                });
+            })
+        });
+        let now = Instant::now();
+        Ok(Self {
+            child,
+            job,
+            work,
+            version: program.version,
+            log,
+            reader,
+            reported: BTreeSet::new(),
+            waiting: Vec::new(),
+            status: None,
+            started: now,
+            moved: now,
+            looked: now,
+            state: (0, 0),
+        })
+    }
+
+    /// Waits for the next event, at most about a tenth of a second: progress comes at least so often.
+    ///
+    /// # Errors
+    /// The run failed, was killed for standing still, or left something broken. It is over then.
+    pub fn next_event(&mut self) -> Result<Event, ConvertError> {
+        loop {
+            if let Some(file) = self.waiting.pop() {
+                return Ok(Event::File(file));
+            }
+            if self.status.is_some() {
+                return self.judge().map(Event::Finished);
+            }
+            // In this order: files closed before the end are there when we look after it.
+            self.status = self
+                .child
+                .try_wait()
+                .map_err(|source| ConvertError::Watch { source })?;
+            self.find_files()?;
+            if self.status.is_some() {
+                continue;
+            }
+            self.check_health()?;
+            if self.looked.elapsed() >= PROGRESS_POLL {
+                return Ok(Event::Progress(self.look_at_progress()));
+            }
+            if self.waiting.is_empty() {
+                thread::sleep(POLL);
+            }
+        }
+    }
+
+    /// Puts new files into `waiting`, last name first.
+    fn find_files(&mut self) -> Result<(), ConvertError> {
+        let entries =
+            fs::read_dir(self.work.out()).map_err(|source| ConvertError::Watch { source })?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if is_final(&entry.file_name().to_string_lossy()) && !self.reported.contains(&path) {
+                self.reported.insert(path.clone());
+                self.waiting.push(path);
+            }
+        }
+        self.waiting.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(())
+    }
+
+    fn check_health(&mut self) -> Result<(), ConvertError> {
+        let write_error = self.log.lock().ok().and_then(|log| log.write_error.clone());
+        if let Some(line) = write_error {
+            self.kill();
+            return Err(ConvertError::WriteFailed { line });
+        }
+        if let Some(limit) = self
+            .job
+            .timeout
+            .filter(|limit| self.started.elapsed() > *limit)
+        {
+            self.kill();
+            return Err(ConvertError::TimedOut { limit });
+        }
+        if self.moved.elapsed() > self.job.stall {
+            self.kill();
+            return Err(ConvertError::Stalled {
+                limit: self.job.stall,
+            });
+        }
+        Ok(())
+    }
+
+    fn look_at_progress(&mut self) -> u64 {
+        self.looked = Instant::now();
+        let consumed = progress::consumed(self.child.id(), self.job.capture, self.version);
+        let written = fs::read_dir(self.work.out())
+            .map(|entries| {
+                entries
+                    .flatten()
+                    .filter_map(|entry| entry.metadata().ok())
+                    .map(|found| found.len())
+                    .sum()
+            })
+            .unwrap_or(0);
+        let state = (consumed, written);
+        if state != self.state {
+            self.state = state;
+            self.moved = self.looked;
+        }
+        consumed
+    }
+
+    /// Kills the process group, reaps the child and removes what it left in the system.
+    fn kill(&mut self) {
+        if self.status.is_none() {
+            ipc::kill_group(self.child.id());
+            self.status = self.child.wait().ok();
+        }
+        ipc::remove_leftovers(&self.work.out());
+    }
+
+    /// After the end: was it a success?
+    fn judge(&mut self) -> Result<Summary, ConvertError> {
+        self.drain();
+        let log = self.log.lock().map(|log| log.clone()).unwrap_or_default();
+        let first_line = log
+            .others
+            .first()
+            .map_or_else(String::new, |(line, _)| line.clone());
+        let status = self.status.unwrap_or_default();
+        if let Some(signal) = status.signal() {
+            ipc::remove_leftovers(&self.work.out());
+            return Err(ConvertError::Killed { signal });
+        }
+        if let Some(line) = log.write_error {
+            return Err(ConvertError::WriteFailed { line });
+        }
+        if !status.success() {
+            ipc::remove_leftovers(&self.work.out());
+            return Err(ConvertError::Failed {
+                status: status.code().unwrap_or(-1),
+                line: first_line,
+            });
+        }
+        let incomplete = |reason: String| Err(ConvertError::Incomplete { reason });
+        let Some(total) = log.total.as_ref().filter(|_| log.terminated) else {
+            return incomplete(match first_line.as_str() {
+                "" => "it ended without a word".to_owned(),
+                line => format!("it ended early: {line}"),
+            });
+        };
+        if self.left_behind() {
+            return incomplete("it left a file unfinished".to_owned());
+        }
+        if self.reported.is_empty() || self.reported.len() as u64 != log.files {
+            return incomplete(format!(
+                "it reported {} files, but wrote {}",
+                log.files,
+                self.reported.len()
+            ));
+        }
+
+        let of = |name: &str| total.get(name).copied().unwrap_or(0);
+        let processed = of("processed") + of("processed packets");
+        let mut losses = Vec::new();
+        if let Some(packets) = self.job.packets.filter(|packets| *packets != processed) {
+            losses.push(format!(
+                "nfpcapd processed {processed} of {packets} packets"
+            ));
+        }
+        let mut notes = Vec::new();
+        for (name, meaning) in [
+            ("short caplen", "packets cut too short for nfpcapd"),
+            ("decode errors", "packets that nfpcapd could not decode"),
+            ("unknown", "packets of kinds unknown to nfpcapd"),
+            ("skipped", "packets without IP skipped by nfpcapd"),
+        ] {
+            match of(name) {
+                0 => {}
+                count => notes.push(format!("{count} {meaning}")),
+            }
+        }
+        notes.extend(log.others.iter().map(|(line, count)| match count {
+            1 => format!("nfpcapd: {line}"),
+            _ => format!("nfpcapd: {line} ({count} lines like this)"),
+        }));
+        Ok(Summary {
+            files: log.files,
+            flows: log.flows,
+            packets: log.packets,
+            bytes: log.bytes,
+            processed,
+            notes,
+            losses,
+        })
+    }
+
+    /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.
+    fn drain(&mut self) {
+        let deadline = Instant::now() + DRAIN;
+        while self
+            .reader
+            .as_ref()
+            .is_some_and(|reader| !reader.is_finished())
+            && Instant::now() < deadline
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
+            // It does not panic, and if it did, the log would tell too little.
+            let _ = reader.join();
+        } else {
+            ipc::kill_group(self.child.id());
+        }
+    }
+
+    fn left_behind(&self) -> bool {
+        fs::read_dir(self.work.out()).is_ok_and(|entries| {
+            entries
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().contains(".current."))
+        })
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            self.kill();
+        }
+    }
+}
+
+/// `nfcapd.` and the start of a slot: 12 digits, or 14 for slots below a minute.
+fn is_final(name: &str) -> bool {
+    name.strip_prefix("nfcapd.").is_some_and(|digits| {
+        matches!(digits.len(), 12 | 14) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// How much of the capture a running nfpcapd has read, by what the kernel tells. Linux only.
+mod progress {
+    use super::{Path, Version, fs, io};
+
+    /// From here on captures are mapped instead of read.
+    const MAPS: Version = Version {
+        major: 1,
+        minor: 7,
+        patch: 6,
+    };
+
+    pub(super) fn consumed(pid: u32, capture: &Path, version: Version) -> u64 {
+        let found = if version >= MAPS {
+            resident(pid, capture)
+        } else {
+            position(pid, capture)
+        };
+        found.ok().flatten().unwrap_or(0)
+    }
+
+    /// Offset of the descriptor that is open on the capture.
+    fn position(pid: u32, capture: &Path) -> io::Result<Option<u64>> {
+        let capture = capture.canonicalize()?;
+        for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
+            if fs::read_link(entry.path()).is_ok_and(|target| target == capture) {
+                let info = fs::read_to_string(format!(
+                    "/proc/{pid}/fdinfo/{}",
+                    entry.file_name().to_string_lossy()
+                ))?;
+                return Ok(info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Resident bytes of the mapping of the capture: it is read from front to back.
+    fn resident(pid: u32, capture: &Path) -> io::Result<Option<u64>> {
+        let capture = capture.canonicalize()?;
+        let capture = capture.to_string_lossy();
+        let maps = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
+        let mapping = maps.lines().skip_while(|line| !line.ends_with(&*capture));
+        let kilobytes = mapping.take(8).find_map(|line| {
+            line.strip_prefix("Rss:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
+        Ok(kilobytes.map(|kilobytes| kilobytes * 1024))
+    }
+}

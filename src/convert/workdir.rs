@@ -1,0 +1,80 @@
+//! The private directory of one conversion: made for us alone, gone afterwards.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, process};
+
+/// Names end in this many decimal digits at most. nfpcapd derives the keys of its shared memory from
+/// the path; among siblings that differ in so few digits they cannot collide.
+const NAMES: u32 = 1_000_000;
+
+/// A directory with `out/` for nfpcapd's files and an empty configuration file. Removed when dropped.
+#[derive(Debug)]
+pub struct WorkDir {
+    path: PathBuf,
+}
+
+impl WorkDir {
+    /// Makes one in the system's directory for temporary files.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn new() -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        // nfpcapd resolves the path before it derives its keys from it, so we do as well.
+        let parent = env::temp_dir().canonicalize()?;
+        for _ in 0..NAMES {
+            let number = (process::id() + NEXT.fetch_add(1, Ordering::Relaxed)) % NAMES;
+            let path = parent.join(format!("nfdecode-{number}"));
+            match make_private(&path) {
+                Ok(()) => {
+                    let this = Self { path };
+                    fs::create_dir(this.out())?;
+                    fs::write(this.configuration(), b"")?;
+                    return Ok(this);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where nfpcapd writes.
+    #[must_use]
+    pub fn out(&self) -> PathBuf {
+        self.path.join("out")
+    }
+
+    /// An empty file that keeps nfpcapd from reading the configuration of the system.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.path.join("empty.conf")
+    }
+
+    /// Where a rewritten capture goes.
+    #[must_use]
+    pub fn capture(&self) -> PathBuf {
+        self.path.join("capture.pcap")
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}

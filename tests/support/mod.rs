@@ -1,0 +1,117 @@
+//! What the integration tests share: the program under test, the data of others, and skipping.
+//!
+//! Test data and reference programs do not belong to this repository. Tests that need them say so
+//! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
+#![allow(dead_code)]
+
+pub mod reference;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program under test, with an environment of its own and times in UTC.
+pub fn nfdecode() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nfdecode"));
+    command.env("TZ", "UTC").env_remove("NFPCAPD");
+    command
+}
+
+/// Runs the program under test.
+pub fn run(arguments: &[&str]) -> Output {
+    nfdecode()
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+/// Standard error as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder of the shared test data, or `None` after saying that the test is skipped.
+pub fn test_data(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("NFDECODE_TESTDATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/testdata"),
+        PathBuf::from,
+    );
+    present(
+        root.join(folder),
+        "test data",
+        "set NFDECODE_TESTDATA to their folder",
+    )
+}
+
+/// A program of a reference version of nfdump, or `None` after saying that the test is skipped.
+/// `NFDECODE_ORACLE` names the folder that holds one folder for each version.
+pub fn oracle(version: &str, program: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("NFDECODE_ORACLE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracle"),
+        PathBuf::from,
+    );
+    let path = root.join(version).join("usr/bin").join(program);
+    present(
+        path,
+        "reference program",
+        "set NFDECODE_ORACLE to the folder of nfdump versions",
+    )
+}
+
+/// The nfpcapd of this machine, or `None` after saying that the test is skipped.
+pub fn nfpcapd() -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths)
+        .map(|directory| directory.join("nfpcapd"))
+        .find(|path| path.is_file());
+    present(
+        found.unwrap_or_else(|| "nfpcapd".into()),
+        "program",
+        "install the package nfdump",
+    )
+}
+
+fn present(path: PathBuf, what: &str, hint: &str) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    let message = format!("{what} {} is not there: {hint}", path.display());
+    assert!(
+        std::env::var_os("NFDECODE_REQUIRE_DATA").is_none(),
+        "{message}"
+    );
+    eprintln!("skipped: {message}");
+    None
+}
+
+/// All files below a folder, in order.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut entries: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Fails unless the bytes are one JSON document.
+pub fn assert_json(bytes: &[u8], context: &str) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{context}: not JSON: {error}"))
+}
+
+/// Fails unless every line is a JSON document.
+pub fn assert_ndjson(bytes: &[u8], context: &str) -> Vec<serde_json::Value> {
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| assert_json(line, context))
+        .collect()
+}
