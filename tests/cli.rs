@@ -1,0 +1,417 @@
+//! The program as its users meet it: arguments, output, messages, exit status.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use support::{assert_json, assert_ndjson, nfdecode, run, stderr};
+
+/// A small flow file made by our own hands: header, one block of two flows, appendix.
+fn flow_file() -> Vec<u8> {
+    let mut flows = Vec::new();
+    for port in [1000_u16, 2000] {
+        flows.extend([11, 0, 76, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 52, 0]);
+        for number in [
+            1_700_000_000_123_u64,
+            1_700_000_004_690,
+            1_700_000_060_000,
+            10,
+            1000,
+        ] {
+            flows.extend(number.to_le_bytes());
+        }
+        flows.extend(port.to_le_bytes());
+        flows.extend([
+            0xBB, 0x01, 6, 0x1B, 0, 0, 2, 0, 12, 0, 1, 2, 0, 192, 2, 100, 51, 198,
+        ]);
+    }
+    let mut appendix = vec![0x01, 0x80, 10, 0];
+    appendix.extend(b"fixed\0");
+    appendix.extend([0x02, 0x80, 148, 0]);
+    appendix.extend([0; 144]);
+
+    let mut file = vec![0x0C, 0xA5, 2, 0, 0, 1, 7, 1];
+    file.extend(1_700_000_000_u64.to_le_bytes());
+    file.extend([0, 0, 1, 0, 4, 0, 0, 0]);
+    file.extend((40 + 12 + flows.len() as u64).to_le_bytes());
+    file.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+    for records in [flows, appendix] {
+        file.extend([2, 0, 0, 0]);
+        file.extend((records.len() as u32).to_le_bytes());
+        file.extend([3, 0, 0, 0]);
+        file.extend(records);
+    }
+    file
+}
+
+fn write(directory: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = directory.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+    std::fs::write(&path, bytes).expect("the file can be written");
+    path.display().to_string()
+}
+
+fn entries(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn read_prints_one_array_over_all_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let one = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let two = write(folder.path(), "nfcapd.202601011205", &flow_file());
+    let output = run(&["read", &one, &two]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let flows = assert_json(&output.stdout, "read");
+    let counts: Vec<_> = flows
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|flow| flow["cnt"].as_u64())
+        .collect();
+    assert_eq!(counts, [Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!(flows[0]["first"], "2023-11-14T22:13:20.123");
+    assert_eq!(flows[0]["ident"], "fixed");
+
+    let limited = run(&["read", &one, &two, "--limit", "3", "-f", "ndjson"]);
+    assert_eq!(assert_ndjson(&limited.stdout, "limit").len(), 3);
+    assert_eq!(run(&["read", &one, "--limit", "0"]).stdout, b"[]\n");
+}
+
+#[test]
+fn read_by_file_gives_the_dictionary() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in [
+        "b/nfcapd.202601011200",
+        "a/nfcapd.202601011200",
+        "nfcapd.202601011205",
+    ] {
+        write(folder.path(), name, &flow_file());
+    }
+    write(folder.path(), "nfcapd.current.123", b"not finished");
+    write(folder.path(), "notes.txt", b"not a flow file");
+    let path = folder.path().display().to_string();
+    let output = run(&["read", "--by-file", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let document = assert_json(&output.stdout, "by file");
+    let keys: Vec<_> = document
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect();
+    let clash = |directory: &str| format!("{path}/{directory}/nfcapd.202601011200");
+    assert_eq!(
+        keys,
+        [clash("a"), clash("b"), "nfcapd.202601011205".to_owned()]
+    );
+    assert!(
+        document
+            .as_object()
+            .expect("an object")
+            .values()
+            .all(|flows| flows[0]["cnt"] == 1 && flows[1]["cnt"] == 2)
+    );
+
+    let lines = run(&["read", "--by-file", "-f", "ndjson", &path]);
+    let text = String::from_utf8(lines.stdout).expect("UTF-8");
+    assert!(text.lines().all(|line| line.starts_with("{\"file\":\"")));
+    assert_eq!(assert_ndjson(text.as_bytes(), "by file").len(), 6);
+}
+
+#[test]
+fn read_takes_patterns_and_standard_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let pattern = folder.path().join("nfcapd.2026*").display().to_string();
+    assert_eq!(
+        assert_json(&run(&["read", &pattern]).stdout, "pattern")
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
+
+    let mut child = nfdecode()
+        .args(["read", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(&flow_file())
+        .expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(
+        assert_json(&output.stdout, "stdin")
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
+}
+
+#[test]
+fn times_follow_the_chosen_zone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let first = |arguments: &[&str], tz: &str| {
+        let output = nfdecode()
+            .arg("read")
+            .arg(&file)
+            .args(arguments)
+            .env("TZ", tz)
+            .output()
+            .expect("it runs");
+        assert_json(&output.stdout, "zone")[0]["first"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        first(&[], "Europe/Zurich").as_deref(),
+        Some("2023-11-14T23:13:20.123")
+    );
+    assert_eq!(
+        first(&["--utc"], "Europe/Zurich").as_deref(),
+        Some("2023-11-14T22:13:20.123")
+    );
+    assert_eq!(
+        first(&["--tz", "America/New_York"], "UTC").as_deref(),
+        Some("2023-11-14T17:13:20.123")
+    );
+    assert_eq!(
+        run(&["read", &file, "--tz", "Nowhere/Bogus"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        run(&["read", &file, "--tz", "UTC", "--utc"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn wrong_input_gives_one_line_and_a_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = flow_file();
+    let changed = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        bytes
+    };
+    let swapped: Vec<u8> = [&[0xA5, 0x0C][..], &good[2..]].concat();
+    for (name, bytes, phrase) in [
+        ("empty", Vec::new(), "file is empty"),
+        (
+            "text",
+            b"hello world, this is no flow file at all".to_vec(),
+            "not an nfcapd file",
+        ),
+        ("short", good[..30].to_vec(), "shorter than a header"),
+        ("cut", good[..100].to_vec(), "truncated"),
+        ("swapped", swapped, "other byte order"),
+        (
+            "layout1",
+            changed(2, 1),
+            "layout 1 (nfdump 1.5, 1.6) is not supported yet",
+        ),
+        (
+            "layout3",
+            changed(2, 3),
+            "layout 3 (nfdump 1.8) is not supported yet",
+        ),
+        (
+            "encrypted",
+            changed(17, 1),
+            "encrypted files are not supported",
+        ),
+        ("compression", changed(16, 9), "unknown compression method"),
+    ] {
+        let file = write(folder.path(), name, &bytes);
+        let output = run(&["read", &file]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(
+            message.contains(phrase) && message.contains(name),
+            "{name}: {message}"
+        );
+        assert_eq!(message.lines().count(), 1, "{name}: {message}");
+        assert_eq!(output.stdout, b"[]\n", "{name}");
+        // With a good file beside it, that one is read.
+        let good = write(folder.path(), "good", &good);
+        let both = run(&["read", &file, &good]);
+        assert_eq!(both.status.code(), Some(3), "{name}");
+        assert_eq!(
+            assert_json(&both.stdout, name).as_array().map(Vec::len),
+            Some(2),
+            "{name}"
+        );
+    }
+    for path in ["/nonexistent", "/nonexistent/*"] {
+        let output = run(&["read", path]);
+        assert_eq!(
+            (output.status.code(), stderr(&output).lines().count()),
+            (Some(1), 1),
+            "{path}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+    let nothing = folder.path().join("nothing");
+    std::fs::create_dir(&nothing).expect("a folder");
+    let output = run(&["read", &nothing.display().to_string()]);
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("no nfcapd files"));
+    assert_eq!(run(&["read"]).status.code(), Some(2));
+    assert_eq!(run(&["reed"]).status.code(), Some(2));
+    assert_eq!(
+        run(&["read", "x", "--limit", "many"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn damage_inside_costs_only_what_is_damaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut bytes = flow_file();
+    bytes[40] = 3; // announces a third record
+    let file = write(folder.path(), "count", &bytes);
+    let output = run(&["read", &file]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("fewer records than the block announces"));
+    assert_eq!(
+        assert_json(&output.stdout, "count")
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
+
+    let mut bytes = flow_file();
+    bytes[52 + 76 + 2] = 0xFF; // size of the second record
+    let file = write(folder.path(), "size", &bytes);
+    let output = run(&["read", &file, "-f", "ndjson"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(assert_ndjson(&output.stdout, "size").len(), 1);
+}
+
+#[test]
+fn output_files_appear_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "in/nfcapd.202601011200", &flow_file());
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).expect("a folder");
+    let target = out.join("flows.json").display().to_string();
+    assert_eq!(run(&["read", &file, "-o", &target]).status.code(), Some(0));
+    assert_json(&std::fs::read(&target).expect("the file"), "file");
+    assert_eq!(entries(&out), ["flows.json"]);
+
+    let garbage = write(folder.path(), "in/garbage", b"garbage");
+    let target = out.join("other.json").display().to_string();
+    assert_eq!(
+        run(&["read", &garbage, "-o", &target]).status.code(),
+        Some(1)
+    );
+    assert_eq!(
+        run(&["read", &file, "-o", &out.display().to_string()])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(
+        run(&["read", &file, "-o", "/nonexistent/flows.json"])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(entries(&out), ["flows.json"]);
+}
+
+#[test]
+fn full_disk_and_closed_pipe() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    if Path::new("/dev/full").exists() {
+        let output = run(&["read", &file, "-o", "/dev/full"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("No space left"),
+            "{}",
+            stderr(&output)
+        );
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device");
+        let output = nfdecode()
+            .args(["read", &file])
+            .stdout(full)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    let mut child = nfdecode()
+        .args(["read", &file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(
+        (output.status.code(), stderr(&output)),
+        (Some(0), String::new())
+    );
+}
+
+#[test]
+fn info_describes_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let text = run(&["info", &file]);
+    assert_eq!(text.status.code(), Some(0));
+    let text = String::from_utf8(text.stdout).expect("UTF-8");
+    for phrase in [
+        "nfcapd.202601011200",
+        "nfdump (1.7.1)",
+        "fixed",
+        "flows 2",
+        "generic flow",
+        "2023-11-14 22:13:20",
+    ] {
+        assert!(text.contains(phrase), "{phrase} is missing:\n{text}");
+    }
+    let document = assert_json(&run(&["info", "--json", &file]).stdout, "info");
+    assert_eq!(document[0]["flows"], 2);
+    assert_eq!(document[0]["elements"][1]["name"], "IPv4 addresses");
+    assert_eq!(document[0]["first_ms"], 1_700_000_000_123_u64);
+    let garbage = write(folder.path(), "garbage", b"garbage");
+    let output = run(&["info", "--json", &garbage]);
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(1), &b"[]\n"[..])
+    );
+}
+
+#[test]
+fn help_completions_and_manual() {
+    let help = String::from_utf8(run(&["--help"]).stdout).expect("UTF-8");
+    assert!(help.contains("convert") && help.contains("Exit status"));
+    assert!(
+        String::from_utf8(run(&["--version"]).stdout)
+            .expect("UTF-8")
+            .contains("libnfdump ABI 1")
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completions", shell]).stdout.len() > 500, "{shell}");
+    }
+    let manual = String::from_utf8(run(&["man"]).stdout).expect("UTF-8");
+    assert!(manual.contains(".TH") && manual.contains("nfdecode"));
+    assert_eq!(run(&[]).status.code(), Some(2));
+}

@@ -1,0 +1,592 @@
+//! `nfdecode convert`: every form of a capture gives the same flows, and whatever goes wrong is told.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{assert_json, assert_ndjson, nfdecode, stderr};
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/captures/office.pcap")
+}
+
+/// All nfpcapd at hand: the machine's and the reference versions.
+fn programs() -> Vec<PathBuf> {
+    let versions = ["1.7.5", "1.7.10"]
+        .iter()
+        .filter_map(|version| support::oracle(version, "nfpcapd"));
+    support::nfpcapd().into_iter().chain(versions).collect()
+}
+
+fn convert(capture: &Path, program: &Path, arguments: &[&str]) -> Output {
+    nfdecode()
+        .arg("convert")
+        .arg(capture)
+        .arg("--nfpcapd")
+        .arg(program)
+        .args(arguments)
+        .output()
+        .expect("it runs")
+}
+
+/// Flows by file, in an order of their own, without the time of the conversion.
+fn comparable(output: &Output, context: &str) -> Vec<(String, Vec<String>)> {
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{context}: {}",
+        stderr(output)
+    );
+    let document = assert_json(&output.stdout, context);
+    let files = document
+        .as_object()
+        .expect("an object")
+        .iter()
+        .map(|(name, flows)| {
+            let mut flows: Vec<String> = flows
+                .as_array()
+                .expect("an array")
+                .iter()
+                .map(|flow| {
+                    let mut flow = flow.as_object().expect("an object").clone();
+                    flow.retain(|key, _| key != "received" && key != "cnt");
+                    Value::Object(flow).to_string()
+                })
+                .collect();
+            flows.sort();
+            (name.clone(), flows)
+        });
+    files.collect()
+}
+
+// ---- other forms of the same packets ------------------------------------------------------------
+
+struct Packet<'a> {
+    seconds: u32,
+    micros: u32,
+    length: u32,
+    bytes: &'a [u8],
+}
+
+/// The packets of a little-endian microsecond capture.
+fn packets(capture: &[u8]) -> Vec<Packet<'_>> {
+    let word = |at: usize| u32::from_le_bytes(capture[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!(word(0), 0xA1B2_C3D4, "the fixture is a plain capture");
+    let mut found = Vec::new();
+    let mut at = 24;
+    while at < capture.len() {
+        let size = word(at + 8) as usize;
+        found.push(Packet {
+            seconds: word(at),
+            micros: word(at + 4),
+            length: word(at + 12),
+            bytes: &capture[at + 16..at + 16 + size],
+        });
+        at += 16 + size;
+    }
+    found
+}
+
+/// A classic capture: byte order, nanoseconds, snap length.
+fn classic(packets: &[Packet<'_>], swap: bool, nanoseconds: bool, snap: usize) -> Vec<u8> {
+    let word = |number: u32| {
+        if swap {
+            number.to_be_bytes()
+        } else {
+            number.to_le_bytes()
+        }
+    };
+    let half = |number: u16| {
+        if swap {
+            number.to_be_bytes()
+        } else {
+            number.to_le_bytes()
+        }
+    };
+    let mut out = word(if nanoseconds {
+        0xA1B2_3C4D
+    } else {
+        0xA1B2_C3D4
+    })
+    .to_vec();
+    out.extend([half(2), half(4)].concat());
+    out.extend([word(0), word(0), word(snap as u32), word(1)].concat());
+    for packet in packets {
+        let kept = &packet.bytes[..packet.bytes.len().min(snap)];
+        let fraction = if nanoseconds {
+            packet.micros * 1000
+        } else {
+            packet.micros
+        };
+        out.extend(
+            [
+                word(packet.seconds),
+                word(fraction),
+                word(kept.len() as u32),
+                word(packet.length),
+            ]
+            .concat(),
+        );
+        out.extend(kept);
+    }
+    out
+}
+
+/// A pcapng file whose packets alternate between two interfaces.
+fn pcapng(packets: &[Packet<'_>]) -> Vec<u8> {
+    fn block(kind: u32, body: &[u8], out: &mut Vec<u8>) {
+        let padded = body.len().next_multiple_of(4);
+        let length = (12 + padded) as u32;
+        out.extend([kind.to_le_bytes(), length.to_le_bytes()].concat());
+        out.extend(body);
+        out.extend(vec![0; padded - body.len()]);
+        out.extend(length.to_le_bytes());
+    }
+    let mut out = Vec::new();
+    let header = [
+        &0x1A2B_3C4D_u32.to_le_bytes()[..],
+        &[1, 0, 0, 0],
+        &[0xFF; 8],
+    ]
+    .concat();
+    block(0x0A0D_0D0A, &header, &mut out);
+    for _ in 0..2 {
+        block(1, &[1, 0, 0, 0, 0, 0, 4, 0], &mut out);
+    }
+    for (number, packet) in packets.iter().enumerate() {
+        let time = u64::from(packet.seconds) * 1_000_000 + u64::from(packet.micros);
+        let words = [
+            number as u32 % 2,
+            (time >> 32) as u32,
+            time as u32,
+            packet.bytes.len() as u32,
+            packet.length,
+        ];
+        let mut body: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        body.extend(packet.bytes);
+        block(6, &body, &mut out);
+    }
+    out
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .expect("memory is patient")
+}
+
+#[test]
+fn every_form_of_a_capture_gives_the_same_flows() {
+    let capture = fs::read(fixture()).expect("the fixture");
+    let packets = packets(&capture);
+    let whole = 262_144;
+    let forms = [
+        ("big-endian", classic(&packets, true, false, whole)),
+        ("nanoseconds", classic(&packets, false, true, whole)),
+        (
+            "nanoseconds, big-endian",
+            classic(&packets, true, true, whole),
+        ),
+        ("pcapng", pcapng(&packets)),
+        ("gzip", gzip(&capture)),
+        ("pcapng in gzip", gzip(&pcapng(&packets))),
+        (
+            "zstd",
+            zstd::encode_all(capture.as_slice(), 1).expect("memory is patient"),
+        ),
+        ("cut to 96 bytes", classic(&packets, false, false, 96)),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    for program in programs() {
+        let plain = comparable(&convert(&fixture(), &program, &[]), "plain");
+        assert!(plain.len() >= 3, "the fixture covers several slots");
+        assert!(plain.iter().map(|(_, flows)| flows.len()).sum::<usize>() > 100);
+        for (name, bytes) in &forms {
+            // Named as what it is not: content decides.
+            let path = folder.path().join("capture.txt");
+            fs::write(&path, bytes).expect("the file can be written");
+            let context = format!("{name} with {}", program.display());
+            assert_eq!(
+                comparable(&convert(&path, &program, &[]), &context),
+                plain,
+                "{context}"
+            );
+        }
+        let mut child = nfdecode()
+            .args(["convert", "-", "--nfpcapd"])
+            .arg(&program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(&capture)
+            .expect("it reads");
+        assert_eq!(
+            comparable(&child.wait_with_output().expect("it ends"), "stdin"),
+            plain
+        );
+    }
+}
+
+#[test]
+fn output_has_the_promised_shape() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let document = assert_json(&convert(&fixture(), &program, &[]).stdout, "json");
+    let files = document.as_object().expect("an object");
+    assert!(
+        files
+            .keys()
+            .all(|name| name.starts_with("nfcapd.20") && name.len() == 19)
+    );
+    assert!(
+        files.keys().zip(files.keys().skip(1)).all(|(a, b)| a < b),
+        "in time order"
+    );
+    for flows in files.values() {
+        let counts = flows
+            .as_array()
+            .expect("an array")
+            .iter()
+            .map(|flow| flow["cnt"].as_u64());
+        assert!(
+            counts
+                .zip(1..)
+                .all(|(count, expected)| count == Some(expected)),
+            "cnt from 1 in each file"
+        );
+    }
+    let all = document.to_string();
+    for phrase in [
+        "_vlan\":100",
+        "\"proto\":58",
+        "\"icmp_type\":3",
+        "2001:db8::1",
+        "\"in_src_mac\"",
+    ] {
+        assert!(all.contains(phrase), "{phrase} is missing");
+    }
+
+    let lines = convert(&fixture(), &program, &["-f", "ndjson"]);
+    let text = String::from_utf8(lines.stdout).expect("UTF-8");
+    assert!(
+        text.lines()
+            .all(|line| line.starts_with("{\"file\":\"nfcapd.20"))
+    );
+    let flows: usize = files
+        .values()
+        .map(|flows| flows.as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(assert_ndjson(text.as_bytes(), "ndjson").len(), flows);
+
+    let hourly = assert_json(
+        &convert(&fixture(), &program, &["--slot", "1d"]).stdout,
+        "slot",
+    );
+    assert_eq!(hourly.as_object().map(serde_json::Map::len), Some(1));
+}
+
+#[test]
+fn kept_files_are_those_that_were_printed() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let keep = folder.path().join("kept");
+    let arguments = ["--keep", &keep.display().to_string()];
+    let converted = convert(&fixture(), &program, &arguments);
+    assert_eq!(converted.status.code(), Some(0), "{}", stderr(&converted));
+    let read = nfdecode()
+        .args(["read", "--by-file"])
+        .arg(&keep)
+        .output()
+        .expect("it runs");
+    assert_eq!(
+        assert_json(&converted.stdout, "converted"),
+        assert_json(&read.stdout, "read")
+    );
+    // Nothing is replaced.
+    let again = convert(&fixture(), &program, &arguments);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("exists"), "{}", stderr(&again));
+}
+
+#[test]
+fn no_flow_is_lost_when_clocks_change() {
+    let Some(captures) = support::test_data("captures-made") else {
+        return;
+    };
+    for program in programs() {
+        let output = nfdecode()
+            .arg("convert")
+            .arg(captures.join("dst_fall_icmp.pcap"))
+            .arg("--nfpcapd")
+            .arg(&program)
+            .env("TZ", "Europe/Zurich")
+            .output()
+            .expect("it runs");
+        let flows = comparable(&output, "clock change")
+            .iter()
+            .map(|(_, flows)| flows.len())
+            .sum::<usize>();
+        assert_eq!(flows, 12, "{}", program.display());
+    }
+}
+
+/// What nfpcapd says it wrote is what we print, for all captures of others.
+#[test]
+fn captures_of_others() {
+    let (Some(made), Some(real)) = (
+        support::test_data("captures-made"),
+        support::test_data("pcap"),
+    ) else {
+        return;
+    };
+    let captures: Vec<_> = [made, real]
+        .iter()
+        .flat_map(|folder| support::files_below(folder))
+        .filter(|path| path.to_string_lossy().contains(".pcap"))
+        .collect();
+    assert!(captures.len() > 100);
+    let refused = [
+        "empty.pcap",
+        "garbage.pcap",
+        "text.pcap",
+        "trunc_filehdr.pcap",
+        "dlt_ipoib.pcap",
+        "zstd_magic.pcap",
+    ];
+    let damaged = ["badlen.pcap", "trunc_first.pcap", "trunc_rechdr.pcap"];
+    for program in programs() {
+        for capture in &captures {
+            let context = format!("{} with {}", capture.display(), program.display());
+            let name = capture
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let output = convert(capture, &program, &[]);
+            let message = stderr(&output);
+            if refused.contains(&name.as_str()) {
+                assert_eq!(output.status.code(), Some(1), "{context}: {message}");
+                assert!(
+                    output.stdout.is_empty() && message.lines().count() == 1,
+                    "{context}: {message}"
+                );
+            } else if message.contains("killed by signal 11") {
+                // nfpcapd 1.7.1 crashes on colliding fragments; that it did is told.
+                assert!(
+                    name.contains("collide") && output.status.code() == Some(1),
+                    "{context}"
+                );
+            } else {
+                // Status 0 means also: as many flows decoded as nfpcapd reported.
+                let expected = if damaged.contains(&name.as_str()) {
+                    3
+                } else {
+                    0
+                };
+                assert_eq!(output.status.code(), Some(expected), "{context}: {message}");
+                assert_json(&output.stdout, &context);
+            }
+        }
+    }
+}
+
+// ---- an nfpcapd that misbehaves ----------------------------------------------------------------------
+
+/// A script that answers `-V` and then does `body`; `$out` is the output directory.
+fn stand_in(folder: &Path, body: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.join("stand-in");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = -V ]; then echo 'x: Version: 1.7.10'; exit 0; fi\n\
+         while [ $# -gt 0 ]; do [ \"$1\" = -w ] && out=$2; shift; done\n\
+         PATH=/usr/bin:/bin\n{body}\n"
+    );
+    fs::write(&path, script).expect("the script can be written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .expect("it can be made executable");
+    path
+}
+
+/// Converts in a temporary directory of its own, which must be empty afterwards.
+fn convert_with(folder: &Path, program: &Path, arguments: &[&str]) -> Output {
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary).expect("a folder");
+    let output = nfdecode()
+        .arg("convert")
+        .arg(fixture())
+        .arg("--nfpcapd")
+        .arg(program)
+        .args(arguments)
+        .env("TMPDIR", &temporary)
+        .output()
+        .expect("it runs");
+    let left: Vec<_> = fs::read_dir(&temporary)
+        .expect("a folder")
+        .flatten()
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    output
+}
+
+const TOTAL: &str = "echo 'Total: Processed packets: 1, bytes: 1, decode errors: 0, short caplen: 0, unknown: 0' >&2\n\
+                     echo 'Terminating nfpcapd.' >&2";
+
+#[test]
+fn misbehaving_programs_are_told_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (body, phrase) in [
+        ("exit 0", "did not finish its work: it ended without a word"),
+        (
+            "echo 'Something is wrong' >&2; exit 1",
+            "failed with status 1: Something is wrong",
+        ),
+        ("kill -11 $$", "killed by signal 11"),
+        (TOTAL, "it reported 0 files, but wrote 0"),
+        (
+            "echo 'Ident: x Flows: 1, Packets: 1, Bytes: 1' >&2; exit 0",
+            "it ended without a word",
+        ),
+        (
+            &format!("touch $out/nfcapd.current.77\n{TOTAL}"),
+            "left a file unfinished",
+        ),
+        (
+            "echo 'write() error in nffile.c line 1: No space left on device' >&2; sleep 100",
+            "cannot write",
+        ),
+        (
+            "trap '' TERM INT; echo 'write() error: x' >&2; while :; do sleep 1; done",
+            "cannot write",
+        ),
+        (
+            &format!("echo garbage > $out/nfcapd.202601010000\n{TOTAL}"),
+            "not an nfcapd file",
+        ),
+        (
+            "yes 'Packet: 1: noise' | head -c 30000000 >&2; exit 3",
+            "failed with status 3: Packet: 1: noise",
+        ),
+        ("sleep 100 & exit 0", "did not finish its work"),
+    ] {
+        let program = stand_in(folder.path(), body);
+        let started = Instant::now();
+        let output = convert_with(folder.path(), &program, &[]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{body}: {message}");
+        assert!(
+            message.contains(phrase) && message.lines().count() == 1,
+            "{body}: {message}"
+        );
+        assert!(output.stdout.is_empty(), "{body}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{body}");
+    }
+    let program = stand_in(folder.path(), "sleep 100");
+    let output = convert_with(folder.path(), &program, &["--timeout", "1"]);
+    assert!(
+        output.status.code() == Some(1) && stderr(&output).contains("longer than 1 s"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_missing_program_is_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = convert_with(folder.path(), Path::new("/nonexistent/nfpcapd"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("install the package nfdump"),
+        "{}",
+        stderr(&output)
+    );
+    let output = nfdecode()
+        .arg("convert")
+        .arg(fixture())
+        .env("PATH", "/nonexistent")
+        .output()
+        .expect("it runs");
+    assert!(
+        output.status.code() == Some(1) && stderr(&output).contains("install the package nfdump")
+    );
+    let output = convert_with(folder.path(), Path::new("/bin/true"), &[]);
+    assert!(
+        output.status.code() == Some(1) && stderr(&output).contains("not nfpcapd"),
+        "{}",
+        stderr(&output)
+    );
+    let output = nfdecode()
+        .args(["convert", "/nonexistent.pcap"])
+        .output()
+        .expect("it runs");
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("/nonexistent.pcap"));
+    for arguments in [&["--slot", "1"][..], &["--slot", "x"], &["--timeout", "0"]] {
+        assert_eq!(
+            convert_with(folder.path(), Path::new("/bin/true"), arguments)
+                .status
+                .code(),
+            Some(2)
+        );
+    }
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).expect("a folder");
+    let program = stand_in(folder.path(), "sleep 100");
+    for signal in ["INT", "TERM", "HUP"] {
+        let out = folder.path().join("flows.json");
+        let mut child = nfdecode()
+            .arg("convert")
+            .arg(fixture())
+            .arg("--nfpcapd")
+            .arg(&program)
+            .arg("-o")
+            .arg(&out)
+            .env("TMPDIR", &temporary)
+            .spawn()
+            .expect("it starts");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while fs::read_dir(&temporary).expect("a folder").count() == 0 && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let killed = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(killed.success());
+        let status = child.wait().expect("it ends");
+        assert!(!status.success(), "{signal}");
+        assert_eq!(
+            fs::read_dir(&temporary).expect("a folder").count(),
+            0,
+            "{signal}"
+        );
+        let left = fs::read_dir(folder.path()).expect("a folder").flatten();
+        let left: Vec<_> = left
+            .map(|entry| entry.file_name())
+            .filter(|name| name != "tmp" && name != "stand-in")
+            .collect();
+        assert!(left.is_empty(), "{signal}: {left:?}");
+    }
+}

@@ -1,0 +1,411 @@
+/*
+ * Unit tests of libnfdump, meant to run under AddressSanitizer and UndefinedBehaviorSanitizer.
+ * Every file is made here, byte by byte.
+ */
+#include <bzlib.h>
+#include <lz4.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "../src/codec/lzo1x.h"
+#include "nfdump.h"
+
+static unsigned passed, failed;
+
+#define EXPECT(condition)                                                        \
+    do {                                                                         \
+        if (condition) {                                                         \
+            passed++;                                                            \
+        } else {                                                                 \
+            failed++;                                                            \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+        }                                                                        \
+    } while (0)
+
+/* ---- a small writer -------------------------------------------------------- */
+
+typedef struct bytes {
+    uint8_t data[1 << 16];
+    size_t length;
+} bytes;
+
+static void put(bytes *b, uint64_t value, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        b->data[b->length++] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static void put_bytes(bytes *b, const void *data, size_t size)
+{
+    memcpy(b->data + b->length, data, size);
+    b->length += size;
+}
+
+static void put_zeros(bytes *b, size_t size)
+{
+    memset(b->data + b->length, 0, size);
+    b->length += size;
+}
+
+/* A flow with elements 1 and 2: 76 bytes. */
+static void put_flow(bytes *b, uint16_t src_port)
+{
+    put(b, 11, 2), put(b, 76, 2), put(b, 2, 2), put_zeros(b, 6);
+    put(b, 1, 2), put(b, 52, 2), put_zeros(b, 40), put(b, src_port, 2), put(b, 443, 2), put(b, 6, 1), put_zeros(b, 3);
+    put(b, 2, 2), put(b, 12, 2), put(b, 0xC0000201, 4), put(b, 0xC6336402, 4);
+}
+
+static void put_header(bytes *b, uint8_t compression, uint32_t blocks, uint64_t appendix)
+{
+    put(b, 0xA50C, 2), put(b, 2, 2), put(b, 0x01070100, 4), put(b, 1700000000, 8);
+    put(b, compression, 1), put(b, 0, 1), put(b, appendix != 0, 2), put(b, 1, 4);
+    put(b, appendix, 8), put(b, 0, 4), put(b, blocks, 4);
+}
+
+static void put_block(bytes *b, uint32_t records, uint16_t type, uint16_t flags, const bytes *payload)
+{
+    put(b, records, 4), put(b, payload->length, 4), put(b, type, 2), put(b, flags, 2);
+    put_bytes(b, payload->data, payload->length);
+}
+
+static void put_appendix(bytes *payload, const char *ident)
+{
+    const size_t length = strlen(ident) + 1;
+    put(payload, 0x8001, 2), put(payload, 4 + length, 2), put_bytes(payload, ident, length);
+    put(payload, 0x8002, 2), put(payload, 148, 2);
+    for (uint64_t i = 1; i <= 18; i++) {
+        put(payload, i, 8);
+    }
+}
+
+/* ---- helpers ---------------------------------------------------------------- */
+
+static nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdump_error *error)
+{
+    *file = NULL;
+    return nfdump_file_open_memory(b->data, b->length, file, error);
+}
+
+static nfdump_status refused(const bytes *b)
+{
+    nfdump_file *file;
+    nfdump_error error;
+    nfdump_status status = open_bytes(b, &file, &error);
+    EXPECT(file == NULL || status == NFDUMP_OK);
+    EXPECT(status == NFDUMP_OK || (error.status == (int32_t)status && error.reason[0] != 0));
+    nfdump_file_close(file);
+    return status;
+}
+
+/* Loads block 0 of a file with one block of these records. */
+static nfdump_status load_one(nfdump_block *block, const bytes *payload, uint32_t announced, uint8_t compression,
+                              uint16_t type, uint16_t flags, nfdump_block_view *view, nfdump_error *error)
+{
+    nfdump_block_ref ref = {.num_records = announced, .stored = (uint32_t)payload->length, .type = type, .flags = flags};
+    return nfdump_block_decode(block, compression, &ref, payload->data, payload->length, view, error);
+}
+
+/* ---- tests ------------------------------------------------------------------ */
+
+static void headers(void)
+{
+    static bytes b;
+    b.length = 0;
+    EXPECT(refused(&b) == NFDUMP_E_TRUNCATED);
+    put_header(&b, 0, 0, 0);
+    EXPECT(refused(&b) == NFDUMP_OK);
+    for (size_t cut = 1; cut < 40; cut++) {
+        bytes shorter = {.length = cut};
+        memcpy(shorter.data, b.data, cut);
+        EXPECT(refused(&shorter) == NFDUMP_E_TRUNCATED);
+    }
+    struct {
+        size_t at;
+        uint8_t value;
+        nfdump_status expected;
+    } cases[] = {
+        {0, 0x0D, NFDUMP_E_MAGIC}, {2, 1, NFDUMP_E_UNSUPPORTED}, {2, 3, NFDUMP_E_UNSUPPORTED},
+        {2, 9, NFDUMP_E_UNSUPPORTED}, {16, 5, NFDUMP_E_UNSUPPORTED}, {17, 1, NFDUMP_E_UNSUPPORTED},
+        {18, 1, NFDUMP_OK}, /* an appendix at 0 is not readable as one, which is no reason to refuse */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bytes changed = b;
+        changed.data[cases[i].at] = cases[i].value;
+        EXPECT(refused(&changed) == cases[i].expected);
+    }
+    bytes swapped = b;
+    swapped.data[0] = 0xA5, swapped.data[1] = 0x0C;
+    EXPECT(refused(&swapped) == NFDUMP_E_BYTE_ORDER);
+    bytes beyond = {.length = 0};
+    put_header(&beyond, 0, 1, 4000);
+    EXPECT(refused(&beyond) == NFDUMP_E_TRUNCATED);
+    EXPECT(nfdump_file_open_memory(NULL, 0, NULL, NULL) == NFDUMP_E_ARGUMENT);
+    nfdump_file *file = NULL;
+    nfdump_error error;
+    EXPECT(nfdump_file_open_path("/nonexistent", &file, &error) == NFDUMP_E_IO && error.sys_errno != 0);
+    EXPECT(nfdump_file_open_path("/", &file, &error) == NFDUMP_E_IO);
+    nfdump_file_close(NULL);
+    nfdump_block_free(NULL);
+}
+
+static void whole_file(void)
+{
+    static bytes b, flows, appendix;
+    b.length = flows.length = appendix.length = 0;
+    put_flow(&flows, 1), put_flow(&flows, 2);
+    put_appendix(&appendix, "demo");
+    put_header(&b, 0, 2, 40 + 2 * (12 + flows.length));
+    put_block(&b, 2, 3, 0, &flows), put_block(&b, 2, 3, 0, &flows);
+    put_block(&b, 2, 3, 0, &appendix);
+    put_bytes(&b, "junk", 4);
+
+    nfdump_file *file;
+    nfdump_error error;
+    EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
+    const nfdump_info *info = nfdump_file_info(file);
+    EXPECT(info->has_ident && strcmp((const char *)info->ident, "demo") == 0 && info->ident_length == 4);
+    EXPECT(info->has_stat && info->stat.flows == 1 && info->stat.packets == 3 && info->stat.sequence_failures == 18);
+    EXPECT(info->appendix.status == NFDUMP_OK && info->creator == 1 && !info->unfinished);
+
+    nfdump_block *block = nfdump_block_new();
+    nfdump_cursor cursor = {0};
+    nfdump_block_ref ref;
+    nfdump_block_view view;
+    for (uint32_t i = 0; i < 2; i++) {
+        EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.index == i);
+        EXPECT(nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK);
+        EXPECT(view.num_flows == 2 && view.num_shapes == 1 && view.flows[1].offset == 76);
+        EXPECT(view.shapes[0].present == 6 && view.shapes[0].offset[2] == 68 && view.shapes[0].length[1] == 48);
+        EXPECT(view.damage.status == NFDUMP_OK && view.walked == 2);
+    }
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
+
+    /* One block too many announced: the appendix is not taken for data. */
+    b.data[36] = 3;
+    EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
+    cursor = (nfdump_cursor){0};
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_COUNT && error.value == 2 && error.limit == 3);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
+
+    /* Cut inside the second block: the appendix is beyond the end, and the file refused; without
+     * one, the first block is read. */
+    b.data[36] = 2, b.length = 40 + 12 + flows.length + 50;
+    EXPECT(refused(&b) == NFDUMP_E_TRUNCATED);
+    memset(b.data + 18, 0, 2);
+    EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
+    cursor = (nfdump_cursor){0};
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_TRUNCATED && error.block == 1);
+    nfdump_file_close(file);
+    nfdump_block_free(block);
+}
+
+static void damage(void)
+{
+    static bytes p;
+    nfdump_block *block = nfdump_block_new();
+    nfdump_block_view view;
+    nfdump_error error;
+#define LOAD(announced) load_one(block, &p, announced, 0, 3, 0, &view, &error)
+
+    p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
+    EXPECT(LOAD(3) == NFDUMP_OK && view.num_flows == 2 && view.damage.status == NFDUMP_E_COUNT);
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_OK);
+    EXPECT(LOAD(0) == NFDUMP_OK && view.num_flows == 0 && view.damage.status == NFDUMP_E_COUNT);
+    p.data[78] = 3, p.data[79] = 0; /* record 1: size 3 */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_RECORD);
+    EXPECT(view.damage.record == 1 && view.damage.offset == 76 && view.damage.block == 0);
+    p.data[78] = 77; /* past the end */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_RECORD);
+    p.data[78] = 8; /* shorter than a flow header: dropped, and garbage follows */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1);
+
+    p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
+    p.data[14] = 0; /* element of length 0 */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1 && view.damage.status == NFDUMP_E_ELEMENT);
+    p.data[14] = 200; /* element past its record: kept, without a shape */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 2 && view.clipped == 1);
+    EXPECT(view.flows[0].shape == NFDUMP_SHAPE_NONE && view.flows[1].shape == 0);
+
+    p.length = 0, put_flow(&p, 1);
+    p.data[4] = 9; /* more elements announced than there are */
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.flows[0].shape == NFDUMP_SHAPE_NONE);
+    p.data[4] = 1; /* fewer */
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.shapes[0].present == 2);
+    p.data[4] = 2, p.data[64] = 99; /* unknown element */
+    EXPECT(LOAD(1) == NFDUMP_OK && view.unknown_elements == 1 && view.shapes[view.flows[0].shape].present == 2);
+    p.data[64] = 0; /* masked element */
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.unknown_elements == 0);
+    p.data[64] = 1; /* the same element twice: the last counts */
+    EXPECT(LOAD(1) == NFDUMP_OK && view.shapes[0].offset[1] == 68 && view.shapes[0].length[1] == 8);
+
+    EXPECT(load_one(block, &p, 1, 0, 2, 0, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
+    EXPECT(load_one(block, &p, 1, 0, 5, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
+    EXPECT(load_one(block, &p, 1, 0, 4, 0, &view, &error) == NFDUMP_OK && view.num_flows == 0);
+    EXPECT(load_one(block, &p, 1, 3, 3, 1, &view, &error) == NFDUMP_OK && view.num_flows == 1); /* flag: plain */
+    EXPECT(load_one(block, &p, 1, 7, 3, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
+    for (uint8_t compression = 1; compression <= 4; compression++) {
+        EXPECT(load_one(block, &p, 1, compression, 3, 0, &view, &error) == NFDUMP_E_COMPRESSED && view.data == NULL);
+    }
+    p.length = 0;
+    EXPECT(LOAD(1) == NFDUMP_E_SIZE);
+    nfdump_block_free(block);
+}
+
+/* More shapes than are remembered, and more elements than a shape can have. */
+static void many_shapes(void)
+{
+    const size_t count = NFDUMP_SHAPES_MAX + 100;
+    uint8_t *data = calloc(1, count * 4200);
+    nfdump_block *block = nfdump_block_new();
+    nfdump_block_view view;
+    nfdump_error error;
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes r = {.length = 0};
+        put(&r, 11, 2), put(&r, 16 + i, 2), put(&r, 1, 2), put_zeros(&r, 6), put(&r, 29, 2), put(&r, 4 + i, 2);
+        put_zeros(&r, i);
+        memcpy(data + length, r.data, r.length);
+        length += r.length;
+    }
+    const nfdump_block_ref ref = {.num_records = (uint32_t)count, .stored = (uint32_t)length, .type = 3};
+    EXPECT(nfdump_block_decode(block, 0, &ref, data, length, &view, &error) == NFDUMP_OK);
+    EXPECT(view.num_flows == count && view.num_shapes == NFDUMP_SHAPES_MAX);
+    EXPECT(view.flows[count - 1].shape == NFDUMP_SHAPE_NONE && view.damage.status == NFDUMP_OK);
+
+    static bytes r;
+    r.length = 0;
+    put(&r, 11, 2), put(&r, 12 + 4 * 100, 2), put(&r, 100, 2), put_zeros(&r, 6);
+    for (size_t i = 0; i < 100; i++) {
+        put(&r, 28, 2), put(&r, 4, 2);
+    }
+    EXPECT(load_one(block, &r, 1, 0, 3, 0, &view, &error) == NFDUMP_OK && view.num_flows == 1);
+    EXPECT(view.flows[0].shape == NFDUMP_SHAPE_NONE);
+    nfdump_block_free(block);
+    free(data);
+}
+
+static void codecs(void)
+{
+    static bytes plain, stored;
+    nfdump_block *block = nfdump_block_new();
+    nfdump_block_view view;
+    nfdump_error error;
+    plain.length = 0;
+    for (uint16_t i = 0; i < 200; i++) {
+        put_flow(&plain, i);
+    }
+    for (uint8_t compression = 2; compression <= 4; compression++) {
+        unsigned length = sizeof stored.data;
+        switch (compression) {
+        case 2:
+            EXPECT(BZ2_bzBuffToBuffCompress((char *)stored.data, &length, (char *)plain.data, (unsigned)plain.length, 9, 0, 0) == BZ_OK);
+            stored.length = length;
+            break;
+        case 3:
+            stored.length = (size_t)LZ4_compress_default((const char *)plain.data, (char *)stored.data, (int)plain.length, (int)sizeof stored.data);
+            break;
+        default:
+            stored.length = ZSTD_compress(stored.data, sizeof stored.data, plain.data, plain.length, 3);
+        }
+        EXPECT(load_one(block, &stored, 200, compression, 3, 0, &view, &error) == NFDUMP_OK && view.num_flows == 200);
+        EXPECT(view.data_length == plain.length && memcmp(view.data, plain.data, plain.length) == 0);
+        for (size_t cut = 1; cut < stored.length; cut += 7) { /* no cut stream decodes, loops or crashes */
+            bytes shorter = {.length = cut};
+            memcpy(shorter.data, stored.data, cut);
+            EXPECT(load_one(block, &shorter, 200, compression, 3, 0, &view, &error) == NFDUMP_E_COMPRESSED);
+        }
+    }
+
+    /* Streams that expand beyond the limit. */
+    const size_t large = NFDUMP_BLOCK_MAX + 1;
+    char *zeros = calloc(1, large);
+    unsigned length = sizeof stored.data;
+    EXPECT(BZ2_bzBuffToBuffCompress((char *)stored.data, &length, zeros, (unsigned)large, 9, 0, 0) == BZ_OK);
+    stored.length = length;
+    EXPECT(load_one(block, &stored, 1, 2, 3, 0, &view, &error) == NFDUMP_E_COMPRESSED);
+    stored.length = ZSTD_compress(stored.data, sizeof stored.data, zeros, large, 3);
+    EXPECT(load_one(block, &stored, 1, 4, 3, 0, &view, &error) == NFDUMP_E_COMPRESSED);
+    stored.length = (size_t)LZ4_compress_default(zeros, (char *)stored.data, (int)large, (int)sizeof stored.data);
+    EXPECT(load_one(block, &stored, 1, 3, 3, 0, &view, &error) == NFDUMP_E_COMPRESSED);
+    free(zeros);
+    nfdump_block_free(block);
+}
+
+static void lzo(void)
+{
+    uint8_t out[64];
+    size_t length = 0;
+    size_t used = 0;
+#define LZO(...)                                                                                            \
+    nfdump_lzo1x_decompress((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), out, sizeof out, \
+                            &length, &used)
+    EXPECT(LZO(0x11, 0, 0) == LZO1X_OK && length == 0);
+    EXPECT(LZO(18, 'a', 0x11, 0, 0) == LZO1X_OK && length == 1 && out[0] == 'a');
+    /* Four literals, then a match of 8 at distance 4 (overlapping), no literals. */
+    EXPECT(LZO(21, 'a', 'b', 'c', 'd', 0x26, 12, 0, 0x11, 0, 0) == LZO1X_OK && length == 12);
+    EXPECT(memcmp(out, "abcdabcdabcd", 12) == 0);
+    /* One literal, then 33 + 2 bytes of it by a long length. */
+    EXPECT(LZO(18, 'x', 0x20, 2, 0, 0, 0x11, 0, 0) == LZO1X_OK && length == 36 && out[35] == 'x');
+    EXPECT(LZO(21, 'a', 'b', 'c', 'd', 0x26, 16, 0, 0x11, 0, 0) == LZO1X_LOOKBEHIND);
+    EXPECT(LZO(21, 'a', 'b') == LZO1X_INPUT_OVERRUN);
+    EXPECT(LZO(18, 'a') == LZO1X_INPUT_OVERRUN);
+    EXPECT(LZO(18, 'x', 0x20, 0, 0, 0, 0, 0, 0, 0) == LZO1X_OUTPUT_OVERRUN);
+    EXPECT(LZO(18, 'a', 0x11, 0, 0, 9) == LZO1X_TRAILING);
+    EXPECT(nfdump_lzo1x_decompress(out, 0, out, 0, &length, &used) == LZO1X_INPUT_OVERRUN);
+}
+
+static void other_records(void)
+{
+    static const uint8_t old_exporter[32] = {7, 0, 32, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                             1, 0, 0, 127, 0, 0, 0, 0, 2, 0, 1, 0, 7, 0, 0, 0};
+    static const uint8_t new_exporter[32] = {7, 0, 32, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                             0, 0, 255, 255, 127, 0, 0, 1, 0, 0, 1, 0, 7, 0, 0, 0};
+    nfdump_exporter a, b;
+    EXPECT(nfdump_exporter_parse(old_exporter, 32, &a) == NFDUMP_OK);
+    EXPECT(nfdump_exporter_parse(new_exporter, 32, &b) == NFDUMP_OK);
+    EXPECT(memcmp(a.address, b.address, 16) == 0 && a.address[12] == 127 && a.sysid == 1 && a.id == 7);
+    EXPECT(nfdump_exporter_parse(new_exporter, 31, &b) == NFDUMP_E_RECORD);
+    EXPECT(nfdump_exporter_parse(NULL, 0, &b) == NFDUMP_E_ARGUMENT);
+
+    static const uint8_t legacy[16] = {9, 0, 16, 0, 0xFF, 0xFF, 0xFF, 0xFF, 100, 0, 0, 0, 2, 0, 3, 0};
+    nfdump_sampler sampler;
+    EXPECT(nfdump_sampler_parse(legacy, 16, &sampler) == NFDUMP_OK);
+    EXPECT(sampler.id == -1 && sampler.packet_interval == 1 && sampler.packet_space == 99 && sampler.sysid == 3);
+    EXPECT(nfdump_sampler_parse(legacy, 15, &sampler) == NFDUMP_E_RECORD);
+
+    static const uint8_t application[58] = {0x0c, 0, 0x3a, 0, 1, 0, 0x2c, 0, 4, 0, 0x10, 0, 0x15, 0, 0x0d, 0, 1, 2,
+                                            'h', 't', 't', 'p'};
+    nfdump_name name;
+    EXPECT(nfdump_name_at(application, 58, 0, &name) == NFDUMP_OK && name.name_length == 4 && name.id_length == 4);
+    EXPECT(nfdump_name_at(application, 58, 1, &name) == NFDUMP_END);
+    static const uint8_t interface[32] = {0x0d, 0, 0x20, 0, 1, 0, 0x14, 0, 0x10, 0, 0, 0, 3, 0, 0, 0, 'G', 'i'};
+    EXPECT(nfdump_name_at(interface, 32, 0, &name) == NFDUMP_OK && name.number == 3 && name.name_length == 2);
+    EXPECT(nfdump_name_at(interface, 31, 0, &name) == NFDUMP_E_RECORD);
+
+    static const uint8_t stat[32] = {8, 0, 32, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2};
+    nfdump_exporter_stat entry;
+    EXPECT(nfdump_exporter_stat_at(stat, 32, 0, &entry) == NFDUMP_OK && entry.packets == 4 && entry.flows == 2);
+    EXPECT(nfdump_exporter_stat_at(stat, 32, 1, &entry) == NFDUMP_END);
+}
+
+int main(void)
+{
+    headers();
+    whole_file();
+    damage();
+    many_shapes();
+    codecs();
+    lzo();
+    other_records();
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed != 0;
+}
