@@ -1,0 +1,105 @@
+//! A writer of layout 2 files for tests: any elements, any encoding, written from the description.
+//!
+//! Independent of the decoder on purpose. Knows nothing of what elements mean.
+
+use lzokay_native as lzo;
+
+/// The encodings of blocks, by their number in the file header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    None = 0,
+    Lzo = 1,
+    Bz2 = 2,
+    Lz4 = 3,
+    Zstd = 4,
+}
+
+impl Encoding {
+    pub const ALL: [Self; 5] = [Self::None, Self::Lzo, Self::Bz2, Self::Lz4, Self::Zstd];
+
+    fn encode(self, plain: &[u8]) -> Vec<u8> {
+        match self {
+            Self::None => plain.to_vec(),
+            Self::Lzo => lzo::compress(plain).expect("it compresses"),
+            Self::Bz2 => {
+                use std::io::Write as _;
+                let mut encoder =
+                    bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+                encoder
+                    .write_all(plain)
+                    .and_then(|()| encoder.finish())
+                    .expect("it compresses")
+            }
+            Self::Lz4 => lz4_flex::block::compress(plain),
+            Self::Zstd => zstd::bulk::compress(plain, 3).expect("it compresses"),
+        }
+    }
+}
+
+/// Header fields of a flow record and its elements in stored order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowRecord {
+    pub engine: [u8; 2],
+    pub sysid: u16,
+    pub flags: u8,
+    pub version: u8,
+    /// Id and payload.
+    pub elements: Vec<(u16, Vec<u8>)>,
+}
+
+impl FlowRecord {
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut elements = Vec::new();
+        for (id, payload) in &self.elements {
+            elements.extend(id.to_le_bytes());
+            elements.extend((payload.len() as u16 + 4).to_le_bytes());
+            elements.extend(payload);
+        }
+        let mut record = Vec::with_capacity(elements.len() + 12);
+        for number in [11, elements.len() as u16 + 12, self.elements.len() as u16] {
+            record.extend(number.to_le_bytes());
+        }
+        record.extend(self.engine);
+        record.extend(self.sysid.to_le_bytes());
+        record.extend([self.flags, self.version]);
+        record.extend(elements);
+        record
+    }
+}
+
+/// A whole file: each block is a list of records.
+pub fn file(encoding: Encoding, ident: Option<&str>, blocks: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for records in blocks {
+        body.extend(block(encoding, records));
+    }
+    let mut stat = vec![0x02, 0x80, 148, 0];
+    stat.extend([0; 144]);
+    let mut appendix = vec![stat];
+    if let Some(ident) = ident {
+        let mut record = vec![0x01, 0x80];
+        record.extend((ident.len() as u16 + 5).to_le_bytes());
+        record.extend(ident.bytes());
+        record.push(0);
+        appendix.insert(0, record);
+    }
+
+    let mut file = vec![0x0C, 0xA5, 2, 0, 0, 0x0A, 7, 1];
+    file.extend(1_700_000_000_u64.to_le_bytes());
+    file.extend([encoding as u8, 0, 1, 0, 4, 0, 0, 0]);
+    file.extend((40 + body.len() as u64).to_le_bytes());
+    file.extend([0; 4]);
+    file.extend((blocks.len() as u32).to_le_bytes());
+    file.extend(body);
+    file.extend(block(encoding, &appendix));
+    file
+}
+
+fn block(encoding: Encoding, records: &[Vec<u8>]) -> Vec<u8> {
+    let stored = encoding.encode(&records.concat());
+    let mut block = (records.len() as u32).to_le_bytes().to_vec();
+    block.extend((stored.len() as u32).to_le_bytes());
+    block.extend([3, 0, 0, 0]);
+    block.extend(stored);
+    block
+}
