@@ -94,16 +94,22 @@ impl DayText {
         }
     }
 
+    /// Whether the UTC second `secs` is within this day.
+    #[inline]
+    fn contains(&self, secs: i64) -> bool {
+        (self.from..self.until).contains(&secs)
+    }
+
     /// Text of an instant within this day.
     #[inline]
     fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
         let (secs, millis) = ((time.0 / 1000) as i64, (time.0 % 1000) as u32);
         let second_of_day = (secs - self.midnight) as u32;
         let minute_of_day = second_of_day / 60;
-        let [h1, h2] = two_digits(minute_of_day / 60);
-        let [m1, m2] = two_digits(minute_of_day % 60);
-        let [s1, s2] = two_digits(second_of_day % 60);
-        let [f1, f2] = two_digits(millis / 10);
+        let [h1, h2] = digit_pair(minute_of_day / 60);
+        let [m1, m2] = digit_pair(minute_of_day % 60);
+        let [s1, s2] = digit_pair(second_of_day % 60);
+        let [f1, f2] = digit_pair(millis / 10);
         let f3 = b'0' + (millis % 10) as u8;
         self.text[DATE_END..].copy_from_slice(&[
             separator, h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3,
@@ -162,9 +168,25 @@ fn civil(day: i64) -> (i64, u32, u32) {
     )
 }
 
+/// Two decimal digits of a value below 100, looked up: a division costs more.
+#[inline]
+fn digit_pair(value: u32) -> [u8; 2] {
+    static PAIRS: [[u8; 2]; 128] = {
+        let mut pairs = [*b"00"; 128];
+        let mut value = 0;
+        while value < 100 {
+            pairs[value] = two_digits(value as u32);
+            value += 1;
+        }
+        pairs
+    };
+    // The mask changes no value below 100.
+    PAIRS[value as usize & 127]
+}
+
 /// The last two decimal digits of a value below 100.
 #[inline]
-fn two_digits(value: u32) -> [u8; 2] {
+const fn two_digits(value: u32) -> [u8; 2] {
     [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]
 }
 

@@ -69,13 +69,22 @@ impl TcpFlags {
     /// One letter a flag from CWR to FIN, `.` where it is clear: `...AP.SF`.
     #[must_use]
     pub fn letters(self) -> [u8; 8] {
-        let mut text = *b"CEUAPRSF";
-        for (bit, letter) in text.iter_mut().enumerate() {
-            if self.0 & (0x80 >> bit) == 0 {
-                *letter = b'.';
+        static LETTERS: [[u8; 8]; 256] = {
+            let mut table = [*b"CEUAPRSF"; 256];
+            let mut flags = 0;
+            while flags < 256 {
+                let mut bit = 0;
+                while bit < 8 {
+                    if flags & (0x80 >> bit) == 0 {
+                        table[flags][bit] = b'.';
+                    }
+                    bit += 1;
+                }
+                flags += 1;
             }
-        }
-        text
+            table
+        };
+        LETTERS[usize::from(self.0)]
     }
 }
 

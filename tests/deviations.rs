@@ -4,8 +4,8 @@
 mod support;
 
 use nfdecode::File;
-use nfdecode::output::FlowFormat as _;
 use nfdecode::output::json::JsonFormat;
+use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::time::Zone;
 use serde_json::Value;
 use support::reference::{self, Form};
@@ -51,13 +51,13 @@ fn printed(ident: &[u8], announced: u16, elements: &[Element<'_>]) -> Value {
     let file = File::from_bytes(file(ident, announced, elements)).expect("a file");
     let mut format = JsonFormat::ndjson(Zone::utc());
     format.set_file(file.ident(), "x");
-    let mut out = Vec::new();
+    let mut out = TextBuffer::default();
     for block in file.blocks() {
         for flow in block.expect("a block").flows() {
             format.flow(1, &flow, &mut out);
         }
     }
-    support::assert_json(&out, "ndjson")
+    support::assert_json(out.as_bytes(), "ndjson")
 }
 
 #[test]

@@ -247,7 +247,7 @@ proptest! {
         keep in any::<proptest::sample::Index>(),
         cut in any::<bool>(),
     ) {
-        use nfdecode::output::{FlowFormat as _, json::JsonFormat};
+        use nfdecode::output::{FlowFormat as _, TextBuffer, json::JsonFormat};
         let mut bytes = writer::file(encoding, Some("made"), &blocks_of(&flows, 7));
         for (at, value) in &changes {
             let at = at.index(bytes.len());
@@ -258,7 +258,7 @@ proptest! {
         }
         let Ok(file) = File::from_bytes(bytes) else { return Ok(()) };
         let mut format = JsonFormat::json(nfdecode::time::Zone::utc());
-        let (mut out, mut count) = (Vec::new(), 0);
+        let (mut out, mut count) = (TextBuffer::default(), 0);
         format.set_file(file.ident(), "changed");
         format.begin(&mut out);
         for block in file.blocks().flatten() {
@@ -268,7 +268,7 @@ proptest! {
             }
         }
         format.end(count, &mut out);
-        let document: Vec<serde::de::IgnoredAny> = serde_json::from_slice(&out).expect("JSON");
+        let document: Vec<serde::de::IgnoredAny> = serde_json::from_slice(out.as_bytes()).expect("JSON");
         prop_assert_eq!(document.len() as u64, count);
         let _ = file.names();
     }

@@ -1,8 +1,8 @@
 //! From nfcapd files to the chosen text: shared by the commands that print flows.
 
 use crate::file::File;
-use crate::output::FlowFormat;
 use crate::output::json::JsonFormat;
+use crate::output::{FlowFormat, TextBuffer};
 use crate::time::Zone;
 
 use super::args::Format;
@@ -26,7 +26,7 @@ pub(super) struct FlowWriter<'a> {
     wrapped: bool,
     by_file: bool,
     target: Target,
-    buffer: Vec<u8>,
+    buffer: TextBuffer,
     /// Flows since `cnt` was 1.
     count: u64,
     files: u64,
@@ -59,7 +59,7 @@ impl<'a> FlowWriter<'a> {
             wrapped: by_file && format == Format::Json,
             by_file,
             target,
-            buffer: Vec::with_capacity(BUFFER + BUFFER / 4),
+            buffer: TextBuffer::with_capacity(BUFFER + BUFFER / 4),
             count: 0,
             files: 0,
             left: limit.unwrap_or(u64::MAX),
@@ -130,7 +130,7 @@ impl<'a> FlowWriter<'a> {
     pub(super) fn finish(mut self) -> Result<(), Stop> {
         if self.wrapped {
             self.buffer
-                .extend_from_slice(if self.files == 0 { b"}\n" } else { b"\n}\n" });
+                .extend(if self.files == 0 { b"}\n" } else { b"\n}\n" });
         } else {
             self.format.end(self.count, &mut self.buffer);
         }
@@ -159,9 +159,9 @@ impl<'a> FlowWriter<'a> {
         if self.wrapped {
             let key = serde_json::to_string(name).map_err(Stop::failed)?;
             self.buffer
-                .extend_from_slice(if self.files == 1 { b"\n" } else { b",\n" });
-            self.buffer.extend_from_slice(key.as_bytes());
-            self.buffer.extend_from_slice(b" : ");
+                .extend(if self.files == 1 { b"\n" } else { b",\n" });
+            self.buffer.extend(key.as_bytes());
+            self.buffer.extend(b" : ");
             self.format.begin(&mut self.buffer);
         }
         Ok(())
@@ -194,7 +194,7 @@ impl<'a> FlowWriter<'a> {
 
     fn flush(&mut self) -> Result<(), Stop> {
         self.flushed |= !self.buffer.is_empty();
-        let result = self.target.write(&self.buffer);
+        let result = self.target.write(self.buffer.as_bytes());
         self.buffer.clear();
         result
     }

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::{FlowFormat, text};
+use super::FlowFormat;
+use super::text::{self, TextBuffer};
 use crate::element::{
-    Condition, ELEMENTS, FieldKind, USER_NAME_MAX, acl_at, ip4_at, ip6_at, nat_offset, text_at,
-    u8_at, u16_at, u32_at, u64_at,
+    Condition, ELEMENTS, Field, FieldKind, USER_NAME_MAX, acl_at, ip4_at, ip6_at, nat_offset,
+    text_at, u8_at, u16_at, u32_at, u64_at,
 };
 use crate::flow::Flow;
 use crate::time::Timestamp;
@@ -44,13 +45,16 @@ impl Layout {
 }
 
 /// nfdump's `json` and `ndjson`.
+#[derive(Clone)]
 pub struct JsonFormat {
     layout: Layout,
     times: TimeFormatter,
     /// Print the file's name as first member.
     with_file: bool,
-    file: Vec<u8>,
-    ident: Vec<u8>,
+    /// The text up to the value of `cnt`, without the comma that separates flows.
+    before_count: Vec<u8>,
+    /// The text from there to the value of `export_sysid`, for flows and for events.
+    after_count: [Vec<u8>; 2],
     templates: HashMap<u64, Template>,
     /// The template used last, apart from the map: successive flows mostly share it.
     current: Option<(u64, Template)>,
@@ -77,139 +81,120 @@ impl JsonFormat {
     }
 
     fn new(layout: Layout, zone: Zone) -> Self {
-        Self {
+        let mut this = Self {
             layout,
             times: TimeFormatter::new(zone),
             with_file: false,
-            file: Vec::new(),
-            ident: Vec::new(),
+            before_count: Vec::new(),
+            after_count: [Vec::new(), Vec::new()],
             templates: HashMap::new(),
             current: None,
-        }
-    }
-
-    /// A member with a text value, comma in front.
-    fn text_member(&self, key: &str, value: &[u8], out: &mut Vec<u8>) {
-        let (before, after) = self.layout.around_key();
-        out.extend_from_slice(before.as_bytes());
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(after.as_bytes());
-        out.push(b'"');
-        text::json_string(value, out);
-        out.push(b'"');
+        };
+        this.set_file(None, "");
+        this
     }
 
     /// Makes the template for a set of elements the current one.
+    #[inline]
     fn select(&mut self, elements: u64) {
         if self
             .current
             .as_ref()
-            .is_some_and(|(set, _)| *set == elements)
+            .is_none_or(|(set, _)| *set != elements)
         {
-            return;
+            self.change_template(elements);
         }
+    }
+
+    #[cold]
+    fn change_template(&mut self, elements: u64) {
         if let Some((set, template)) = self.current.take() {
             if self.templates.len() >= TEMPLATES_MAX {
                 self.templates.clear();
             }
             self.templates.insert(set, template);
         }
-        let template = self
-            .templates
-            .remove(&elements)
-            .unwrap_or_else(|| Template::new(self.layout, elements));
-        self.current = Some((elements, template));
+        let template = self.templates.remove(&elements);
+        self.current = Some((
+            elements,
+            template.unwrap_or_else(|| Template::new(self.layout, elements)),
+        ));
     }
 }
 
 impl FlowFormat for JsonFormat {
     fn set_file(&mut self, ident: Option<&[u8]>, name: &str) {
-        let mut member = Vec::new();
+        let (before, after) = self.layout.around_key();
+        let key = |key: &str| format!("{before}{key}{after}");
+        let mut text = TextBuffer::default();
+        let member = |name: &str, value: &[u8], text: &mut TextBuffer| {
+            text.extend(key(name).as_bytes());
+            text.push(b'"');
+            text::json_string(value, text);
+            text.push(b'"');
+        };
         if self.with_file {
-            self.text_member("file", name.as_bytes(), &mut member);
-            // First in its object: no comma.
-            member.remove(0);
+            member("file", name.as_bytes(), &mut text);
         }
-        self.file = member;
-        let mut member = Vec::new();
-        if let Some(ident) = ident {
-            self.text_member("ident", ident, &mut member);
+        text.extend(key("cnt").as_bytes());
+        // The first member of an object has no comma before it.
+        let open = if self.layout == Layout::Json {
+            &b" {"[..]
+        } else {
+            b"{"
+        };
+        self.before_count = [open, text.as_bytes().get(1..).unwrap_or_default()].concat();
+        for (after_count, kind) in self.after_count.iter_mut().zip(["FLOW", "EVENT"]) {
+            text.clear();
+            member("type", kind.as_bytes(), &mut text);
+            if let Some(ident) = ident {
+                member("ident", ident, &mut text);
+            }
+            text.extend(key("export_sysid").as_bytes());
+            *after_count = text.as_bytes().to_vec();
         }
-        self.ident = member;
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, out: &mut TextBuffer) {
         if self.layout == Layout::Json {
             out.push(b'[');
         }
     }
 
-    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut Vec<u8>) {
+    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
         self.select(flow.elements());
         let Some((_, template)) = &self.current else {
             return;
         };
-
-        let event = flow.is_event();
-        match self.layout {
-            Layout::Json => {
-                out.extend_from_slice(if number == 1 { b"\n {" } else { b",\n {" });
-                out.extend_from_slice(&self.file);
-                out.extend_from_slice(if self.file.is_empty() {
-                    b"\n  \"cnt\" : "
-                } else {
-                    b",\n  \"cnt\" : "
-                });
-                text::decimal(number, out);
-                out.extend_from_slice(if event {
-                    b",\n  \"type\" : \"EVENT\""
-                } else {
-                    b",\n  \"type\" : \"FLOW\""
-                });
-                out.extend_from_slice(&self.ident);
-                out.extend_from_slice(b",\n  \"export_sysid\" : ");
-            }
-            Layout::Ndjson => {
-                out.push(b'{');
-                out.extend_from_slice(&self.file);
-                out.extend_from_slice(if self.file.is_empty() {
-                    b"\"cnt\":"
-                } else {
-                    b",\"cnt\":"
-                });
-                text::decimal(number, out);
-                out.extend_from_slice(if event {
-                    b",\"type\":\"EVENT\""
-                } else {
-                    b",\"type\":\"FLOW\""
-                });
-                out.extend_from_slice(&self.ident);
-                out.extend_from_slice(b",\"export_sysid\":");
+        if self.layout == Layout::Json {
+            if number == 1 {
+                out.put(b"\n", 1);
+            } else {
+                out.put(b",\n", 2);
             }
         }
+        out.extend(&self.before_count);
+        text::decimal(number, out);
+        let [after_flow, after_event] = &self.after_count;
+        out.extend(if flow.is_event() {
+            after_event
+        } else {
+            after_flow
+        });
         text::decimal(flow.exporter_sysid().into(), out);
 
         for group in &template.groups {
             let Some(payload) = flow.element(group.element) else {
                 continue;
             };
-            let mut hello = None;
-            for member in template
-                .members
-                .get(group.members.clone())
-                .unwrap_or_default()
-            {
-                if !flow.holds(member.condition, payload, member.offset) {
-                    continue;
-                }
-                let key = template.keys.get(member.key.clone()).unwrap_or_default();
-                if member.kind.is_tls() {
-                    let hello = hello.get_or_insert_with(|| tls_hello(flow, payload));
-                    if let Some(hello) = hello {
-                        tls_value(member.kind, hello, key, out);
-                    }
-                } else {
-                    out.extend_from_slice(key);
+            let members = template.members.get(group.members.clone());
+            if group.is_tls {
+                tls_members(flow, payload, members.unwrap_or_default(), out);
+                continue;
+            }
+            for member in members.unwrap_or_default() {
+                if flow.holds(member.condition, payload, member.offset) {
+                    out.put(&member.key, usize::from(member.key_length));
                     value(
                         member.kind,
                         payload,
@@ -225,41 +210,47 @@ impl FlowFormat for JsonFormat {
         let sampled = b'0' + u8::from(flow.is_sampled());
         match self.layout {
             Layout::Json => {
-                out.extend_from_slice(b",\n  \"sampled\" : ");
-                out.push(sampled);
-                out.extend_from_slice(b"\n }");
+                out.put(b",\n  \"sampled\" : ", 16);
+                out.put(&[sampled, b'\n', b' ', b'}'], 4);
             }
             Layout::Ndjson => {
-                out.extend_from_slice(b",\"sampled\":");
-                out.push(sampled);
-                out.extend_from_slice(b"}\n");
+                out.put(b",\"sampled\":", 11);
+                out.put(&[sampled, b'}', b'\n', 0], 3);
             }
         }
     }
 
-    fn end(&mut self, flows: u64, out: &mut Vec<u8>) {
+    fn end(&mut self, flows: u64, out: &mut TextBuffer) {
         if self.layout == Layout::Json {
-            out.extend_from_slice(if flows == 0 { b"]\n" } else { b"\n]\n" });
+            out.extend(if flows == 0 { b"]\n" } else { b"\n]\n" });
         }
     }
 }
 
 /// What to print for one set of elements.
+#[derive(Clone)]
 struct Template {
-    /// Key texts one after the other, each with its comma and colon.
-    keys: Vec<u8>,
     members: Vec<Member>,
     groups: Vec<Group>,
 }
 
 /// The members of one element.
+#[derive(Clone)]
 struct Group {
     element: u8,
+    /// These exist only if the payload holds a TLS hello.
+    is_tls: bool,
     members: Range<usize>,
 }
 
+/// Room for a key with all that stands around it; the longest is `,\n  "observationDomainID" : `.
+const KEY_ROOM: usize = 32;
+
+#[derive(Clone)]
 struct Member {
-    key: Range<usize>,
+    /// Comma, key, colon and, for strings, the opening quote.
+    key: [u8; KEY_ROOM],
+    key_length: u8,
     kind: FieldKind,
     condition: Condition,
     offset: usize,
@@ -267,9 +258,7 @@ struct Member {
 
 impl Template {
     fn new(layout: Layout, elements: u64) -> Self {
-        let (before, after) = layout.around_key();
         let mut this = Self {
-            keys: Vec::new(),
             members: Vec::new(),
             groups: Vec::new(),
         };
@@ -278,24 +267,41 @@ impl Template {
             .filter(|element| elements >> element.id & 1 == 1)
         {
             let first = this.members.len();
-            for field in element.fields.iter().filter(|field| !field.key.is_empty()) {
-                let start = this.keys.len();
-                for part in [before, field.key, after] {
-                    this.keys.extend_from_slice(part.as_bytes());
-                }
-                this.members.push(Member {
-                    key: start..this.keys.len(),
-                    kind: field.kind,
-                    condition: field.condition,
-                    offset: field.offset,
+            let printed = element.fields.iter().filter(|field| !field.key.is_empty());
+            this.members
+                .extend(printed.clone().map(|field| Member::new(layout, field)));
+            let members = first..this.members.len();
+            if !members.is_empty() {
+                let is_tls = printed.clone().all(|field| field.kind.is_tls());
+                this.groups.push(Group {
+                    element: element.id,
+                    is_tls,
+                    members,
                 });
             }
-            this.groups.push(Group {
-                element: element.id,
-                members: first..this.members.len(),
-            });
         }
         this
+    }
+}
+
+impl Member {
+    fn new(layout: Layout, field: &Field) -> Self {
+        let (before, after) = layout.around_key();
+        let quote = if field.kind.is_string() { "\"" } else { "" };
+        let text = format!("{before}{}{after}{quote}", field.key);
+        let mut key = [0; KEY_ROOM];
+        // A test makes sure that every key of the table fits.
+        key.iter_mut()
+            .zip(text.bytes())
+            .for_each(|(to, from)| *to = from);
+        let key_length = text.len().min(KEY_ROOM) as u8;
+        Self {
+            key,
+            key_length,
+            kind: field.kind,
+            condition: field.condition,
+            offset: field.offset,
+        }
     }
 }
 
@@ -306,36 +312,48 @@ impl FieldKind {
             Self::TlsVersion | Self::TlsSni | Self::TlsJa3 | Self::TlsJa4
         )
     }
+
+    /// Whether its value stands in quotes.
+    fn is_string(self) -> bool {
+        !matches!(
+            self,
+            Self::U8
+                | Self::U16
+                | Self::U32
+                | Self::U64
+                | Self::NatEventId
+                | Self::NatPool
+                | Self::Micros
+        )
+    }
 }
 
-/// The hello at the start of a payload; only TCP flows carry one.
-fn tls_hello<'a>(flow: &Flow<'_>, payload: &'a [u8]) -> Option<Hello<'a>> {
+/// What the hello at the start of a payload has; only TCP flows carry one.
+fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut TextBuffer) {
     const TCP: u8 = 6;
-    if flow.proto() == Some(TCP) {
-        Hello::parse(payload)
-    } else {
-        None
+    if flow.proto() != Some(TCP) {
+        return;
     }
-}
-
-/// A TLS member with its key, unless the hello does not have it.
-fn tls_value(kind: FieldKind, hello: &Hello<'_>, key: &[u8], out: &mut Vec<u8>) {
-    let mut member = |value: &[u8]| {
-        out.extend_from_slice(key);
-        out.push(b'"');
-        text::json_string(value, out);
-        out.push(b'"');
+    let Some(hello) = Hello::parse(payload) else {
+        return;
     };
-    match kind {
-        FieldKind::TlsVersion => member(hello.version().as_str().as_bytes()),
-        FieldKind::TlsSni => hello.sni().into_iter().for_each(member),
-        FieldKind::TlsJa3 => member(&hello.ja3()),
-        FieldKind::TlsJa4 => hello.ja4().iter().for_each(|ja4| member(ja4)),
-        _ => {}
+    for member in members {
+        let mut print = |value: &[u8]| {
+            out.put(&member.key, usize::from(member.key_length));
+            text::json_string(value, out);
+            out.push(b'"');
+        };
+        match member.kind {
+            FieldKind::TlsVersion => print(hello.version().as_str().as_bytes()),
+            FieldKind::TlsSni => hello.sni().into_iter().for_each(print),
+            FieldKind::TlsJa3 => print(&hello.ja3()),
+            FieldKind::TlsJa4 => hello.ja4().iter().for_each(|ja4| print(ja4)),
+            _ => {}
+        }
     }
 }
 
-/// The value of a member.
+/// The value of a member, with the closing quote of a string.
 #[inline]
 fn value(
     kind: FieldKind,
@@ -343,58 +361,63 @@ fn value(
     at: usize,
     flow: &Flow<'_>,
     times: &mut TimeFormatter,
-    out: &mut Vec<u8>,
+    out: &mut TextBuffer,
 ) {
     match kind {
-        FieldKind::U8 => text::decimal(u8_at(payload, at).into(), out),
-        FieldKind::U16 => text::decimal(u16_at(payload, at).into(), out),
-        FieldKind::U32 => text::decimal(u32_at(payload, at).into(), out),
-        FieldKind::U64 => text::decimal(u64_at(payload, at), out),
-        FieldKind::NatEventId => text::decimal(u8_at(payload, nat_offset(payload, at)).into(), out),
-        FieldKind::NatPool => text::decimal(u32_at(payload, nat_offset(payload, at)).into(), out),
-        FieldKind::Micros => text::milliseconds(u64_at(payload, at), out),
-        FieldKind::Geo => out.extend_from_slice(b"\"\""),
-        // All others are strings; those made of free text are escaped, the rest needs no escaping.
-        _ => {
-            out.push(b'"');
-            match kind {
-                FieldKind::Time => {
-                    times.write_iso(Timestamp::from_millis(u64_at(payload, at)), out)
-                }
-                FieldKind::FirstSeen => {
-                    times.write_iso(Timestamp::from_millis(flow.first_seen_at(payload, at)), out)
-                }
-                FieldKind::EventTime => event_time(u64_at(payload, at), times, out),
-                FieldKind::Ip4 => text::ip4(ip4_at(payload, at), out),
-                FieldKind::Ip6 => text::ip6(ip6_at(payload, at), out),
-                FieldKind::Mac => text::mac(MacAddr::from_number(u64_at(payload, at)), out),
-                FieldKind::Mpls => text::mpls(MplsLabel(u32_at(payload, at)), out),
-                FieldKind::TcpFlags => {
-                    out.extend_from_slice(&TcpFlags(u8_at(payload, at)).letters())
-                }
-                FieldKind::Fragment => {
-                    out.extend_from_slice(IpFragment(u8_at(payload, at)).text().as_bytes())
-                }
-                FieldKind::NselEvent => display(NselEvent(u8_at(payload, at)), out),
-                FieldKind::NatEvent => {
-                    display(NatEvent(u8_at(payload, nat_offset(payload, at))), out)
-                }
-                FieldKind::Acl => text::acl(acl_at(payload, at), out),
-                FieldKind::SrcNet => network(flow.src_net(), out),
-                FieldKind::DstNet => network(flow.dst_net(), out),
-                FieldKind::UserName => match text_at(payload, at, USER_NAME_MAX) {
-                    [] => out.extend_from_slice(b"<empty>"),
-                    name => text::json_string(name, out),
-                },
-                FieldKind::Text => text::json_string(text_at(payload, at, usize::MAX), out),
-                _ => {}
-            }
-            out.push(b'"');
+        FieldKind::U8 => return text::decimal(u8_at(payload, at).into(), out),
+        FieldKind::U16 => return text::decimal(u16_at(payload, at).into(), out),
+        FieldKind::U32 => return text::decimal(u32_at(payload, at).into(), out),
+        FieldKind::U64 => return text::decimal(u64_at(payload, at), out),
+        FieldKind::NatEventId => {
+            return text::decimal(u8_at(payload, nat_offset(payload, at)).into(), out);
         }
+        FieldKind::NatPool => {
+            return text::decimal(u32_at(payload, nat_offset(payload, at)).into(), out);
+        }
+        FieldKind::Micros => return text::milliseconds(u64_at(payload, at), out),
+        FieldKind::Time => time(u64_at(payload, at), times, out),
+        FieldKind::FirstSeen => time(flow.first_seen_at(payload, at), times, out),
+        FieldKind::EventTime => event_time(u64_at(payload, at), times, out),
+        FieldKind::Ip4 => text::ip4(ip4_at(payload, at), out),
+        FieldKind::Ip6 => text::ip6(ip6_at(payload, at), out),
+        FieldKind::Mac => text::mac(MacAddr::from_number(u64_at(payload, at)), out),
+        FieldKind::Mpls => text::mpls(MplsLabel(u32_at(payload, at)), out),
+        FieldKind::TcpFlags => out.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
+        FieldKind::Fragment => out.extend(IpFragment(u8_at(payload, at)).text().as_bytes()),
+        FieldKind::NselEvent => text::display(NselEvent(u8_at(payload, at)), out),
+        FieldKind::NatEvent => {
+            text::display(NatEvent(u8_at(payload, nat_offset(payload, at))), out)
+        }
+        FieldKind::Acl => text::acl(acl_at(payload, at), out),
+        FieldKind::SrcNet => network(flow.src_net(), out),
+        FieldKind::DstNet => network(flow.dst_net(), out),
+        FieldKind::UserName => match text_at(payload, at, USER_NAME_MAX) {
+            [] => out.extend(b"<empty>"),
+            name => text::json_string(name, out),
+        },
+        FieldKind::Text => text::json_string(text_at(payload, at, usize::MAX), out),
+        // Geo is empty, TLS has its own function, bytes have no key.
+        FieldKind::Geo
+        | FieldKind::Bytes
+        | FieldKind::TlsVersion
+        | FieldKind::TlsSni
+        | FieldKind::TlsJa3
+        | FieldKind::TlsJa4 => {}
+    }
+    out.push(b'"');
+}
+
+#[inline]
+fn time(ms: u64, times: &mut TimeFormatter, out: &mut TextBuffer) {
+    const USUAL: usize = "2026-01-01T12:00:00.000".len();
+    let text = times.iso_text(Timestamp::from_millis(ms));
+    match <&[u8; USUAL]>::try_from(text) {
+        Ok(text) => out.put(text, USUAL),
+        Err(_) => out.extend(text),
     }
 }
 
-fn network(network: Option<IpAddr>, out: &mut Vec<u8>) {
+fn network(network: Option<IpAddr>, out: &mut TextBuffer) {
     match network {
         Some(IpAddr::V4(address)) => text::ip4(address, out),
         Some(IpAddr::V6(address)) => text::ip6(address, out),
@@ -403,16 +426,28 @@ fn network(network: Option<IpAddr>, out: &mut Vec<u8>) {
 }
 
 /// Event times below one second are unknown to nfdump.
-fn event_time(ms: u64, times: &mut TimeFormatter, out: &mut Vec<u8>) {
+fn event_time(ms: u64, times: &mut TimeFormatter, out: &mut TextBuffer) {
     if ms < 1000 {
-        out.extend_from_slice(b"<unknown>.");
+        out.extend(b"<unknown>.");
         text::decimal(ms, out);
     } else {
-        times.write_iso(Timestamp::from_millis(ms), out);
+        time(ms, times, out);
     }
 }
 
-fn display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
-    use std::io::Write as _;
-    write!(out, "{value}").expect("writing to a Vec cannot fail");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_fits_its_room() {
+        let (before, after) = Layout::Json.around_key();
+        for field in ELEMENTS.iter().flat_map(|element| element.fields) {
+            assert!(
+                before.len() + field.key.len() + after.len() < KEY_ROOM,
+                "{}",
+                field.key
+            );
+        }
+    }
 }

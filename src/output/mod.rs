@@ -6,6 +6,8 @@
 pub mod json;
 mod text;
 
+pub use text::TextBuffer;
+
 use crate::flow::Flow;
 
 /// A text form for flows. Appends to a buffer, never fails, needs no allocation per flow.
@@ -15,11 +17,11 @@ pub trait FlowFormat {
     fn set_file(&mut self, ident: Option<&[u8]>, name: &str);
 
     /// What stands before the first flow.
-    fn begin(&mut self, out: &mut Vec<u8>);
+    fn begin(&mut self, out: &mut TextBuffer);
 
     /// One flow. `number` counts from 1; whatever separates flows is written before all but the first.
-    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut Vec<u8>);
+    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer);
 
     /// What stands after the last flow. `flows` is how many there were.
-    fn end(&mut self, flows: u64, out: &mut Vec<u8>);
+    fn end(&mut self, flows: u64, out: &mut TextBuffer);
 }

@@ -1,36 +1,235 @@
-//! Text of single values, appended to a byte buffer: numbers, addresses, labels, JSON strings.
+//! A growing buffer of text, and the text of single values: numbers, addresses, labels, JSON strings.
 //!
 //! The forms are nfdump's, which for IPv6 addresses are those of glibc's `inet_ntop`.
+//!
+//! Speed comes from copying pieces of a fixed size and then counting only the bytes that matter: the
+//! compiler makes one or two moves of that, where a copy of unknown length is a call. So every piece
+//! may write rubbish behind itself, which the next piece overwrites.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::value::{MacAddr, MplsLabel};
 
+/// Text that grows. Keeps its memory when cleared.
+#[derive(Default)]
+pub struct TextBuffer {
+    /// All initialised; what lies behind `len` is rubbish.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl TextBuffer {
+    /// An empty buffer with room for about `capacity` bytes.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: vec![0; capacity],
+            len: 0,
+        }
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Bytes of text.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets the text, keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Takes the last byte away.
+    pub fn pop(&mut self) {
+        self.len = self.len.saturating_sub(1);
+    }
+
+    /// Appends bytes of any number.
+    #[inline]
+    pub fn extend(&mut self, text: &[u8]) {
+        let end = self.len + text.len();
+        if end > self.bytes.len() {
+            self.grow(end);
+        }
+        if let Some(target) = self.bytes.get_mut(self.len..end) {
+            target.copy_from_slice(text);
+            self.len = end;
+        }
+    }
+
+    /// Appends the first `used` bytes of `piece`.
+    #[inline]
+    pub(super) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
+        if let Some(target) = self.bytes.get_mut(self.len..self.len + N) {
+            target.copy_from_slice(piece);
+            self.len += used;
+        } else {
+            self.put_after_growing(piece, used);
+        }
+    }
+
+    #[cold]
+    fn put_after_growing(&mut self, piece: &[u8], used: usize) {
+        let end = self.len + used;
+        self.extend(piece);
+        self.len = end;
+    }
+
+    /// Appends one byte.
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        self.put(&[byte], 1);
+    }
+
+    #[cold]
+    fn grow(&mut self, end: usize) {
+        self.bytes.resize((2 * end).max(4096), 0);
+    }
+}
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Two hexadecimal digits for each byte.
+static HEX_PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
+/// Numbers below 1000: three digits with leading zeros, and how many of these there are.
+static THREE_DIGITS: [[u8; 4]; 1000] = {
+    let mut table = [[0; 4]; 1000];
+    let mut number = 0;
+    while number < 1000 {
+        let zeros = if number < 10 {
+            2
+        } else if number < 100 {
+            1
+        } else {
+            0
+        };
+        table[number] = [
+            b'0' + (number / 100) as u8,
+            b'0' + (number / 10 % 10) as u8,
+            b'0' + (number % 10) as u8,
+            zeros,
+        ];
+        number += 1;
+    }
+    table
+};
+
+/// Numbers below 1000 without leading zeros and a dot behind, and how many digits there are.
+static DOTTED: [([u8; 4], u8); 1000] = {
+    let mut table = [([0; 4], 0); 1000];
+    let mut number = 0;
+    while number < 1000 {
+        let [a, b, c, zeros] = THREE_DIGITS[number];
+        table[number] = match zeros {
+            0 => ([a, b, c, b'.'], 3),
+            1 => ([b, c, b'.', 0], 2),
+            _ => ([c, b'.', 0, 0], 1),
+        };
+        number += 1;
+    }
+    table
+};
+
+/// Below 1000, without leading zeros.
+#[inline]
+fn small(number: usize, out: &mut TextBuffer) {
+    if let Some((digits, length)) = DOTTED.get(number) {
+        out.put(digits, usize::from(*length));
+    }
+}
+
+/// Below 1000, three digits.
+#[inline]
+fn padded(number: usize, out: &mut TextBuffer) {
+    if let Some(digits) = THREE_DIGITS.get(number) {
+        out.put(digits, 3);
+    }
+}
+
 /// Unsigned decimal.
-pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+#[inline]
+pub(super) fn decimal(number: u64, out: &mut TextBuffer) {
+    if number < 1000 {
+        small(number as usize, out);
+    } else {
+        thousands(number, out);
+    }
+}
+
+/// Unsigned decimal from 1000 on.
+fn thousands(number: u64, out: &mut TextBuffer) {
+    const MILLION: u64 = 1_000_000;
+    const BILLION: u64 = 1_000_000_000;
+    let rest = (number % BILLION) as u32 as usize;
+    match number {
+        0..MILLION => small(rest / 1000, out),
+        MILLION..BILLION => {
+            small(rest / 1_000_000, out);
+            padded(rest / 1000 % 1000, out);
+        }
+        _ => {
+            decimal(number / BILLION, out);
+            padded(rest / 1_000_000, out);
+            padded(rest / 1000 % 1000, out);
+        }
+    }
+    padded(rest % 1000, out);
 }
 
 /// Unsigned lower-case hexadecimal without leading zeros.
-pub(super) fn hex(number: u32, out: &mut Vec<u8>) {
-    let digits = (u32::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    out.extend(
-        (0..digits)
-            .rev()
-            .map(|digit| HEX[(number >> (4 * digit)) as usize & 15]),
-    );
+pub(super) fn hex(number: u32, out: &mut TextBuffer) {
+    let mut text = [0; 8];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair.copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
+    }
+    let zeros = (number.leading_zeros() / 4).min(7);
+    let shifted = u64::from_be_bytes(text) << (8 * zeros);
+    out.put(&shifted.to_be_bytes(), 8 - zeros as usize);
+}
+
+/// One group of an IPv6 address.
+#[inline]
+fn hex_group(group: u16, out: &mut TextBuffer) {
+    let [high, low] = group.to_be_bytes();
+    let [[a, b], [c, d]] = [HEX_PAIRS[usize::from(high)], HEX_PAIRS[usize::from(low)]];
+    let zeros = (group.leading_zeros() / 4).min(3);
+    let shifted = u32::from_be_bytes([a, b, c, d]) << (8 * zeros);
+    out.put(&shifted.to_be_bytes(), 4 - zeros as usize);
 }
 
 /// Dotted decimal.
-pub(super) fn ip4(address: Ipv4Addr, out: &mut Vec<u8>) {
-    let [a, b, c, d] = address.octets();
-    decimal(a.into(), out);
-    for octet in [b, c, d] {
-        out.push(b'.');
-        decimal(octet.into(), out);
+#[inline]
+pub(super) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
+    // Put together in a register: the octets one behind the other, the last one's dot cut off.
+    let mut text = 0_u128;
+    let mut length = 0;
+    for octet in address.octets() {
+        let (digits, digits_length) = &DOTTED[usize::from(octet)];
+        text |= u128::from(u32::from_le_bytes(*digits)) << (8 * length);
+        length += u32::from(*digits_length) + 1;
     }
+    out.put(&text.to_le_bytes(), length as usize - 1);
 }
 
 /// The longest run of at least two zero groups, the first on a tie: start and length.
@@ -48,7 +247,7 @@ fn zero_run(groups: &[u16; 8]) -> (usize, usize) {
 
 /// RFC 5952 as glibc does it: addresses whose first 96 bits are zero, or zero but for `ffff` at
 /// the end, show the rest as an IPv4 address, unless the run of zeros reaches into it.
-pub(super) fn ip6(address: Ipv6Addr, out: &mut Vec<u8>) {
+pub(super) fn ip6(address: Ipv6Addr, out: &mut TextBuffer) {
     let groups = address.segments();
     let (start, length) = zero_run(&groups);
     let dotted = start == 0 && (length == 6 || length == 5 && groups[5] == 0xffff);
@@ -56,94 +255,104 @@ pub(super) fn ip6(address: Ipv6Addr, out: &mut Vec<u8>) {
     let mut at = 0;
     while at < end {
         if at == start {
-            out.extend_from_slice(b"::");
+            out.put(b"::", 2);
             at += length;
             continue;
         }
         if at != 0 && at != start + length {
             out.push(b':');
         }
-        hex(groups[at].into(), out);
+        hex_group(groups[at], out);
         at += 1;
     }
     if dotted {
         if length == 5 {
             out.push(b':');
         }
-        let bits = u32::from(groups[6]) << 16 | u32::from(groups[7]);
+        let bits = (u32::from(groups[6]) << 16) | u32::from(groups[7]);
         ip4(Ipv4Addr::from_bits(bits), out);
     }
 }
 
 /// Two hexadecimal digits a byte, colons between.
-pub(super) fn mac(address: MacAddr, out: &mut Vec<u8>) {
-    let mut text = [b':'; 17];
-    for (pair, byte) in text.chunks_mut(3).zip(address.0) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
+pub(super) fn mac(address: MacAddr, out: &mut TextBuffer) {
+    let mut text = [b':'; 18];
+    for (place, byte) in text.chunks_exact_mut(3).zip(address.0) {
+        let [high, low] = HEX_PAIRS[usize::from(byte)];
+        place[0] = high;
+        place[1] = low;
     }
-    out.extend_from_slice(&text);
+    out.put(&text, 17);
 }
 
 /// Label, traffic class and bottom bit with dashes between.
-pub(super) fn mpls(label: MplsLabel, out: &mut Vec<u8>) {
+pub(super) fn mpls(label: MplsLabel, out: &mut TextBuffer) {
     decimal(label.label().into(), out);
-    out.extend_from_slice(&[
-        b'-',
-        b'0' + label.traffic_class(),
-        b'-',
-        b'0' + u8::from(label.is_bottom()),
-    ]);
+    out.put(
+        &[
+            b'-',
+            b'0' + label.traffic_class(),
+            b'-',
+            b'0' + u8::from(label.is_bottom()),
+        ],
+        4,
+    );
 }
 
 /// Three words as `0x1/0x2/0x3`.
-pub(super) fn acl(words: [u32; 3], out: &mut Vec<u8>) {
+pub(super) fn acl(words: [u32; 3], out: &mut TextBuffer) {
     for (at, word) in words.into_iter().enumerate() {
-        out.extend_from_slice(if at == 0 { b"0x" } else { b"/0x" });
+        out.extend(if at == 0 { b"0x" } else { b"/0x" });
         hex(word, out);
     }
 }
 
 /// Microseconds as milliseconds with six decimals, by way of a double as nfdump does.
-pub(super) fn milliseconds(micros: u64, out: &mut Vec<u8>) {
-    use std::io::Write as _;
+pub(super) fn milliseconds(micros: u64, out: &mut TextBuffer) {
     // Up to here the double is so exact that its six decimals are those of the integer.
     const EXACT: u64 = 1 << 40;
     if micros < EXACT {
         decimal(micros / 1000, out);
-        let rest = (micros % 1000) as u16;
-        let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8);
         out.push(b'.');
-        out.extend_from_slice(&digits);
-        out.extend_from_slice(b"000");
+        padded((micros % 1000) as usize, out);
+        out.put(b"000", 3);
     } else {
-        let milliseconds = micros as f64 / 1000.0;
-        write!(out, "{milliseconds:.6}").expect("writing to a Vec cannot fail");
+        display(format_args!("{:.6}", micros as f64 / 1000.0), out);
     }
+}
+
+/// What rarely occurs and knows how to print itself.
+pub(super) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
+    struct Writer<'a>(&'a mut TextBuffer);
+    impl std::fmt::Write for Writer<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.extend(text.as_bytes());
+            Ok(())
+        }
+    }
+    // The buffer takes everything; an error could only come from the value, and ours have none.
+    let _ = std::fmt::write(&mut Writer(out), format_args!("{value}"));
 }
 
 /// The inside of a JSON string: quotes, backslashes and control characters escaped, bytes that
 /// are not UTF-8 replaced by U+FFFD.
-pub(super) fn json_string(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn json_string(bytes: &[u8], out: &mut TextBuffer) {
     for chunk in bytes.utf8_chunks() {
         for byte in chunk.valid().bytes() {
             match byte {
-                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\r' => out.extend_from_slice(b"\\r"),
-                b'\t' => out.extend_from_slice(b"\\t"),
+                b'"' | b'\\' => out.put(&[b'\\', byte], 2),
+                b'\n' => out.put(b"\\n", 2),
+                b'\r' => out.put(b"\\r", 2),
+                b'\t' => out.put(b"\\t", 2),
                 0..0x20 => {
-                    out.extend_from_slice(b"\\u00");
-                    out.extend_from_slice(&[
-                        HEX[usize::from(byte >> 4)],
-                        HEX[usize::from(byte & 15)],
-                    ]);
+                    out.put(b"\\u00", 4);
+                    out.put(&HEX_PAIRS[usize::from(byte)], 2);
                 }
                 _ => out.push(byte),
             }
         }
         if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{FFFD}".as_bytes());
+            out.extend("\u{FFFD}".as_bytes());
         }
     }
 }
@@ -152,10 +361,27 @@ pub(super) fn json_string(bytes: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
+    fn text(write: impl FnOnce(&mut TextBuffer)) -> String {
+        let mut out = TextBuffer::default();
         write(&mut out);
-        String::from_utf8(out).expect("text is UTF-8")
+        String::from_utf8(out.as_bytes().to_vec()).expect("text is UTF-8")
+    }
+
+    #[test]
+    fn numbers_of_all_lengths() {
+        for exponent in 0..20 {
+            let power = 10_u64.pow(exponent);
+            for number in [power - 1, power, power + 1, power / 7 * 9] {
+                assert_eq!(text(|out| decimal(number, out)), number.to_string());
+            }
+        }
+        assert_eq!(text(|out| decimal(u64::MAX, out)), u64::MAX.to_string());
+        for number in (0..=u32::MAX).step_by(99_991) {
+            assert_eq!(text(|out| decimal(number.into(), out)), number.to_string());
+            assert_eq!(text(|out| hex(number, out)), format!("{number:x}"));
+            let address = Ipv4Addr::from_bits(number);
+            assert_eq!(text(|out| ip4(address, out)), address.to_string());
+        }
     }
 
     #[test]

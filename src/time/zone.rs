@@ -145,13 +145,15 @@ impl fmt::Display for ZoneError {
 
 impl std::error::Error for ZoneError {}
 
-/// Writes instants as local time. Keeps the text of the last date, and asks the zone for its
-/// offset only when the instant leaves the interval between two transitions: use one per thread.
+/// Writes instants as local time. Keeps the text of the last two dates (flows begin and end on one
+/// day and are often received on another), and asks the zone for its offset only when an instant
+/// leaves the interval between two transitions: use one per thread.
 #[derive(Clone, Debug)]
 pub struct TimeFormatter {
     zone: Zone,
     span: OffsetSpan,
-    day: DayText,
+    /// The date used last is the first.
+    days: [DayText; 2],
 }
 
 /// Length of the text with a year of four digits.
@@ -167,7 +169,7 @@ impl TimeFormatter {
                 until: 0,
                 offset: 0,
             },
-            day: DayText::new(),
+            days: [DayText::new(), DayText::new()],
         }
     }
 
@@ -184,13 +186,29 @@ impl TimeFormatter {
         self.write(time, b' ', out);
     }
 
+    /// The text that [`TimeFormatter::write_iso`] would append.
+    #[inline]
+    pub(crate) fn iso_text(&mut self, time: Timestamp) -> &[u8] {
+        self.text(time, b'T')
+    }
+
+    #[inline]
+    fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
+        let secs = (time.as_millis() / 1000) as i64;
+        let [first, second] = &self.days;
+        let day = if first.contains(secs) {
+            0
+        } else if second.contains(secs) {
+            1
+        } else {
+            self.enter_day(secs)
+        };
+        self.days[day & 1].text(time, separator)
+    }
+
     #[inline]
     fn write(&mut self, time: Timestamp, separator: u8, out: &mut Vec<u8>) {
-        let secs = (time.as_millis() / 1000) as i64;
-        if !(self.day.from..self.day.until).contains(&secs) {
-            self.enter_day(secs);
-        }
-        let text = self.day.text(time, separator);
+        let text = self.text(time, separator);
         // A known length makes the usual case a few moves.
         match <&[u8; USUAL_LEN]>::try_from(text) {
             Ok(text) => out.extend_from_slice(text),
@@ -198,13 +216,15 @@ impl TimeFormatter {
         }
     }
 
-    /// Makes offset and date those of the second `secs`.
+    /// Makes a date that of the second `secs`; which one.
     #[cold]
-    fn enter_day(&mut self, secs: i64) {
+    fn enter_day(&mut self, secs: i64) -> usize {
         if !(self.span.from..self.span.until).contains(&secs) {
             self.span = self.zone.offset_at(secs);
         }
-        self.day.enter(secs, self.span);
+        self.days.swap(0, 1);
+        self.days[0].enter(secs, self.span);
+        0
     }
 }
 
