@@ -133,6 +133,15 @@ impl File {
         }
     }
 
+    /// As [`block_refs`](Self::block_refs), without borrowing the file.
+    #[must_use]
+    pub fn into_block_refs(self) -> IntoBlockRefs {
+        IntoBlockRefs {
+            file: self,
+            cursor: RawCursor::default(),
+        }
+    }
+
     /// Reads and decodes one block. May be called from any number of threads at once.
     ///
     /// # Errors
@@ -172,6 +181,11 @@ impl File {
             .flatten()
             .for_each(|block| names.collect(&block));
         names
+    }
+
+    fn next_ref(&self, cursor: &mut RawCursor) -> Option<Result<BlockRef>> {
+        let found = self.raw.next(cursor)?;
+        Some(found.map(BlockRef).map_err(|error| self.named(error)))
     }
 
     fn info(&self) -> &RawInfo {
@@ -221,8 +235,22 @@ impl Iterator for BlockRefs<'_> {
     type Item = Result<BlockRef>;
 
     fn next(&mut self) -> Option<Result<BlockRef>> {
-        let found = self.file.raw.next(&mut self.cursor)?;
-        Some(found.map(BlockRef).map_err(|error| self.file.named(error)))
+        self.file.next_ref(&mut self.cursor)
+    }
+}
+
+/// The places of a file's blocks, see [`File::into_block_refs`].
+#[derive(Debug)]
+pub struct IntoBlockRefs {
+    file: File,
+    cursor: RawCursor,
+}
+
+impl Iterator for IntoBlockRefs {
+    type Item = Result<BlockRef>;
+
+    fn next(&mut self) -> Option<Result<BlockRef>> {
+        self.file.next_ref(&mut self.cursor)
     }
 }
 

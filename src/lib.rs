@@ -34,6 +34,7 @@ pub mod error;
 pub mod file;
 pub mod flow;
 pub mod names;
+pub mod pipeline;
 #[allow(unsafe_code)]
 mod raw;
 pub mod time;

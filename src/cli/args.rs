@@ -1,5 +1,6 @@
 //! The command line: what there is to say and its help. Does nothing itself.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,6 +79,10 @@ pub(super) struct OutputArgs {
     /// Print times in UTC
     #[arg(long, conflicts_with = "tz")]
     pub(super) utc: bool,
+
+    /// Threads to decode on; as many as there are cores if not given
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
 
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]

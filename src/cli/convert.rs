@@ -7,22 +7,21 @@ use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::convert::capture::{self, CaptureError, Normalized, Scan};
-use crate::convert::program::Nfpcapd;
-use crate::convert::run::{Event, Job, Run, Summary};
-use crate::convert::workdir::WorkDir;
-use crate::file::File;
-
 use super::args::ConvertArgs;
-use super::flows::{Arrangement, FlowWriter};
+use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
 use super::interrupt;
 use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::target::Target;
+use crate::convert::capture::{self, CaptureError, Normalized, Scan};
+use crate::convert::program::Nfpcapd;
+use crate::convert::run::{Event, Job, Run, Summary};
+use crate::convert::workdir::WorkDir;
 
 /// nfpcapd moves all the time unless its disk is full.
 const STALL: Duration = Duration::from_secs(60);
@@ -52,56 +51,64 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
     let prepared = prepare(args, &work, &mut progress, report)?;
 
-    let target = Target::open(args.output.output.as_deref())?;
-    let mut writer = FlowWriter::new(
-        args.output.format,
-        Arrangement::ByFile,
+    let mut target = Target::open(args.output.output.as_deref())?;
+    let writer = FlowWriter {
+        format: args.output.format,
+        arrangement: Arrangement::ByFile,
         zone,
-        None,
-        target,
+        limit: None,
+        threads: super::threads(args.output.jobs),
+        all_must_open: true,
+        gave_up: &AtomicBool::new(false),
         report,
-    )?;
-    let result = match prepared.packets {
-        0 => {
-            report.note(format!("{}: the capture holds no packets", name_of(args)));
-            Ok(())
-        }
-        packets => {
-            let input = prepared.path.as_deref().unwrap_or(&args.capture);
-            progress.restart(
-                fs::metadata(input).map_or(0, |found| found.len()),
-                "converting",
-            );
-            let job = Job {
-                capture: input,
-                packets: Some(packets),
-                slot: args.slot,
-                timeout: args.timeout,
-                stall: STALL,
-            };
-            convert(
-                &program,
-                job,
-                &work,
-                keep.as_ref(),
-                &mut writer,
-                &mut progress,
-            )
-            .map(|(summary, flows)| judge(&summary, flows, packets, report))
-        }
     };
+    if prepared.packets == 0 {
+        report.note(format!("{}: the capture holds no packets", name_of(args)));
+        writer
+            .print(
+                std::iter::empty(),
+                &mut target,
+                &mut |_| (),
+                &mut |_| Ok(()),
+            )?
+            .finish()?;
+    } else {
+        let input = prepared.path.as_deref().unwrap_or(&args.capture);
+        progress.restart(
+            fs::metadata(input).map_or(0, |found| found.len()),
+            "converting",
+        );
+        let job = Job {
+            capture: input,
+            packets: Some(prepared.packets),
+            slot: args.slot,
+            timeout: args.timeout,
+            stall: STALL,
+        };
+        let (watched, text) = convert(
+            &program,
+            job,
+            &work,
+            keep.as_ref(),
+            &writer,
+            &mut target,
+            &mut progress,
+        )?;
+        match watched {
+            Ok(summary) => {
+                judge(&summary, text.printed, prepared.packets, report);
+                text.finish()?;
+            }
+            Err(stop) => {
+                text.abandon();
+                return Err(stop);
+            }
+        }
+    }
     drop(progress);
     interrupt::forget(work.path());
     drop(work);
-    match result {
-        Ok(()) => writer.finish(),
-        Err(stop) => {
-            if matches!(stop, Stop::Failed(_)) {
-                writer.abandon();
-            }
-            Err(stop)
-        }
-    }
+    target.finish()
 }
 
 fn is_stdin(args: &ConvertArgs) -> bool {
@@ -247,47 +254,43 @@ impl<'a> Keep<'a> {
     }
 }
 
-/// Runs nfpcapd and prints its files as they come; how many flows were printed.
-fn convert(
+/// Runs nfpcapd and prints its files as they come. How the run ended, and what was printed.
+fn convert<'t>(
     program: &Nfpcapd,
     job: Job<'_>,
     work: &WorkDir,
     keep: Option<&Keep<'_>>,
-    writer: &mut FlowWriter<'_>,
+    writer: &FlowWriter<'_>,
+    target: &'t mut Target,
     progress: &mut Progress,
-) -> Result<(Summary, u64), Stop> {
+) -> Result<(Result<Summary, Stop>, Unfinished<'t>), Stop> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel::<PathBuf>();
-        let printer = scope.spawn(move || -> Result<u64, Stop> {
-            let mut flows = 0;
-            for path in receiver {
-                let file = File::open(&path).map_err(Stop::failed)?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                flows += writer.file(&file, &name, |_| ())?;
-                if let Some(keep) = keep {
-                    keep.take(&path)?;
-                }
-                drop(file);
+        let printer = scope.spawn(move || {
+            let sources = receiver.into_iter().map(|path| {
+                let name = path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                Source { path, name }
+            });
+            let mut file_done = |source: &Source| {
+                keep.map_or(Ok(()), |keep| keep.take(&source.path))?;
                 // The directory goes in the end anyway; this only keeps it small.
-                let _ = fs::remove_file(&path);
-            }
-            Ok(flows)
+                let _ = fs::remove_file(&source.path);
+                Ok(())
+            };
+            writer.print(sources, target, &mut |_| (), &mut file_done)
         });
 
-        let watched = watch(
-            program,
-            job,
-            work,
-            &sender,
-            || printer.is_finished(),
-            progress,
-        );
+        let watched = watch(program, job, work, &sender, writer.gave_up, progress);
         drop(sender);
         // What the printer has to say explains why the watcher stopped, if it did.
         let printed = printer
             .join()
             .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
-        Ok((watched?, printed))
+        Ok((watched, printed))
     })
 }
 
@@ -296,13 +299,13 @@ fn watch(
     job: Job<'_>,
     work: &WorkDir,
     files: &mpsc::Sender<PathBuf>,
-    printer_gave_up: impl Fn() -> bool,
+    printer_gave_up: &AtomicBool,
     progress: &mut Progress,
 ) -> Result<Summary, Stop> {
     let mut run = Run::start(program, job, work).map_err(Stop::failed)?;
     loop {
         interrupt::check()?;
-        if printer_gave_up() {
+        if printer_gave_up.load(Ordering::Relaxed) {
             return Err(Stop::OutputClosed);
         }
         match run.next_event().map_err(Stop::failed)? {
@@ -315,7 +318,8 @@ fn watch(
 }
 
 /// Whether what came out is what went in.
-fn judge(summary: &Summary, flows: u64, packets: u64, report: &Report) {
+fn judge(summary: &Summary, printed: Printed, packets: u64, report: &Report) {
+    let flows = printed.flows;
     for loss in &summary.losses {
         report.damage(loss);
     }

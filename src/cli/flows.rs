@@ -1,14 +1,30 @@
 //! From nfcapd files to the chosen text: shared by the commands that print flows.
+//!
+//! Blocks are decoded and formatted on several threads; counting, writing and reporting happen in
+//! the order of files and blocks, so output is the same for any number of threads.
 
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::block::{Block, BlockRef};
+use crate::error::Error;
 use crate::file::File;
 use crate::output::json::JsonFormat;
 use crate::output::{FlowFormat, TextBuffer};
+use crate::pipeline::{self, Lane, Stages, Stopped};
 use crate::time::Zone;
 
 use super::args::Format;
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::target::{BUFFER, Target};
+
+/// Text of one block that a thread collects before it waits for its turn to write.
+const TEXT_MAX: usize = 4 << 20;
 
 /// How the flows of several files are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,183 +35,468 @@ pub(super) enum Arrangement {
     ByFile,
 }
 
-/// Writes the flows of file after file.
-pub(super) struct FlowWriter<'a> {
-    format: JsonFormat,
-    /// A JSON object around the files' arrays.
-    wrapped: bool,
-    by_file: bool,
-    target: Target,
-    buffer: TextBuffer,
-    /// Flows since `cnt` was 1.
-    count: u64,
-    files: u64,
-    /// Flows that may still be written.
-    left: u64,
-    /// The array of a file is open.
-    in_file: bool,
-    /// Some text has left us already.
-    flushed: bool,
-    report: &'a Report,
+/// A file to print.
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    /// What to call it.
+    pub(super) name: String,
 }
 
-impl<'a> FlowWriter<'a> {
-    pub(super) fn new(
-        format: Format,
-        arrangement: Arrangement,
-        zone: Zone,
-        limit: Option<u64>,
-        target: Target,
-        report: &'a Report,
-    ) -> Result<Self, Stop> {
-        let by_file = arrangement == Arrangement::ByFile;
-        let format_of = match format {
-            Format::Json => JsonFormat::json(zone),
-            Format::Ndjson if by_file => JsonFormat::ndjson(zone).with_file_names(),
-            Format::Ndjson => JsonFormat::ndjson(zone),
-        };
-        let mut this = Self {
-            format: format_of,
-            wrapped: by_file && format == Format::Json,
-            by_file,
+/// How to print flows.
+pub(super) struct FlowWriter<'a> {
+    pub(super) format: Format,
+    pub(super) arrangement: Arrangement,
+    pub(super) zone: Zone,
+    /// Flows to print at most.
+    pub(super) limit: Option<u64>,
+    pub(super) threads: NonZeroUsize,
+    /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
+    pub(super) all_must_open: bool,
+    /// Set as soon as printing is going to end early, while threads may still wait for sources.
+    pub(super) gave_up: &'a AtomicBool,
+    pub(super) report: &'a Report,
+}
+
+/// What has been printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Printed {
+    /// Flows.
+    pub(super) flows: u64,
+    /// Files that could be opened.
+    pub(super) files: u64,
+    /// Files that could not.
+    pub(super) refused: u64,
+}
+
+impl FlowWriter<'_> {
+    /// Prints the flows of all sources. Damage is reported and passed over. `progress` is told of
+    /// bytes read, `file_done` of each file that has been printed.
+    ///
+    /// The end of the text is up to the caller: it depends on more than printing.
+    pub(super) fn print<'t>(
+        &self,
+        sources: impl Iterator<Item = Source> + Send,
+        target: &'t mut Target,
+        progress: &mut (dyn FnMut(u64) + Send),
+        file_done: &mut (dyn FnMut(&Source) -> Result<(), Stop> + Send),
+    ) -> Result<Unfinished<'t>, Stop> {
+        let mut text = Text {
             target,
-            buffer: TextBuffer::with_capacity(BUFFER + BUFFER / 4),
-            count: 0,
-            files: 0,
-            left: limit.unwrap_or(u64::MAX),
-            in_file: false,
+            held: TextBuffer::default(),
             flushed: false,
-            report,
         };
-        if this.wrapped {
-            this.buffer.push(b'{');
+        if self.is_object() {
+            text.held.push(b'{');
         } else {
-            this.format.begin(&mut this.buffer);
+            self.new_format().begin(&mut text.held);
         }
-        Ok(this)
-    }
-
-    /// Whether `--limit` flows have been written.
-    pub(super) fn is_full(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Writes the flows of one file under `name`; how many. Damage is reported and passed over.
-    /// `position` is told the bytes of the file that are done.
-    pub(super) fn file(
-        &mut self,
-        file: &File,
-        name: &str,
-        mut position: impl FnMut(u64),
-    ) -> Result<u64, Stop> {
-        self.format.set_file(file.ident(), name);
-        self.begin_file(name)?;
-        self.report_header(file);
-
-        let mut written = 0;
-        for block in file.blocks() {
-            interrupt::check()?;
-            if self.is_full() {
-                break;
-            }
-            let block = match block {
-                Ok(block) => block,
-                Err(error) => {
-                    self.report.damage(&error);
-                    continue;
-                }
-            };
-            for flow in block.flows() {
-                if self.left == 0 {
-                    break;
-                }
-                self.left -= 1;
-                self.count += 1;
-                written += 1;
-                self.format.flow(self.count, &flow, &mut self.buffer);
-                if self.buffer.len() >= BUFFER {
-                    self.flush()?;
-                }
-            }
-            if let Some(damage) = block.damage() {
-                self.report.damage(damage);
-            }
-            position(block.position().offset() + u64::from(block.position().stored_size()));
+        let tally = Tally {
+            printed: Printed::default(),
+            count: 0,
+            left: self.limit.unwrap_or(u64::MAX),
+            text,
+            in_file: false,
+            stop: None,
+            gave_up: self.gave_up,
+            progress,
+            file_done,
+        };
+        let items = sources.flat_map(items_of);
+        let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
+        let Tally {
+            printed,
+            count,
+            text,
+            in_file,
+            stop,
+            ..
+        } = tally;
+        let mut tail = TextBuffer::default();
+        if in_file && self.is_object() {
+            end_array(&mut self.new_format(), count, &mut tail);
         }
-        self.end_file();
-        Ok(written)
-    }
-
-    /// Ends the text and makes it visible.
-    pub(super) fn finish(mut self) -> Result<(), Stop> {
-        if self.wrapped {
-            self.buffer
-                .extend(if self.files == 0 { b"}\n" } else { b"\n}\n" });
+        if self.is_object() {
+            tail.extend(if printed.files == 0 { b"}\n" } else { b"\n}\n" });
         } else {
-            self.format.end(self.count, &mut self.buffer);
+            self.new_format().end(count, &mut tail);
+        }
+        let unfinished = Unfinished {
+            printed,
+            text,
+            tail,
+        };
+        match (end, stop) {
+            (Err(Stopped), Some(stop)) => {
+                if matches!(stop, Stop::Failed(_)) {
+                    unfinished.abandon();
+                }
+                Err(stop)
+            }
+            _ => Ok(unfinished),
+        }
+    }
+
+    /// Whether there is a JSON object around the files' arrays.
+    fn is_object(&self) -> bool {
+        self.arrangement == Arrangement::ByFile && self.format == Format::Json
+    }
+
+    fn new_format(&self) -> JsonFormat {
+        match (self.format, self.arrangement) {
+            (Format::Json, _) => JsonFormat::json(self.zone.clone()),
+            (Format::Ndjson, Arrangement::Together) => JsonFormat::ndjson(self.zone.clone()),
+            (Format::Ndjson, Arrangement::ByFile) => {
+                JsonFormat::ndjson(self.zone.clone()).with_file_names()
+            }
+        }
+    }
+}
+
+/// Text on its way to the target. Little of it is held back, so that small output is written at
+/// once, whole or not at all.
+struct Text<'a> {
+    target: &'a mut Target,
+    held: TextBuffer,
+    /// Some has left us already.
+    flushed: bool,
+}
+
+impl Text<'_> {
+    fn write(&mut self, text: &[u8]) -> Result<(), Stop> {
+        if self.held.len() + text.len() <= BUFFER {
+            self.held.extend(text);
+            return Ok(());
         }
         self.flush()?;
-        self.target.finish()
+        self.target.write(text)
     }
 
-    /// After a failure: no file is left behind, and what a reader of standard output has already
-    /// begun to see is at least brought to a valid end.
-    pub(super) fn abandon(mut self) {
-        if self.flushed && matches!(self.target, Target::Stdout(_)) {
-            if self.in_file {
-                self.end_file();
-            }
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.flushed = true;
+        let result = self.target.write(self.held.as_bytes());
+        self.held.clear();
+        result
+    }
+}
+
+/// Printed flows whose text lacks its end.
+pub(super) struct Unfinished<'a> {
+    pub(super) printed: Printed,
+    text: Text<'a>,
+    tail: TextBuffer,
+}
+
+impl Unfinished<'_> {
+    /// Writes the end.
+    pub(super) fn finish(mut self) -> Result<(), Stop> {
+        self.text.write(self.tail.as_bytes())?;
+        self.text.flush()
+    }
+
+    /// After a failure: what a reader of standard output has begun to see is at least brought to a
+    /// valid end; otherwise nothing appears.
+    pub(super) fn abandon(self) {
+        if self.text.flushed && matches!(self.text.target, Target::Stdout(_)) {
             // The failure that led here is the one to report.
             let _ = self.finish();
         }
     }
+}
 
-    fn begin_file(&mut self, name: &str) -> Result<(), Stop> {
-        self.files += 1;
-        self.in_file = true;
-        if self.by_file {
-            self.count = 0;
+/// What has to happen in order.
+struct Tally<'t, 'a> {
+    printed: Printed,
+    /// Flows since `cnt` was 1.
+    count: u64,
+    /// Flows that may still be printed.
+    left: u64,
+    text: Text<'t>,
+    /// The array of a file is open in what has been written.
+    in_file: bool,
+    /// Why the run ends early.
+    stop: Option<Stop>,
+    gave_up: &'a AtomicBool,
+    progress: &'a mut (dyn FnMut(u64) + Send),
+    file_done: &'a mut (dyn FnMut(&Source) -> Result<(), Stop> + Send),
+}
+
+impl Tally<'_, '_> {
+    /// Ends the run with this.
+    fn stop_with(&mut self, result: Result<(), Stop>) -> ControlFlow<()> {
+        match result.and_then(|()| interrupt::check()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(stop) => {
+                self.stop.get_or_insert(stop);
+                self.gave_up.store(true, Ordering::Relaxed);
+                ControlFlow::Break(())
+            }
         }
-        if self.wrapped {
-            let key = serde_json::to_string(name).map_err(Stop::failed)?;
-            self.buffer
-                .extend(if self.files == 1 { b"\n" } else { b",\n" });
-            self.buffer.extend(key.as_bytes());
-            self.buffer.extend(b" : ");
-            self.format.begin(&mut self.buffer);
+    }
+}
+
+/// A file being printed.
+struct Open {
+    source: Source,
+    file: File,
+}
+
+enum Item {
+    Start(Arc<Open>),
+    Block(Arc<Open>, BlockRef),
+    /// A place in the chain of blocks that cannot be read.
+    Gap(Error),
+    End(Arc<Open>),
+    Refused(Error),
+}
+
+enum Loaded {
+    /// How many files came before.
+    Start(Arc<Open>, u64),
+    Block(Box<LoadedBlock>),
+    Gap(Error),
+    /// How many flows the file had.
+    End(Arc<Open>, u64),
+    Refused(Error),
+}
+
+/// A block that has been read, or not.
+struct LoadedBlock {
+    open: Arc<Open>,
+    found: BlockRef,
+    block: Result<Block, Error>,
+    /// Flows before it.
+    count: u64,
+    /// How many of its flows to print.
+    take: u64,
+}
+
+/// Opens a file and gives its parts.
+fn items_of(source: Source) -> impl Iterator<Item = Item> {
+    let (open, refused) = match File::open(&source.path) {
+        Ok(file) => (Some(Arc::new(Open { source, file })), None),
+        Err(error) => (None, Some(Item::Refused(error))),
+    };
+    let parts = open.into_iter().flat_map(|open| {
+        let start = Item::Start(Arc::clone(&open));
+        let end = Item::End(Arc::clone(&open));
+        let refs = open.file.clone().into_block_refs();
+        let blocks = refs.map(move |found| match found {
+            Ok(found) => Item::Block(Arc::clone(&open), found),
+            Err(error) => Item::Gap(error),
+        });
+        std::iter::once(start)
+            .chain(blocks)
+            .chain(std::iter::once(end))
+    });
+    refused.into_iter().chain(parts)
+}
+
+/// What a thread keeps.
+struct Worker {
+    format: JsonFormat,
+    buffer: TextBuffer,
+    /// The file that `format` was told of.
+    file: Option<Arc<Open>>,
+}
+
+impl Worker {
+    fn tell_file(&mut self, open: &Arc<Open>) {
+        if self
+            .file
+            .as_ref()
+            .is_none_or(|known| !Arc::ptr_eq(known, open))
+        {
+            self.format.set_file(open.file.ident(), &open.source.name);
+            self.file = Some(Arc::clone(open));
         }
-        Ok(())
+    }
+}
+
+/// A run over the stages, with text for a target that lives for `'t`.
+struct Printing<'t, 'a>(&'a FlowWriter<'a>, PhantomData<fn(&'t ())>);
+
+impl<'t, 'a> Stages for Printing<'t, 'a> {
+    type Item = Item;
+    type Loaded = Loaded;
+    type Worker = Worker;
+    type Tally = Tally<'t, 'a>;
+
+    fn worker(&self) -> Worker {
+        Worker {
+            format: self.0.new_format(),
+            buffer: TextBuffer::default(),
+            file: None,
+        }
     }
 
-    fn end_file(&mut self) {
-        self.in_file = false;
-        if self.wrapped {
-            self.format.end(self.count, &mut self.buffer);
-            // The array's last newline: a comma or the end of the object follows.
-            self.buffer.pop();
+    fn load(&self, item: Item) -> Loaded {
+        match item {
+            Item::Start(open) => Loaded::Start(open, 0),
+            Item::Block(open, found) => {
+                let block = open.file.load(found);
+                Loaded::Block(Box::new(LoadedBlock {
+                    open,
+                    found,
+                    block,
+                    count: 0,
+                    take: 0,
+                }))
+            }
+            Item::Gap(error) => Loaded::Gap(error),
+            Item::End(open) => Loaded::End(open, 0),
+            Item::Refused(error) => Loaded::Refused(error),
         }
+    }
+
+    fn number(&self, loaded: &mut Loaded, tally: &mut Tally<'t, 'a>) -> ControlFlow<()> {
+        match loaded {
+            Loaded::Start(_, before) => {
+                *before = tally.printed.files;
+                tally.printed.files += 1;
+                if self.0.arrangement == Arrangement::ByFile {
+                    tally.count = 0;
+                }
+            }
+            Loaded::Block(loaded) => {
+                let flows = loaded.block.as_ref().map_or(0, |block| block.len() as u64);
+                loaded.count = tally.count;
+                loaded.take = flows.min(tally.left);
+                tally.left -= loaded.take;
+                tally.count += loaded.take;
+                tally.printed.flows += loaded.take;
+            }
+            Loaded::End(_, count) => {
+                *count = tally.count;
+                if tally.left == 0 {
+                    return ControlFlow::Break(());
+                }
+            }
+            Loaded::Refused(_) => tally.printed.refused += 1,
+            Loaded::Gap(_) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn work(
+        &self,
+        worker: &mut Worker,
+        loaded: Loaded,
+        lane: &mut Lane<'_, Tally<'t, 'a>>,
+    ) -> Result<(), Stopped> {
+        match loaded {
+            Loaded::Start(open, before) => {
+                worker.buffer.clear();
+                if self.0.is_object() {
+                    let key = serde_json::to_string(&open.source.name).unwrap_or_default();
+                    worker
+                        .buffer
+                        .extend(if before == 0 { b"\n" } else { b",\n" });
+                    worker.buffer.extend(key.as_bytes());
+                    worker.buffer.extend(b" : ");
+                    worker.format.begin(&mut worker.buffer);
+                }
+                lane.in_turn(|tally| {
+                    self.0.report_header(&open);
+                    tally.in_file = true;
+                    let result = tally.text.write(worker.buffer.as_bytes());
+                    tally.stop_with(result)
+                })
+            }
+            Loaded::Block(loaded) => self.0.block(worker, lane, *loaded),
+            Loaded::Refused(error) if self.0.all_must_open => {
+                lane.in_turn(|tally| tally.stop_with(Err(Stop::failed(&error))))
+            }
+            Loaded::Gap(error) | Loaded::Refused(error) => lane.in_turn(|tally| {
+                self.0.report.damage(&error);
+                tally.stop_with(Ok(()))
+            }),
+            Loaded::End(open, count) => {
+                worker.buffer.clear();
+                if self.0.is_object() {
+                    end_array(&mut worker.format, count, &mut worker.buffer);
+                }
+                // A file that nobody has open any more can be removed.
+                worker.file = None;
+                lane.in_turn(|tally| {
+                    tally.in_file = false;
+                    let written = tally.text.write(worker.buffer.as_bytes());
+                    let result = written.and_then(|()| (tally.file_done)(&open.source));
+                    tally.stop_with(result)
+                })
+            }
+        }
+    }
+}
+
+impl FlowWriter<'_> {
+    /// Formats one block and writes it when its turn has come, or earlier than it is complete when
+    /// it gets large.
+    fn block(
+        &self,
+        worker: &mut Worker,
+        lane: &mut Lane<'_, Tally<'_, '_>>,
+        loaded: LoadedBlock,
+    ) -> Result<(), Stopped> {
+        let LoadedBlock {
+            open,
+            found,
+            block,
+            count,
+            take,
+        } = loaded;
+        let size = u64::from(found.stored_size());
+        let block = match block {
+            Ok(block) => block,
+            Err(error) => {
+                return lane.in_turn(|tally| {
+                    self.report.damage(&error);
+                    (tally.progress)(size);
+                    tally.stop_with(Ok(()))
+                });
+            }
+        };
+        worker.tell_file(&open);
+        worker.buffer.clear();
+        let wanted = usize::try_from(take).unwrap_or(usize::MAX);
+        for (flow, number) in block.flows().take(wanted).zip(count + 1..) {
+            worker.format.flow(number, &flow, &mut worker.buffer);
+            if worker.buffer.len() >= TEXT_MAX {
+                lane.in_turn(|tally| {
+                    let result = tally.text.write(worker.buffer.as_bytes());
+                    tally.stop_with(result)
+                })?;
+                worker.buffer.clear();
+            }
+        }
+        lane.in_turn(|tally| {
+            let result = tally.text.write(worker.buffer.as_bytes());
+            if let Some(damage) = block.damage() {
+                self.report.damage(damage);
+            }
+            (tally.progress)(size);
+            tally.stop_with(result)
+        })
     }
 
     /// What the file itself gives away about its state.
-    fn report_header(&self, file: &File) {
-        let path = file.path().unwrap_or("-".as_ref()).display();
-        if let Some(error) = file.appendix_damage() {
+    fn report_header(&self, open: &Open) {
+        let path = open.source.path.display();
+        if let Some(error) = open.file.appendix_damage() {
+            let reason = error.reason();
             self.report.damage(format!(
-                "{path}: ident and statistics are not readable: {}",
-                error.reason()
+                "{path}: ident and statistics are not readable: {reason}"
             ));
         }
-        if file.header().unfinished {
+        if open.file.header().unfinished {
             self.report.damage(format!(
                 "{path}: file is unfinished: still being written, or abandoned"
             ));
         }
     }
+}
 
-    fn flush(&mut self) -> Result<(), Stop> {
-        self.flushed |= !self.buffer.is_empty();
-        let result = self.target.write(self.buffer.as_bytes());
-        self.buffer.clear();
-        result
-    }
+/// The end of a file's array, without the newline: a comma or the end of the object follows.
+fn end_array(format: &mut JsonFormat, count: u64, out: &mut TextBuffer) {
+    format.end(count, out);
+    out.pop();
 }

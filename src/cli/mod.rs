@@ -12,7 +12,9 @@ mod report;
 mod target;
 
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::{CommandFactory as _, Parser as _};
 
@@ -68,6 +70,13 @@ fn print(bytes: &[u8]) -> Result<(), Stop> {
             io::ErrorKind::BrokenPipe => Stop::OutputClosed,
             _ => Stop::failed(format!("standard output: {error}")),
         })
+}
+
+/// How many threads to use.
+fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
+    wanted
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The zone that the user wants times in.

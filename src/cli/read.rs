@@ -1,9 +1,9 @@
 //! `nfdecode read`: the flows of nfcapd files.
 
-use crate::file::File;
+use std::sync::atomic::AtomicBool;
 
 use super::args::ReadArgs;
-use super::flows::{Arrangement, FlowWriter};
+use super::flows::{Arrangement, FlowWriter, Source};
 use super::inputs;
 use super::progress::Progress;
 use super::report::{Report, Stop};
@@ -12,49 +12,47 @@ use super::target::Target;
 pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = super::zone(&args.output)?;
     let inputs = inputs::expand(&args.paths)?;
-    let sizes: Vec<u64> = inputs
-        .iter()
-        .map(|input| input.path.metadata().map_or(0, |found| found.len()))
-        .collect();
-    let mut progress = Progress::new(args.output.progress, sizes.iter().sum(), "reading", report);
+    let size = |input: &inputs::Input| input.path.metadata().map_or(0, |found| found.len());
+    let total = inputs.iter().map(size).sum();
+    let mut progress = Progress::new(args.output.progress, total, "reading", report);
 
-    let arrangement = if args.by_file {
-        Arrangement::ByFile
-    } else {
-        Arrangement::Together
-    };
-    let target = Target::open(args.output.output.as_deref())?;
-    let mut writer = FlowWriter::new(
-        args.output.format,
-        arrangement,
+    let mut target = Target::open(args.output.output.as_deref())?;
+    let by_file = args.by_file;
+    let writer = FlowWriter {
+        format: args.output.format,
+        arrangement: if by_file {
+            Arrangement::ByFile
+        } else {
+            Arrangement::Together
+        },
         zone,
-        args.limit,
-        target,
+        limit: args.limit,
+        threads: super::threads(args.output.jobs),
+        all_must_open: false,
+        gave_up: &AtomicBool::new(false),
         report,
-    )?;
+    };
+    let sources = inputs.iter().map(|input| Source {
+        path: input.path.clone(),
+        name: input.name.clone(),
+    });
+    // Without flows to print no file needs to be opened.
+    let sources = sources.take(if args.limit == Some(0) { 0 } else { usize::MAX });
     let mut done = 0;
-    let mut opened = 0_usize;
-    for (input, size) in inputs.iter().zip(sizes) {
-        if writer.is_full() {
-            break;
-        }
-        match File::open(&input.path) {
-            Ok(file) => {
-                opened += 1;
-                writer.file(&file, &input.name, |position| progress.set(done + position))?;
-            }
-            Err(error) => report.damage(&error),
-        }
-        done += size;
+    let mut advance = |bytes| {
+        done += bytes;
         progress.set(done);
-    }
+    };
+    let text = writer.print(sources, &mut target, &mut advance, &mut |_| Ok(()))?;
     drop(progress);
-    if opened == 0 && !writer.is_full() {
+    let printed = text.printed;
+    if printed.files == 0 && printed.refused != 0 {
         report.nothing_read();
         if args.output.output.is_some() {
-            // A file is for results; standard output gets an empty but valid document.
+            // A file is for results; standard output has got an empty but valid document.
             return Ok(());
         }
     }
-    writer.finish()
+    text.finish()?;
+    target.finish()
 }
