@@ -95,6 +95,7 @@ impl DayText {
     }
 
     /// Whether the UTC second `secs` is within this day.
+    #[cfg(feature = "output")]
     #[inline]
     fn contains(&self, secs: i64) -> bool {
         (self.from..self.until).contains(&secs)

@@ -28,19 +28,36 @@ static inline bool span_sub(span s, size_t at, size_t count, span *out)
     return true;
 }
 
+/* Compilers make one load of each of these; of shifts and ors some make many. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define LITTLE_ENDIAN_16(x) __builtin_bswap16(x)
+#define LITTLE_ENDIAN_32(x) __builtin_bswap32(x)
+#define LITTLE_ENDIAN_64(x) __builtin_bswap64(x)
+#else
+#define LITTLE_ENDIAN_16(x) (x)
+#define LITTLE_ENDIAN_32(x) (x)
+#define LITTLE_ENDIAN_64(x) (x)
+#endif
+
 static inline uint16_t load_u16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | (unsigned)p[1] << 8);
+    uint16_t value;
+    memcpy(&value, p, sizeof value);
+    return LITTLE_ENDIAN_16(value);
 }
 
 static inline uint32_t load_u32(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t value;
+    memcpy(&value, p, sizeof value);
+    return LITTLE_ENDIAN_32(value);
 }
 
 static inline uint64_t load_u64(const uint8_t *p)
 {
-    return (uint64_t)load_u32(p) | (uint64_t)load_u32(p + 4) << 32;
+    uint64_t value;
+    memcpy(&value, p, sizeof value);
+    return LITTLE_ENDIAN_64(value);
 }
 
 static inline bool span_u16(span s, size_t at, uint16_t *out)

@@ -239,6 +239,49 @@ static bool add_record(flow_index *index, uint16_t type, span record, size_t at,
     }
 }
 
+/* Adds the run of flows that starts at `at` and has the layout of the shape used last, record size
+ * included.  Most of a block is such runs, so this loop is what indexing costs.  Returns where the
+ * run ends; stops early when the index is full. */
+static size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, const recent_shapes *recent,
+                      nfdump_block_view *view)
+{
+    if (recent->shape[0] == SIZE_MAX || index->num_flows == 0) {
+        return at;
+    }
+    const nfdump_flow_ref last = index->flows[index->num_flows - 1];
+    const shape_key *key = &index->keys[recent->shape[0]];
+    if (last.shape != recent->shape[0]) {
+        return at;
+    }
+    /* What the first six bytes of such a record are. */
+    const uint32_t head = RECORD_FLOW | (uint32_t)last.size << 16;
+    const size_t room = index->cap_flows - index->num_flows;
+    const size_t wanted = announced - view->walked;
+    const size_t most = wanted < room ? wanted : room;
+    nfdump_flow_ref *flow = index->flows + index->num_flows;
+    size_t added = 0;
+    /* A record of this shape is at least key->span bytes, so all that is loaded lies inside it. */
+    while (added < most && span_has(data, at, last.size)) {
+        const uint8_t *record = data.data + at;
+        if (load_u32(record) != head || load_u16(record + 4) != key->count) {
+            break;
+        }
+        uint32_t differs = 0;
+        for (size_t i = 0; i < key->count; i++) {
+            differs |= load_u32(record + key->at[i]) ^ key->header[i];
+        }
+        if (differs != 0) {
+            break;
+        }
+        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = last.size, .shape = last.shape};
+        at += last.size;
+    }
+    index->num_flows += added;
+    view->walked += (uint32_t)added;
+    view->unknown_elements += (uint64_t)added * key->unknown;
+    return at;
+}
+
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
 {
     recent_shapes recent = {{SIZE_MAX, SIZE_MAX}};
@@ -273,6 +316,9 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
         }
         view->walked++;
         at += size;
+        if (type == RECORD_FLOW) {
+            at = add_run(index, data, at, announced, &recent, view);
+        }
     }
 
     view->flows = index->flows;
