@@ -16,7 +16,11 @@ fn main() -> nfdecode::Result<()> {
             }
         }
     }
-    let mut ports: Vec<_> = bytes_to.into_iter().enumerate().filter(|(_, bytes)| *bytes > 0).collect();
+    let mut ports: Vec<_> = bytes_to
+        .into_iter()
+        .enumerate()
+        .filter(|(_, bytes)| *bytes > 0)
+        .collect();
     ports.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     for (port, bytes) in ports.iter().take(10) {
         println!("{port:>5} {bytes:>16}");
