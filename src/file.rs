@@ -41,8 +41,24 @@ impl File {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io), or why the file is not readable as nfcapd file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path: Arc<Path> = path.as_ref().into();
-        match RawFile::open(&path) {
+        Self::open_with(path.as_ref(), false)
+    }
+
+    /// Opens an unfinished or truncated file and takes what is there: all whole blocks up to the end,
+    /// whatever the header announces. For a collector's current file, and after a crash or a full disk.
+    ///
+    /// A cut last block is an [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) at the end of
+    /// iteration. To read on when the file has grown, see [`BlockRefs::position`].
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), but not because the end of the file is missing.
+    pub fn open_partial(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path.as_ref(), true)
+    }
+
+    fn open_with(path: &Path, partial: bool) -> Result<Self> {
+        let path: Arc<Path> = path.into();
+        match RawFile::open(&path, partial) {
             Ok(raw) => Ok(Self {
                 raw: Arc::new(raw),
                 pool: Arc::default(),
@@ -57,7 +73,20 @@ impl File {
     /// # Errors
     /// Why the bytes are not readable as nfcapd file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
-        let raw = RawFile::from_memory(bytes.into())?;
+        let raw = RawFile::from_memory(bytes.into(), false)?;
+        Ok(Self {
+            raw: Arc::new(raw),
+            pool: Arc::default(),
+            path: None,
+        })
+    }
+
+    /// As [`open_partial`](Self::open_partial) for a file in memory.
+    ///
+    /// # Errors
+    /// As for [`from_bytes`](Self::from_bytes), but not because the end of the file is missing.
+    pub fn from_partial_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
+        let raw = RawFile::from_memory(bytes.into(), true)?;
         Ok(Self {
             raw: Arc::new(raw),
             pool: Arc::default(),
@@ -130,6 +159,15 @@ impl File {
         BlockRefs {
             file: self,
             cursor: RawCursor::default(),
+        }
+    }
+
+    /// As [`block_refs`](Self::block_refs), from where an earlier reading of the same file stopped.
+    #[must_use]
+    pub fn block_refs_from(&self, position: Position) -> BlockRefs<'_> {
+        BlockRefs {
+            file: self,
+            cursor: position.0,
         }
     }
 
@@ -221,6 +259,37 @@ impl Iterator for Blocks<'_> {
     fn next(&mut self) -> Option<Result<Block>> {
         let found = self.refs.next()?;
         Some(found.and_then(|found| self.refs.file.load(found)))
+    }
+}
+
+/// A place between two blocks of a file. Stays valid when the file grows.
+#[derive(Clone, Copy, Debug)]
+pub struct Position(RawCursor);
+
+impl Position {
+    /// Bytes from the start of the file; 0 stands for the first block.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// Number of the next block.
+    #[must_use]
+    pub fn block(&self) -> u32 {
+        self.0.index
+    }
+}
+
+impl BlockRefs<'_> {
+    /// Where the next block begins, or where the chain broke off. To follow a file that a collector
+    /// is writing: read its blocks, remember the position, and later open the file anew with
+    /// [`File::open_partial`] and go on with [`File::block_refs_from`].
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position(RawCursor {
+            ended: 0,
+            ..self.cursor
+        })
     }
 }
 

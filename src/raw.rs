@@ -74,22 +74,22 @@ unsafe impl Send for RawFile {}
 unsafe impl Sync for RawFile {}
 
 impl RawFile {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, partial: bool) -> Result<Self> {
         use std::os::unix::ffi::OsStrExt as _;
         let path = CString::new(path.as_os_str().as_bytes())
             .map_err(|error| Error::from_io(error.into(), "cannot open"))?;
         Self::finish(None, |file, error| {
             // SAFETY: `path` is NUL-terminated, `file` and `error` are valid for writes.
-            unsafe { sys::nfdump_file_open_path(path.as_ptr(), file, error) }
+            unsafe { sys::nfdump_file_open_path(path.as_ptr(), flags(partial), file, error) }
         })
     }
 
-    pub(crate) fn from_memory(bytes: Arc<[u8]>) -> Result<Self> {
+    pub(crate) fn from_memory(bytes: Arc<[u8]>, partial: bool) -> Result<Self> {
         let (data, length) = (bytes.as_ptr(), bytes.len());
         Self::finish(Some(bytes), |file, error| {
             // SAFETY: `data` is valid for `length` bytes and kept alive, unmoved and unmodified by
             // the Arc stored beside the handle; `file` and `error` are valid for writes.
-            unsafe { sys::nfdump_file_open_memory(data, length, file, error) }
+            unsafe { sys::nfdump_file_open_memory(data, length, flags(partial), file, error) }
         })
     }
 
@@ -136,6 +136,11 @@ impl Drop for RawFile {
         // hold an Arc of this RawFile.
         unsafe { sys::nfdump_file_close(self.handle.as_ptr()) }
     }
+}
+
+/// The flags of the open functions.
+fn flags(partial: bool) -> u32 {
+    if partial { sys::NFDUMP_OPEN_PARTIAL } else { 0 }
 }
 
 /// A decoder with its buffers, and what it decoded last.

@@ -135,6 +135,10 @@ pub(super) struct ReadArgs {
     #[arg(long)]
     pub(super) by_file: bool,
 
+    /// Also read files without their end: unfinished, or cut off
+    #[arg(long)]
+    pub(super) salvage: bool,
+
     /// Stop after N flows
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,

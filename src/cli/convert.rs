@@ -59,6 +59,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         limit: None,
         threads: super::threads(args.output.jobs),
         all_must_open: true,
+        salvage: false,
         gave_up: &AtomicBool::new(false),
         report,
     };

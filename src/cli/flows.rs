@@ -52,6 +52,8 @@ pub(super) struct FlowWriter<'a> {
     pub(super) threads: NonZeroUsize,
     /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
     pub(super) all_must_open: bool,
+    /// Take what is there of files without their end.
+    pub(super) salvage: bool,
     /// Set as soon as printing is going to end early, while threads may still wait for sources.
     pub(super) gave_up: &'a AtomicBool,
     pub(super) report: &'a Report,
@@ -96,12 +98,13 @@ impl FlowWriter<'_> {
             left: self.limit.unwrap_or(u64::MAX),
             text,
             in_file: false,
+            read: [0; 2],
             stop: None,
             gave_up: self.gave_up,
             progress,
             file_done,
         };
-        let items = sources.flat_map(items_of);
+        let items = sources.flat_map(|source| items_of(source, self.salvage));
         let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
         let Tally {
             printed,
@@ -213,6 +216,8 @@ struct Tally<'t, 'a> {
     text: Text<'t>,
     /// The array of a file is open in what has been written.
     in_file: bool,
+    /// Flows of the current file that could be read, and how many these stand for.
+    read: [u64; 2],
     /// Why the run ends early.
     stop: Option<Stop>,
     gave_up: &'a AtomicBool,
@@ -271,8 +276,13 @@ struct LoadedBlock {
 }
 
 /// Opens a file and gives its parts.
-fn items_of(source: Source) -> impl Iterator<Item = Item> {
-    let (open, refused) = match File::open(&source.path) {
+fn items_of(source: Source, salvage: bool) -> impl Iterator<Item = Item> {
+    let file = if salvage {
+        File::open_partial(&source.path)
+    } else {
+        File::open(&source.path)
+    };
+    let (open, refused) = match file {
         Ok(file) => (Some(Arc::new(Open { source, file })), None),
         Err(error) => (None, Some(Item::Refused(error))),
     };
@@ -398,6 +408,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 lane.in_turn(|tally| {
                     self.0.report_header(&open);
                     tally.in_file = true;
+                    tally.read = [0; 2];
                     let result = tally.text.write(worker.buffer.as_bytes());
                     tally.stop_with(result)
                 })
@@ -419,6 +430,9 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 worker.file = None;
                 lane.in_turn(|tally| {
                     tally.in_file = false;
+                    if tally.left != 0 {
+                        self.0.report_missing(&open, tally.read);
+                    }
                     let written = tally.text.write(worker.buffer.as_bytes());
                     let result = written.and_then(|()| (tally.file_done)(&open.source));
                     tally.stop_with(result)
@@ -458,7 +472,9 @@ impl FlowWriter<'_> {
         worker.tell_file(&open);
         worker.buffer.clear();
         let wanted = usize::try_from(take).unwrap_or(usize::MAX);
+        let mut stands_for = 0_u64;
         for (flow, number) in block.flows().take(wanted).zip(count + 1..) {
+            stands_for = stands_for.saturating_add(flow.flow_count());
             worker.format.flow(number, &flow, &mut worker.buffer);
             if worker.buffer.len() >= TEXT_MAX {
                 lane.in_turn(|tally| {
@@ -470,12 +486,30 @@ impl FlowWriter<'_> {
         }
         lane.in_turn(|tally| {
             let result = tally.text.write(worker.buffer.as_bytes());
+            tally.read[0] += take;
+            tally.read[1] = tally.read[1].saturating_add(stands_for);
             if let Some(damage) = block.damage() {
                 self.report.damage(damage);
             }
             (tally.progress)(size);
             tally.stop_with(result)
         })
+    }
+
+    /// Whether the file's own statistics tell of more flows. Collectors count records, other writers
+    /// the flows that records stand for; less than both is a loss.
+    fn report_missing(&self, open: &Open, read: [u64; 2]) {
+        let announced = open
+            .file
+            .statistics()
+            .map_or(0, |statistics| statistics.total.flows);
+        let [records, stands_for] = read;
+        if records.max(stands_for) < announced {
+            let path = open.source.path.display();
+            self.report.damage(format!(
+                "{path}: {records} flows read, but the file's statistics tell of {announced}"
+            ));
+        }
     }
 
     /// What the file itself gives away about its state.

@@ -29,6 +29,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         limit: args.limit,
         threads: super::threads(args.output.jobs),
         all_must_open: false,
+        salvage: args.salvage,
         gave_up: &AtomicBool::new(false),
         report,
     };

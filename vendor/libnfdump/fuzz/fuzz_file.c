@@ -72,18 +72,16 @@ static void use_records(const nfdump_block_view *view)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_file(const uint8_t *data, size_t size, uint32_t flags)
 {
     nfdump_file *file = NULL;
     nfdump_error error;
     nfdump_cursor cursor = {0};
     nfdump_block_ref ref;
     nfdump_status status;
-    /* libFuzzer gives a null pointer for an empty input. */
-    static const uint8_t empty[1];
-    if (nfdump_file_open_memory(size == 0 ? empty : data, size, &file, &error) != NFDUMP_OK) {
+    if (nfdump_file_open_memory(data, size, flags, &file, &error) != NFDUMP_OK) {
         check(error.reason != NULL && error.status != NFDUMP_OK);
-        return 0;
+        return;
     }
     const nfdump_info *info = nfdump_file_info(file);
     touch(info->ident, info->ident_length);
@@ -104,5 +102,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
     nfdump_block_free(block);
     nfdump_file_close(file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* libFuzzer gives a null pointer for an empty input. */
+    static const uint8_t empty[1];
+    read_file(size == 0 ? empty : data, size, 0);
+    read_file(size == 0 ? empty : data, size, NFDUMP_OPEN_PARTIAL);
     return 0;
 }

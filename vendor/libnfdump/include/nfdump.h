@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 1u
+#define NFDUMP_ABI_VERSION 2u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
@@ -46,6 +46,10 @@ extern "C" {
  * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
 #define NFDUMP_SHAPES_MAX 2048u
 #define NFDUMP_SHAPE_NONE 0xFFFFu
+/* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
+ * blocks then goes on as far as there are whole blocks, whatever the header announces, and an
+ * appendix that lies beyond the end of the file is no reason to refuse it. */
+#define NFDUMP_OPEN_PARTIAL 1u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -111,6 +115,7 @@ typedef struct nfdump_info {
     uint8_t unfinished;       /* 1: no blocks, no appendix: still being written, or abandoned */
     uint8_t has_ident;
     uint8_t has_stat;
+    uint32_t flags;           /* as given to the open function */
     uint32_t ident_length;    /* bytes of ident before its NUL, at most 123 */
     uint8_t ident[128];       /* any bytes, NUL-terminated */
     nfdump_stat stat;         /* zero when has_stat is 0 */
@@ -182,17 +187,18 @@ typedef struct nfdump_block_view {
 
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
  * _UNSUPPORTED (layouts 1 and 3 for now, encryption, compression > 4), _NOMEM. */
-nfdump_status nfdump_file_open_path(const char *path, nfdump_file **file, nfdump_error *error);
+nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
-nfdump_status nfdump_file_open_fd(int fd, nfdump_file **file, nfdump_error *error);
+nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for bytes in memory, which must outlive the file and every block loaded from it. */
-nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, nfdump_file **file,
+nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
                                       nfdump_error *error);
 void nfdump_file_close(nfdump_file *file);
 const nfdump_info *nfdump_file_info(const nfdump_file *file);
 
-/* The next block of the chain.  NFDUMP_END after the last.  Any error ends the chain:
- * without a sound header the start of the following block is unknown. */
+/* The next block of the chain.  NFDUMP_END after the last.  Any error ends the chain: without a sound
+ * header the start of the following block is unknown.  cursor->offset is then where it broke off, so
+ * that a file that has grown meanwhile can be opened anew and read on from there (set `ended` to 0). */
 nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                nfdump_error *error);
 

@@ -42,7 +42,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 1 (nfdump 1.5, 1.6) is not supported yet", 1, 2);
     case 2:
         status = nfdump_layout2_header(header, info, error);
-        if (status == NFDUMP_OK) {
+        if (status == NFDUMP_OK && info->appendix.status == NFDUMP_OK) {
             nfdump_layout2_appendix(&file->source, info);
         }
         return status;
@@ -53,7 +53,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
     }
 }
 
-static nfdump_status open_source(byte_source source, nfdump_file **out, nfdump_error *error)
+static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file **out, nfdump_error *error)
 {
     nfdump_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
@@ -61,6 +61,7 @@ static nfdump_status open_source(byte_source source, nfdump_file **out, nfdump_e
         return nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file");
     }
     file->source = source;
+    file->info.flags = flags;
     nfdump_clear_error(&file->info.appendix);
     nfdump_status status = read_container(file, error);
     if (status != NFDUMP_OK) {
@@ -71,7 +72,7 @@ static nfdump_status open_source(byte_source source, nfdump_file **out, nfdump_e
     return NFDUMP_OK;
 }
 
-nfdump_status nfdump_file_open_path(const char *path, nfdump_file **file, nfdump_error *error)
+nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error)
 {
     byte_source source = {0};
     nfdump_clear_error(error);
@@ -79,10 +80,10 @@ nfdump_status nfdump_file_open_path(const char *path, nfdump_file **file, nfdump
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     nfdump_status status = nfdump_source_open_path(&source, path, error);
-    return status == NFDUMP_OK ? open_source(source, file, error) : status;
+    return status == NFDUMP_OK ? open_source(source, flags, file, error) : status;
 }
 
-nfdump_status nfdump_file_open_fd(int fd, nfdump_file **file, nfdump_error *error)
+nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error)
 {
     byte_source source = {0};
     nfdump_clear_error(error);
@@ -90,16 +91,17 @@ nfdump_status nfdump_file_open_fd(int fd, nfdump_file **file, nfdump_error *erro
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     nfdump_status status = nfdump_source_open_fd(&source, fd, error);
-    return status == NFDUMP_OK ? open_source(source, file, error) : status;
+    return status == NFDUMP_OK ? open_source(source, flags, file, error) : status;
 }
 
-nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, nfdump_file **file, nfdump_error *error)
+nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
+                                      nfdump_error *error)
 {
     nfdump_clear_error(error);
     if (data == NULL || file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    return open_source((byte_source){.memory = data, .size = length, .fd = -1}, file, error);
+    return open_source((byte_source){.memory = data, .size = length, .fd = -1}, flags, file, error);
 }
 
 void nfdump_file_close(nfdump_file *file)

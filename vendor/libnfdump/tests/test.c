@@ -86,7 +86,7 @@ static void put_appendix(bytes *payload, const char *ident)
 static nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdump_error *error)
 {
     *file = NULL;
-    return nfdump_file_open_memory(b->data, b->length, file, error);
+    return nfdump_file_open_memory(b->data, b->length, 0, file, error);
 }
 
 static nfdump_status refused(const bytes *b)
@@ -142,11 +142,11 @@ static void headers(void)
     bytes beyond = {.length = 0};
     put_header(&beyond, 0, 1, 4000);
     EXPECT(refused(&beyond) == NFDUMP_E_TRUNCATED);
-    EXPECT(nfdump_file_open_memory(NULL, 0, NULL, NULL) == NFDUMP_E_ARGUMENT);
+    EXPECT(nfdump_file_open_memory(NULL, 0, 0, NULL, NULL) == NFDUMP_E_ARGUMENT);
     nfdump_file *file = NULL;
     nfdump_error error;
-    EXPECT(nfdump_file_open_path("/nonexistent", &file, &error) == NFDUMP_E_IO && error.sys_errno != 0);
-    EXPECT(nfdump_file_open_path("/", &file, &error) == NFDUMP_E_IO);
+    EXPECT(nfdump_file_open_path("/nonexistent", 0, &file, &error) == NFDUMP_E_IO && error.sys_errno != 0);
+    EXPECT(nfdump_file_open_path("/", 0, &file, &error) == NFDUMP_E_IO);
     nfdump_file_close(NULL);
     nfdump_block_free(NULL);
 }
@@ -206,6 +206,51 @@ static void whole_file(void)
     EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_TRUNCATED && error.block == 1);
     nfdump_file_close(file);
     nfdump_block_free(block);
+}
+
+/* Unfinished and truncated files, read as far as they go. */
+static void partial(void)
+{
+    static bytes b, flows;
+    nfdump_file *file;
+    nfdump_error error;
+    nfdump_cursor cursor = {0};
+    nfdump_block_ref ref;
+    b.length = flows.length = 0;
+    put_flow(&flows, 1);
+    put_header(&b, 0, 0, 0); /* as a collector leaves it while it writes */
+    put_block(&b, 1, 3, 0, &flows), put_block(&b, 1, 3, 0, &flows);
+    EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK && nfdump_file_info(file)->unfinished);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
+
+    const size_t whole = b.length;
+    b.length -= 10; /* the second block is still being written */
+    EXPECT(nfdump_file_open_memory(b.data, b.length, NFDUMP_OPEN_PARTIAL, &file, &error) == NFDUMP_OK);
+    cursor = (nfdump_cursor){0};
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.index == 0);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_TRUNCATED && error.block == 1);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
+
+    b.length = whole; /* and now it is there: read on */
+    EXPECT(nfdump_file_open_memory(b.data, b.length, NFDUMP_OPEN_PARTIAL, &file, &error) == NFDUMP_OK);
+    cursor.ended = 0;
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.index == 1);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
+
+    /* A finished file whose end was cut off. */
+    bytes cut = {.length = 0};
+    put_header(&cut, 0, 1, 5000);
+    put_block(&cut, 1, 3, 0, &flows);
+    EXPECT(refused(&cut) == NFDUMP_E_TRUNCATED);
+    EXPECT(nfdump_file_open_memory(cut.data, cut.length, NFDUMP_OPEN_PARTIAL, &file, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_info(file)->appendix.status == NFDUMP_E_TRUNCATED);
+    cursor = (nfdump_cursor){0};
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    nfdump_file_close(file);
 }
 
 static void damage(void)
@@ -401,6 +446,7 @@ int main(void)
 {
     headers();
     whole_file();
+    partial();
     damage();
     many_shapes();
     codecs();

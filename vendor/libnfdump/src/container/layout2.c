@@ -37,8 +37,12 @@ nfdump_status nfdump_layout2_header(span header, nfdump_info *info, nfdump_error
                           NFDUMP_COMPRESSION_ZSTD);
     }
     if (info->appendix_blocks != 0 && info->appendix_offset >= info->file_size) {
-        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 24, "file is truncated: its appendix lies beyond its end",
-                          info->appendix_offset, info->file_size);
+        const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
+        const nfdump_status status =
+            nfdump_fail_value(partial ? &info->appendix : error, NFDUMP_E_TRUNCATED, 24,
+                              "file is truncated: its appendix lies beyond its end", info->file_size,
+                              info->appendix_offset);
+        return partial ? NFDUMP_OK : status;
     }
     return NFDUMP_OK;
 }
@@ -81,13 +85,18 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
     }
-    if (cursor->ended || cursor->index >= info->num_blocks) {
+    const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
+    const bool at_end = partial ? cursor->offset == info->file_size : cursor->index >= info->num_blocks;
+    if (cursor->ended || at_end) {
         cursor->ended = 1;
         return NFDUMP_END;
     }
     /* A header that announces too many blocks must not make us read the appendix as data. */
     if (info->appendix_blocks != 0 && cursor->offset == info->appendix_offset) {
         cursor->ended = 1;
+        if (partial) {
+            return NFDUMP_END;
+        }
         (void)nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "fewer data blocks than the header announces",
                          cursor->index, info->num_blocks);
         return NFDUMP_E_COUNT;
