@@ -136,6 +136,14 @@ impl Error {
         self.0.numbers
     }
 
+    /// The text without the file's name, for places where it stands already.
+    #[must_use]
+    pub fn without_file(&self) -> String {
+        let mut this = self.clone();
+        this.0.file = None;
+        this.to_string()
+    }
+
     /// Whether the file holds something that no intact file holds.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {

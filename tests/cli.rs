@@ -340,6 +340,53 @@ fn files_without_their_end_are_salvaged() {
 }
 
 #[test]
+fn check_gives_verdicts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = flow_file();
+    let mut damaged = whole.clone();
+    damaged[52 + 76 + 2] = 0xFF;
+    let intact = write(folder.path(), "intact", &whole);
+    let damaged = write(folder.path(), "damaged", &damaged);
+    let cut = write(folder.path(), "cut", &whole[..40 + 12 + 2 * 76]);
+    let garbage = write(folder.path(), "garbage", b"garbage");
+    for (files, status) in [
+        (vec![&intact], 0),
+        (vec![&intact, &damaged], 3),
+        (vec![&cut], 3),
+        (vec![&garbage], 1),
+        (vec![&garbage, &intact], 3),
+    ] {
+        let output = nfdecode()
+            .arg("check")
+            .args(&files)
+            .output()
+            .expect("it runs");
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{files:?}: {}",
+            stderr(&output)
+        );
+    }
+    let output = run(&["check", "--json", &intact, &damaged, &cut, &garbage]);
+    let found = assert_json(&output.stdout, "check");
+    let verdicts = ["intact", "damaged", "damaged", "unreadable"];
+    for (at, (verdict, flows)) in verdicts.iter().zip([2, 1, 2, 0]).enumerate() {
+        assert_eq!(
+            (found[at]["verdict"].as_str(), found[at]["flows"].as_u64()),
+            (Some(*verdict), Some(flows)),
+            "{at}"
+        );
+    }
+    assert_eq!(found[1]["damage"][0]["record"], 1);
+    let text = String::from_utf8(run(&["check", &damaged]).stdout).expect("UTF-8");
+    assert!(
+        text.starts_with("damaged: damaged, 1 flows in 1 blocks\n    block 0, record 1"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_file_that_grows_is_read_on() {
     let whole = flow_file();
     let mut growing = whole[..40].to_vec();

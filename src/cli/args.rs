@@ -32,6 +32,8 @@ pub(super) enum Command {
     Read(ReadArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
+    /// Tell whether nfcapd files are intact, and what of them can be read
+    Check(CheckArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -153,6 +155,23 @@ pub(super) struct InfoArgs {
     /// Print a JSON array, one object a file
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 all intact; 3 some damaged; 1 not one could be read.")]
+pub(super) struct CheckArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Print a JSON array, one object a file
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Threads to decode on; as many as there are cores if not given
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
 }
 
 /// A number of seconds, or a number with `s`, `m`, `h` or `d`.

@@ -1,6 +1,7 @@
 //! The program `nfdecode`: command line, messages, exit status. Decoding is done elsewhere.
 
 mod args;
+mod check;
 mod convert;
 mod flows;
 mod info;
@@ -39,6 +40,7 @@ pub fn run() -> ExitCode {
         Command::Convert(args) => convert::run(args, &report),
         Command::Read(args) => read::run(args, &report),
         Command::Info(args) => info::run(args, &report),
+        Command::Check(args) => check::run(args, &report),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "nfdecode", &mut script);

@@ -48,8 +48,13 @@ impl Report {
     }
 
     /// Some input is damaged: exit status 3, unless something worse happens.
-    pub(super) fn damage(&self, message: impl Display) {
+    pub(super) fn damaged(&self) {
         self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells of damage: a line, and exit status 3.
+    pub(super) fn damage(&self, message: impl Display) {
+        self.damaged();
         let Ok(mut lines) = self.lines.lock() else {
             return;
         };

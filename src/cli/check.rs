@@ -1,0 +1,209 @@
+//! `nfdecode check`: is a file intact, and if not, what is wrong and what can still be read?
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::file::File;
+use crate::pipeline;
+
+use super::args::CheckArgs;
+use super::inputs::{self, Input};
+use super::interrupt;
+use super::report::{Report, Stop};
+
+pub(super) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
+    let inputs = inputs::expand(&args.paths)?;
+    let threads = super::threads(args.jobs);
+    let mut readable = false;
+    if args.json {
+        super::print(b"[")?;
+    }
+    for (at, input) in inputs.iter().enumerate() {
+        let found = Findings::of(input, threads)?;
+        readable |= found.verdict() != Verdict::Unreadable;
+        if found.verdict() != Verdict::Intact {
+            report.damaged();
+        }
+        let text = if args.json {
+            let object = serde_json::to_string_pretty(&found.json(input)).map_err(Stop::failed)?;
+            format!("{}\n{object}", if at == 0 { "" } else { "," })
+        } else {
+            found.text(input)
+        };
+        super::print(text.as_bytes())?;
+    }
+    if args.json {
+        super::print(b"\n]\n")?;
+    }
+    if !readable {
+        report.nothing_read();
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Intact,
+    Damaged,
+    Unreadable,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What a look at everything in a file has shown.
+#[derive(Default)]
+struct Findings {
+    /// Not an nfcapd file that can be read at all.
+    refused: Option<Error>,
+    damage: Vec<Error>,
+    /// Things that are not an [`Error`] of one place.
+    remarks: Vec<String>,
+    blocks: u64,
+    announced_blocks: u32,
+    flows: u64,
+    announced_flows: Option<u64>,
+    dropped_flows: u64,
+}
+
+impl Findings {
+    fn of(input: &Input, threads: NonZeroUsize) -> Result<Self, Stop> {
+        let mut this = Self::default();
+        let file = match File::open(&input.path) {
+            Ok(file) => file,
+            Err(error) => match File::open_partial(&input.path) {
+                Ok(file) => {
+                    this.damage.push(error);
+                    file
+                }
+                Err(error) => {
+                    this.refused = Some(error);
+                    return Ok(this);
+                }
+            },
+        };
+        this.look_at(&file, threads)?;
+        Ok(this)
+    }
+
+    fn look_at(&mut self, file: &File, threads: NonZeroUsize) -> Result<(), Stop> {
+        let header = file.header();
+        self.announced_blocks = header.blocks;
+        if header.unfinished {
+            let remark = "unfinished: still being written, or abandoned (read --salvage takes what is there)";
+            self.remarks.push(remark.to_owned());
+        }
+        self.damage
+            .extend(file.appendix_damage().filter(|_| self.damage.is_empty()));
+
+        let mut stands_for = 0_u64;
+        pipeline::map_blocks(
+            file,
+            threads,
+            |block| {
+                let block = block?;
+                let flows = block.flows();
+                let stands_for =
+                    flows.fold(0, |sum: u64, flow| sum.saturating_add(flow.flow_count()));
+                Ok((
+                    block.len() as u64,
+                    stands_for,
+                    block.counts().dropped_flows,
+                    block.damage().cloned(),
+                ))
+            },
+            |result: Result<_, Error>| {
+                match result {
+                    Ok((flows, stood_for, dropped, damage)) => {
+                        self.blocks += 1;
+                        self.flows += flows;
+                        stands_for = stands_for.saturating_add(stood_for);
+                        self.dropped_flows += u64::from(dropped);
+                        self.damage.extend(damage);
+                    }
+                    Err(error) => self.damage.push(error),
+                }
+                if interrupt::interrupted() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
+        interrupt::check()?;
+
+        self.announced_flows = file.statistics().map(|statistics| statistics.total.flows);
+        if let Some(announced) = self
+            .announced_flows
+            .filter(|announced| *announced > self.flows.max(stands_for))
+        {
+            self.remarks.push(format!(
+                "{} of {announced} flows of its statistics can be read",
+                self.flows
+            ));
+        }
+        Ok(())
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.refused.is_some() {
+            Verdict::Unreadable
+        } else if self.damage.is_empty() && self.remarks.is_empty() {
+            Verdict::Intact
+        } else {
+            Verdict::Damaged
+        }
+    }
+
+    fn text(&self, input: &Input) -> String {
+        let mut out = format!("{}: {}", input.name, self.verdict().name());
+        if self.refused.is_none() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, ", {} flows in {} blocks", self.flows, self.blocks);
+        }
+        out.push('\n');
+        let errors = self
+            .refused
+            .iter()
+            .chain(&self.damage)
+            .map(Error::without_file);
+        for line in errors.chain(self.remarks.iter().cloned()) {
+            let _ = writeln!(out, "    {line}");
+        }
+        out
+    }
+
+    fn json(&self, input: &Input) -> Value {
+        let place = |error: &Error| {
+            json!({
+                "kind": format!("{:?}", error.kind()),
+                "block": error.block(),
+                "record": error.record(),
+                "offset": error.offset(),
+                "reason": error.without_file(),
+            })
+        };
+        json!({
+            "file": input.name,
+            "verdict": self.verdict().name(),
+            "flows": self.flows,
+            "announced_flows": self.announced_flows,
+            "dropped_flows": self.dropped_flows,
+            "blocks": self.blocks,
+            "announced_blocks": self.announced_blocks,
+            "damage": self.refused.iter().chain(&self.damage).map(place).collect::<Vec<_>>(),
+            "remarks": self.remarks,
+        })
+    }
+}
