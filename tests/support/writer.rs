@@ -73,8 +73,15 @@ pub fn file(encoding: Encoding, ident: Option<&str>, blocks: &[Vec<Vec<u8>>]) ->
     for records in blocks {
         body.extend(block(encoding, records));
     }
+    // Of the statistics only the number of flows, which is the first.
+    let flows = blocks
+        .iter()
+        .flatten()
+        .filter(|record| record.first() == Some(&11))
+        .count() as u64;
     let mut stat = vec![0x02, 0x80, 148, 0];
-    stat.extend([0; 144]);
+    stat.extend(flows.to_le_bytes());
+    stat.extend([0; 136]);
     let mut appendix = vec![stat];
     if let Some(ident) = ident {
         let mut record = vec![0x01, 0x80];

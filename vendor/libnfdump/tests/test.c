@@ -402,10 +402,14 @@ static void lzo(void)
     EXPECT(LZO(18, 'x', 0x20, 2, 0, 0, 0x11, 0, 0) == LZO1X_OK && length == 36 && out[35] == 'x');
     EXPECT(LZO(21, 'a', 'b', 'c', 'd', 0x26, 16, 0, 0x11, 0, 0) == LZO1X_LOOKBEHIND);
     EXPECT(LZO(21, 'a', 'b') == LZO1X_INPUT_OVERRUN);
-    EXPECT(LZO(18, 'a') == LZO1X_INPUT_OVERRUN);
-    EXPECT(LZO(18, 'x', 0x20, 0, 0, 0, 0, 0, 0, 0) == LZO1X_OUTPUT_OVERRUN);
+    EXPECT(LZO(18, 'a') == LZO1X_NO_END);
+    EXPECT(LZO(18, 'a', 0x11, 0) == LZO1X_INPUT_OVERRUN);
+    /* An end marker is one whatever its length says. */
+    EXPECT(LZO(18, 'a', 0x10, 0, 99, 0, 0) == LZO1X_OK && length == 1);
+    EXPECT(LZO(18, 'x', 0x20, 0, 0, 0, 0, 0, 0, 0) == LZO1X_INPUT_OVERRUN);
+    EXPECT(LZO(18, 'x', 0x20, 0, 99, 0, 0) == LZO1X_OUTPUT_OVERRUN);
     EXPECT(LZO(18, 'a', 0x11, 0, 0, 9) == LZO1X_TRAILING);
-    EXPECT(nfdump_lzo1x_decompress(out, 0, out, 0, &length, &used) == LZO1X_INPUT_OVERRUN);
+    EXPECT(nfdump_lzo1x_decompress(out, 0, out, 0, &length, &used) == LZO1X_NO_END);
 }
 
 static void other_records(void)

@@ -89,10 +89,6 @@ static inline bool long_length(lzo_state *s, size_t base, size_t *length, int *e
             return true;
         }
         sum += 255;
-        if (sum > s->dst_cap) {
-            *error = LZO1X_OUTPUT_OVERRUN;
-            return false;
-        }
     }
     *error = LZO1X_INPUT_OVERRUN;
     return false;
@@ -141,9 +137,10 @@ static int decode(lzo_state *s)
         size_t code = 0;
         size_t low = 0;
         size_t distance = 0;
-        if (!next_byte(s, &code, &error)) {
-            return error;
+        if (s->at == s->src_len) {
+            return LZO1X_NO_END;
         }
+        code = s->src[s->at++];
         if (code >= 64) {
             if (!next_byte(s, &low, &error)) {
                 return error;
