@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::convert::workdir;
+
 use super::report::Stop;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -69,12 +71,12 @@ pub(super) fn forget(path: &Path) {
 fn remove_all() {
     if let Ok(mut paths) = TEMPORARY.lock() {
         for path in std::mem::take(&mut *paths) {
-            // Nothing is left to be told of a failure.
-            let _ = if path.is_dir() {
-                std::fs::remove_dir_all(&path)
+            if path.is_dir() {
+                workdir::remove_traces(&path);
             } else {
-                std::fs::remove_file(&path)
-            };
+                // Nobody is left to be told.
+                let _ = std::fs::remove_file(&path);
+            }
         }
     }
 }

@@ -35,16 +35,18 @@ pub(super) fn remove_leftovers(directory: &Path) {
     }
 }
 
-/// Has the kernel kill the calling process when its parent dies.
-///
-/// Only calls what is allowed between fork and exec.
-pub(super) fn die_with_parent() -> std::io::Result<()> {
+/// For a child between fork and exec: has the kernel kill it when its parent dies, and gives it
+/// shared memory and semaphores of its own where that is allowed (to root), so that none are left
+/// even if both are killed.
+pub(super) fn isolate() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: PR_SET_PDEATHSIG takes a signal number.
         if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
             return Err(std::io::Error::last_os_error());
         }
+        // SAFETY: takes flags only. Refused to ordinary users, who then rely on `remove_leftovers`.
+        unsafe { libc::unshare(libc::CLONE_NEWIPC) };
     }
     Ok(())
 }

@@ -120,10 +120,10 @@ impl<'a> Run<'a> {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0);
-        // SAFETY: the function makes one system call and allocates nothing.
+        // SAFETY: the function makes system calls only and allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
-            command.pre_exec(ipc::die_with_parent);
+            command.pre_exec(ipc::isolate);
         }
         let mut child = command.spawn().map_err(|source| ConvertError::CannotRun {
             program: program.path.clone(),

@@ -74,6 +74,14 @@ impl Drop for WorkDir {
     }
 }
 
+/// Removes a directory made by [`WorkDir::new`] and what an nfpcapd at work there has in the system,
+/// also while it runs: for a process that is about to die.
+pub fn remove_traces(path: &Path) {
+    super::ipc::remove_leftovers(&path.join("out"));
+    // Nobody is left to be told.
+    let _ = fs::remove_dir_all(path);
+}
+
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().mode(0o700).create(path)
