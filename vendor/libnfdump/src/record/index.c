@@ -219,6 +219,11 @@ static bool add_flow(flow_index *index, span record, size_t at, recent_shapes *r
 
 static bool add_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view)
 {
+    /* None of the known types is shorter; this also bounds the index. */
+    if (record.length < OTHER_RECORD_MIN) {
+        view->skipped++;
+        return true;
+    }
     switch (type) {
     case RECORD_EXPORTER:
     case RECORD_EXPORTER_STAT:

@@ -6,6 +6,7 @@ enum {
     RECORD_HEADER = 4,  /* u16 type, u16 size including these 4 bytes */
     ELEMENT_HEADER = 4, /* u16 id, u16 length including these 4 bytes */
     FLOW_HEADER = 12,
+    OTHER_RECORD_MIN = 16, /* the legacy sampler, the shortest of the others */
 };
 
 enum {
