@@ -161,6 +161,14 @@ impl Block {
         }
     }
 
+    /// Records with names of applications, interfaces and VRFs, header included.
+    #[cfg(feature = "write")]
+    pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {
+        self.records()
+            .filter(|(kind, _)| (12..=14).contains(kind))
+            .map(|(_, record)| record)
+    }
+
     /// Records that are not flows: type and bytes, header included.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u16, &[u8])> {
         self.raw.iter().flat_map(|raw| {

@@ -39,6 +39,8 @@ pub mod pipeline;
 mod raw;
 pub mod time;
 pub mod value;
+#[cfg(feature = "write")]
+pub mod writer;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

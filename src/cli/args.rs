@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rewrite::{CompressArg, parse_compression};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 const AFTER_HELP: &str = "\
@@ -34,6 +36,10 @@ pub(super) enum Command {
     Info(InfoArgs),
     /// Tell whether nfcapd files are intact, and what of them can be read
     Check(CheckArgs),
+    /// Write the flows of nfcapd files into one new file: merge, recompress
+    Rewrite(RewriteArgs),
+    /// Write a well-formed file with all that can be read of a damaged one
+    Repair(RepairArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -172,6 +178,37 @@ pub(super) struct CheckArgs {
     /// Threads to decode on; as many as there are cores if not given
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The new file has layout 2, the ident of the first input, and statistics counted anew; nfdump 1.7.1 to
+1.7.10 read it (zstd from 1.7.3 on). Exporters of several inputs get new numbers where theirs clash.")]
+pub(super) struct RewriteArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// The new file; it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) output: PathBuf,
+
+    /// none, lzo, lz4, zstd[:1-22], bz2[:1-9], or same as the first input
+    #[arg(long, value_name = "METHOD", default_value = "same", value_parser = parse_compression)]
+    pub(super) compress: CompressArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The damaged file is not touched. Exit status 3 tells that it was damaged.")]
+pub(super) struct RepairArgs {
+    /// The damaged, cut off or unfinished file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) path: PathBuf,
+
+    /// The new file; it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) output: PathBuf,
 }
 
 /// A number of seconds, or a number with `s`, `m`, `h` or `d`.

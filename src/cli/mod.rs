@@ -10,6 +10,7 @@ mod interrupt;
 mod progress;
 mod read;
 mod report;
+mod rewrite;
 mod target;
 
 use std::io::{self, Write as _};
@@ -41,6 +42,8 @@ pub fn run() -> ExitCode {
         Command::Read(args) => read::run(args, &report),
         Command::Info(args) => info::run(args, &report),
         Command::Check(args) => check::run(args, &report),
+        Command::Rewrite(args) => rewrite::rewrite(args, &report),
+        Command::Repair(args) => rewrite::repair(args, &report),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "nfdecode", &mut script);

@@ -76,6 +76,14 @@ impl Target {
         written.map_err(|error| self.explain(&error))
     }
 
+    /// For what is not written from front to back; `None` if that is not possible.
+    pub(super) fn seekable(&mut self) -> Option<&mut File> {
+        match self {
+            Self::File { temporary, .. } => Some(temporary.as_file_mut()),
+            Self::Stdout(_) | Self::Special { .. } => None,
+        }
+    }
+
     /// Makes a file visible under its name.
     pub(super) fn finish(self) -> Result<(), Stop> {
         match self {

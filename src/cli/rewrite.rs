@@ -1,0 +1,157 @@
+//! `nfdecode rewrite` and `nfdecode repair`: flows from files into one new, well-formed file.
+
+use std::fs;
+use std::path::Path;
+
+use crate::file::{Compression, File};
+use crate::writer::{Encoding, Writer};
+
+use super::args::{RepairArgs, RewriteArgs};
+use super::inputs::{self, Input};
+use super::interrupt;
+use super::report::{Report, Stop};
+use super::target::Target;
+
+pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
+    let encoding = args.compress.0;
+    run(
+        &inputs::expand(&args.paths)?,
+        &args.output,
+        encoding,
+        false,
+        report,
+    )
+}
+
+pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
+    run(
+        &inputs::expand(std::slice::from_ref(&args.path))?,
+        &args.output,
+        None,
+        true,
+        report,
+    )
+}
+
+/// Without an encoding, that of the first input is kept.
+fn run(
+    inputs: &[Input],
+    output: &Path,
+    encoding: Option<Encoding>,
+    salvage: bool,
+    report: &Report,
+) -> Result<(), Stop> {
+    if let Some(input) = inputs.iter().find(|input| same_file(&input.path, output)) {
+        return Err(Stop::Usage(format!(
+            "{}: an input cannot be the output as well",
+            input.path.display()
+        )));
+    }
+    let open = |input: &Input| {
+        if salvage {
+            File::open_partial(&input.path)
+        } else {
+            File::open(&input.path)
+        }
+    };
+    let mut files = inputs.iter().filter_map(|input| match open(input) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            report.damage(&error);
+            None
+        }
+    });
+    let Some(first) = files.next() else {
+        report.nothing_read();
+        return Ok(());
+    };
+
+    let mut target = Target::open(Some(output))?;
+    let failed = |error: std::io::Error| Stop::failed(format!("{}: {error}", output.display()));
+    let header = first.header();
+    let encoding = encoding.unwrap_or(Encoding {
+        compression: header.compression,
+        level: None,
+    });
+    let ident = first.ident().unwrap_or(b"none").to_vec();
+    let out = target
+        .seekable()
+        .ok_or_else(|| failed(std::io::ErrorKind::NotSeekable.into()))?;
+    let mut writer = Writer::new(out, encoding, &ident, header.created).map_err(failed)?;
+    let mut written = 0_u64;
+    for file in std::iter::once(first).chain(files) {
+        let map = writer.write_names(&file.names(), &file).map_err(failed)?;
+        let (mut records, mut stands_for) = (0_u64, 0_u64);
+        for block in file.blocks() {
+            interrupt::check()?;
+            match block {
+                Ok(block) => {
+                    writer.write_block(&block, &map).map_err(failed)?;
+                    records += block.len() as u64;
+                    stands_for += block.flows().map(|flow| flow.flow_count()).sum::<u64>();
+                    if let Some(damage) = block.damage() {
+                        report.damage(damage);
+                    }
+                }
+                Err(error) => report.damage(&error),
+            }
+        }
+        written += records;
+        let announced = file
+            .statistics()
+            .map_or(0, |statistics| statistics.total.flows);
+        if records.max(stands_for) < announced {
+            let path = file.path().unwrap_or(output).display();
+            report.damage(format!(
+                "{path}: {records} flows read, but the file's statistics tell of {announced}"
+            ));
+        }
+    }
+    writer.finish().map_err(failed)?;
+    target.finish()?;
+    report.note(format!("{}: {written} flows written", output.display()));
+    Ok(())
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// `none`, `lzo`, `lz4`, `zstd[:level]`, `bz2[:level]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CompressArg(pub(super) Option<Encoding>);
+
+/// Reads the value of `--compress`.
+pub(super) fn parse_compression(text: &str) -> Result<CompressArg, String> {
+    let (name, level) = text
+        .split_once(':')
+        .map_or((text, None), |(name, level)| (name, Some(level)));
+    let (compression, levels) = match name {
+        "none" => (Compression::None, 0..=0),
+        "lzo" => (Compression::Lzo, 0..=0),
+        "lz4" => (Compression::Lz4, 0..=0),
+        "zstd" => (Compression::Zstd, 1..=22),
+        "bz2" | "bzip2" => (Compression::Bz2, 1..=9),
+        "same" => return Ok(CompressArg(None)),
+        _ => return Err("expected none, lzo, lz4, zstd, bz2 or same".to_owned()),
+    };
+    let level = match level {
+        None => None,
+        Some(level) => match level
+            .parse()
+            .ok()
+            .filter(|level| levels.contains(level) && *level != 0)
+        {
+            Some(level) => Some(level),
+            None if *levels.end() == 0 => return Err(format!("{name} has no levels")),
+            None => {
+                return Err(format!(
+                    "{name} has levels {} to {}",
+                    levels.start(),
+                    levels.end()
+                ));
+            }
+        },
+    };
+    Ok(CompressArg(Some(Encoding { compression, level })))
+}

@@ -1,0 +1,409 @@
+//! Writes layout 2 files that every nfdump 1.7 reads.
+//!
+//! Flows are written clean: each element once, in full length, and nothing between them, since the
+//! strictest reader (1.7.1) ends at anything else. Of two address families the one that counts is
+//! kept, and a missing start time is filled in, as nfdump does when it copies flows. Exporters of
+//! several source files get new numbers where theirs clash.
+//!
+//! Not kept: elements above 42, which would only confuse readers; masked elements; records of
+//! unknown types.
+
+use std::collections::HashMap;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::net::IpAddr;
+
+use crate::block::Block;
+use crate::element::{ELEMENTS, u64_at};
+use crate::file::{Compression, File};
+use crate::flow::Flow;
+use crate::names::{Exporter, Names, Sampler};
+
+const HEADER: usize = 40;
+/// Readers have buffers of 5 MiB, writers of 1.7 fill blocks up to here.
+const BLOCK_MAX: usize = 2_097_148;
+/// Written as the version of the program. Means a release of 1.7, which readers do not look at.
+const VERSION_WORD: u32 = 0x0107_0500;
+/// An ident record of 128 bytes or more is not taken by readers.
+const IDENT_MAX: usize = 121;
+
+mod record {
+    pub(super) const EXPORTER: u16 = 7;
+    pub(super) const EXPORTER_STATISTICS: u16 = 8;
+    pub(super) const FLOW: u16 = 11;
+    pub(super) const SAMPLER: u16 = 15;
+    pub(super) const IDENT: u16 = 0x8001;
+    pub(super) const STATISTICS: u16 = 0x8002;
+}
+
+/// How to compress, with the level where the method has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// The method. nfdump 1.7.1 does not read [`Compression::Zstd`].
+    pub compression: Compression,
+    /// Level of ZSTD (1..=22) or bzip2 (1..=9); others have none.
+    pub level: Option<u32>,
+}
+
+impl Encoding {
+    /// The number in the file header.
+    fn id(self) -> u8 {
+        match self.compression {
+            Compression::None => 0,
+            Compression::Lzo => 1,
+            Compression::Bz2 => 2,
+            Compression::Lz4 => 3,
+            Compression::Zstd => 4,
+        }
+    }
+
+    fn encode(self, plain: &[u8]) -> io::Result<Vec<u8>> {
+        match self.compression {
+            Compression::None => Ok(plain.to_vec()),
+            Compression::Lzo => {
+                lzokay_native::compress(plain).map_err(|error| io::Error::other(error.to_string()))
+            }
+            Compression::Bz2 => {
+                let level = bzip2::Compression::new(self.level.unwrap_or(9).clamp(1, 9));
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), level);
+                encoder.write_all(plain)?;
+                encoder.finish()
+            }
+            Compression::Lz4 => Ok(lz4_flex::block::compress(plain)),
+            Compression::Zstd => {
+                let level = self.level.unwrap_or(3).clamp(1, 22) as i32;
+                zstd::bulk::compress(plain, level)
+            }
+        }
+    }
+}
+
+/// Writes one file. Incomplete until [`Writer::finish`].
+pub struct Writer<W> {
+    out: W,
+    encoding: Encoding,
+    ident: Vec<u8>,
+    created: i64,
+    block: Vec<u8>,
+    records: u32,
+    blocks: u32,
+    written: u64,
+    statistics: Counts,
+    /// New number of each exporter, by what identifies it.
+    exporters: HashMap<(IpAddr, u32, u32), u16>,
+    /// Used numbers.
+    next_sysid: u16,
+    samplers: Vec<Sampler>,
+}
+
+/// New numbers for the exporters of one source file.
+#[derive(Clone, Debug, Default)]
+pub struct SysidMap(HashMap<u16, u16>);
+
+impl SysidMap {
+    fn get(&self, sysid: u16) -> u16 {
+        self.0.get(&sysid).copied().unwrap_or(sysid)
+    }
+}
+
+impl<W: Write + Seek> Writer<W> {
+    /// Begins a file. `ident` is cut to 121 bytes; `created` is in seconds since the epoch.
+    ///
+    /// # Errors
+    /// The header cannot be written.
+    pub fn new(mut out: W, encoding: Encoding, ident: &[u8], created: i64) -> io::Result<Self> {
+        out.write_all(&[0; HEADER])?;
+        let ident = ident.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(Self {
+            out,
+            encoding,
+            ident: ident.get(..IDENT_MAX).unwrap_or(ident).to_vec(),
+            created,
+            block: Vec::with_capacity(BLOCK_MAX),
+            records: 0,
+            blocks: 0,
+            written: HEADER as u64,
+            statistics: Counts::default(),
+            exporters: HashMap::new(),
+            next_sysid: 1,
+            samplers: Vec::new(),
+        })
+    }
+
+    /// Writes everything of a source file but its flows: exporters with their statistics, samplers.
+    /// To be done before its flows; the result is for [`write_block`](Self::write_block).
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_names(&mut self, names: &Names, source: &File) -> io::Result<SysidMap> {
+        let mut map = SysidMap::default();
+        let mut statistics = Vec::new();
+        for exporter in names.exporters() {
+            let key = (exporter.address, exporter.version, exporter.id);
+            let sysid = match self.exporters.get(&key) {
+                Some(known) => *known,
+                None => {
+                    let sysid = self.free_sysid(exporter.sysid);
+                    self.exporters.insert(key, sysid);
+                    self.record(&exporter_record(exporter, sysid))?;
+                    sysid
+                }
+            };
+            map.0.insert(exporter.sysid, sysid);
+            if exporter.packets != 0 || exporter.flows != 0 || exporter.sequence_failures != 0 {
+                statistics.push((sysid, exporter));
+            }
+        }
+        for sampler in names.samplers() {
+            let sampler = Sampler {
+                sysid: map.get(sampler.sysid),
+                ..*sampler
+            };
+            if !self.samplers.contains(&sampler) {
+                self.record(&sampler_record(&sampler))?;
+                self.samplers.push(sampler);
+            }
+        }
+        // A record holds at most 2730 entries.
+        for entries in statistics.chunks(2000) {
+            self.record(&exporter_statistics_record(entries))?;
+        }
+        self.statistics.sequence_failures += source
+            .statistics()
+            .map_or(0, |statistics| statistics.sequence_failures);
+        Ok(map)
+    }
+
+    /// The wanted number if it is free, else another.
+    fn free_sysid(&mut self, wanted: u16) -> u16 {
+        let taken = |sysid: u16| self.exporters.values().any(|known| *known == sysid);
+        if wanted != 0 && !taken(wanted) {
+            return wanted;
+        }
+        while self.next_sysid < u16::MAX && taken(self.next_sysid) {
+            self.next_sysid += 1;
+        }
+        self.next_sysid
+    }
+
+    /// Writes the flows of a block and its names of applications, interfaces and VRFs.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_block(&mut self, block: &Block, map: &SysidMap) -> io::Result<()> {
+        for name in block.name_records() {
+            self.record(name)?;
+        }
+        block
+            .flows()
+            .try_for_each(|flow| self.write_flow(&flow, map))
+    }
+
+    /// Writes one flow.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_flow(&mut self, flow: &Flow<'_>, map: &SysidMap) -> io::Result<()> {
+        let mut elements = 0_u16;
+        let mut record = flow.record().get(..12).unwrap_or_default().to_vec();
+        for element in ELEMENTS {
+            let Some(payload) = flow.element(element.id) else {
+                continue;
+            };
+            elements += 1;
+            let start = record.len();
+            let length = payload.len().max(element.size);
+            record.extend([element.id, 0]);
+            record.extend((length as u16 + 4).to_le_bytes());
+            record.extend(payload);
+            record.resize(start + 4 + length, 0);
+            let written = record.get_mut(start + 4..).unwrap_or_default();
+            match element.id {
+                1 => put(written, 0, flow.first_seen_at(payload, 0).to_le_bytes()),
+                18 => {
+                    let sysid = flow.sampler_sysid().unwrap_or(0);
+                    put(written, 8, map.get(sysid).to_le_bytes());
+                }
+                _ => {}
+            }
+        }
+        let Ok(size) = u16::try_from(record.len()) else {
+            // Padding can only make it too long if it was within a few bytes of the limit.
+            return Err(io::Error::other("a flow is too large for a record"));
+        };
+        put(&mut record, 0, record::FLOW.to_le_bytes());
+        put(&mut record, 2, size.to_le_bytes());
+        put(&mut record, 4, elements.to_le_bytes());
+        put(&mut record, 8, map.get(flow.exporter_sysid()).to_le_bytes());
+        // The mark of a run-time filter is nothing to store.
+        if let Some(flags) = record.get_mut(10) {
+            *flags &= 0x7F;
+        }
+        self.statistics.count(flow);
+        self.record(&record)
+    }
+
+    fn record(&mut self, record: &[u8]) -> io::Result<()> {
+        if self.block.len() + record.len() > BLOCK_MAX {
+            self.flush()?;
+        }
+        self.block.extend(record);
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Writes the collected records as a block.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.records == 0 {
+            return Ok(());
+        }
+        let stored = self.encoding.encode(&self.block)?;
+        self.out.write_all(&self.records.to_le_bytes())?;
+        self.out.write_all(&(stored.len() as u32).to_le_bytes())?;
+        self.out.write_all(&[3, 0, 0, 0])?;
+        self.out.write_all(&stored)?;
+        self.written += 12 + stored.len() as u64;
+        self.blocks += 1;
+        self.block.clear();
+        self.records = 0;
+        Ok(())
+    }
+
+    /// Writes what is left, the appendix and the header. Returns what it has written to.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.flush()?;
+        let (blocks, appendix) = (self.blocks, self.written);
+        let mut ident = self.ident.clone();
+        ident.push(0);
+        if ident.len() % 2 == 1 {
+            ident.push(0);
+        }
+        self.record(&with_header(record::IDENT, &ident))?;
+        self.record(&with_header(record::STATISTICS, &self.statistics.bytes()))?;
+        self.flush()?;
+
+        let mut header = vec![0x0C, 0xA5, 2, 0];
+        header.extend(VERSION_WORD.to_le_bytes());
+        header.extend(self.created.to_le_bytes());
+        header.extend([self.encoding.id(), 0, 1, 0, 0, 0, 0, 0]);
+        header.extend(appendix.to_le_bytes());
+        header.extend([0; 4]);
+        header.extend(blocks.to_le_bytes());
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&header)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(field) = bytes.get_mut(at..at + N) {
+        field.copy_from_slice(&value);
+    }
+}
+
+fn with_header(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let mut record = kind.to_le_bytes().to_vec();
+    record.extend((payload.len() as u16 + 4).to_le_bytes());
+    record.extend(payload);
+    record
+}
+
+/// In the form of writers up to 1.7.7, which every 1.7 reads: the address as two numbers, and its
+/// family.
+fn exporter_record(exporter: &Exporter, sysid: u16) -> Vec<u8> {
+    let (high, low, family) = match exporter.address {
+        IpAddr::V4(address) => (0, u64::from(address.to_bits()), 2_u16),
+        IpAddr::V6(address) => (
+            (address.to_bits() >> 64) as u64,
+            address.to_bits() as u64,
+            10,
+        ),
+    };
+    let mut payload = exporter.version.to_le_bytes().to_vec();
+    payload.extend(high.to_le_bytes());
+    payload.extend(low.to_le_bytes());
+    payload.extend(family.to_le_bytes());
+    payload.extend(sysid.to_le_bytes());
+    payload.extend(exporter.id.to_le_bytes());
+    with_header(record::EXPORTER, &payload)
+}
+
+fn exporter_statistics_record(entries: &[(u16, &Exporter)]) -> Vec<u8> {
+    let mut payload = (entries.len() as u32).to_le_bytes().to_vec();
+    for (sysid, exporter) in entries {
+        payload.extend(u32::from(*sysid).to_le_bytes());
+        payload.extend((exporter.sequence_failures.min(u32::MAX.into()) as u32).to_le_bytes());
+        payload.extend(exporter.packets.to_le_bytes());
+        payload.extend(exporter.flows.to_le_bytes());
+    }
+    with_header(record::EXPORTER_STATISTICS, &payload)
+}
+
+fn sampler_record(sampler: &Sampler) -> Vec<u8> {
+    let mut payload = sampler.sysid.to_le_bytes().to_vec();
+    payload.extend(sampler.algorithm.to_le_bytes());
+    payload.extend(sampler.id.to_le_bytes());
+    payload.extend(sampler.packet_interval.to_le_bytes());
+    payload.extend(sampler.packet_space.to_le_bytes());
+    with_header(record::SAMPLER, &payload)
+}
+
+/// Statistics as `nfdump -w` counts them: a record stands for as many flows as element 5 says; packets
+/// and bytes of both directions count; ICMPv6 is ICMP; records without element 1 do not count.
+#[derive(Default)]
+struct Counts {
+    flows: [u64; 5],
+    bytes: [u64; 5],
+    packets: [u64; 5],
+    first: Option<u64>,
+    last: u64,
+    sequence_failures: u64,
+}
+
+impl Counts {
+    fn count(&mut self, flow: &Flow<'_>) {
+        let Some(generic) = flow.element(1) else {
+            return;
+        };
+        let group = match flow.proto() {
+            Some(6) => 1,
+            Some(17) => 2,
+            Some(1 | 58) => 3,
+            _ => 4,
+        };
+        let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).wrapping_add(b.unwrap_or(0));
+        for (counters, value) in [
+            (&mut self.flows, flow.flow_count()),
+            (
+                &mut self.packets,
+                sum(flow.in_packets(), flow.out_packets()),
+            ),
+            (&mut self.bytes, sum(flow.in_bytes(), flow.out_bytes())),
+        ] {
+            for at in [0, group] {
+                if let Some(counter) = counters.get_mut(at) {
+                    *counter = counter.wrapping_add(value);
+                }
+            }
+        }
+        let first = flow.first_seen_at(generic, 0);
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = self.last.max(u64_at(generic, 8));
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let total = |counters: &[u64; 5]| counters.first().copied().unwrap_or(0);
+        let mut numbers = vec![total(&self.flows), total(&self.bytes), total(&self.packets)];
+        for counters in [&self.flows, &self.bytes, &self.packets] {
+            numbers.extend(&counters[1..]);
+        }
+        numbers.extend([self.first.unwrap_or(0), self.last, self.sequence_failures]);
+        numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect()
+    }
+}
