@@ -81,9 +81,11 @@ impl Encoding {
 pub struct Writer<W> {
     out: W,
     encoding: Encoding,
-    ident: Vec<u8>,
+    ident: Option<Vec<u8>>,
     created: i64,
     block: Vec<u8>,
+    /// The record being made; kept for its memory.
+    scratch: Vec<u8>,
     records: u32,
     blocks: u32,
     written: u64,
@@ -106,19 +108,29 @@ impl SysidMap {
 }
 
 impl<W: Write + Seek> Writer<W> {
-    /// Begins a file. `ident` is cut to 121 bytes; `created` is in seconds since the epoch.
+    /// Begins a file. `ident`, the name of the collector, is cut at a NUL and to 121 bytes; collectors
+    /// without a name write `none`. `created` is in seconds since the epoch.
     ///
     /// # Errors
     /// The header cannot be written.
-    pub fn new(mut out: W, encoding: Encoding, ident: &[u8], created: i64) -> io::Result<Self> {
+    pub fn new(
+        mut out: W,
+        encoding: Encoding,
+        ident: Option<&[u8]>,
+        created: i64,
+    ) -> io::Result<Self> {
         out.write_all(&[0; HEADER])?;
-        let ident = ident.split(|byte| *byte == 0).next().unwrap_or_default();
+        let ident = ident.map(|ident| {
+            let text = ident.split(|byte| *byte == 0).next().unwrap_or_default();
+            text.get(..IDENT_MAX).unwrap_or(text).to_vec()
+        });
         Ok(Self {
             out,
             encoding,
-            ident: ident.get(..IDENT_MAX).unwrap_or(ident).to_vec(),
+            ident,
             created,
             block: Vec::with_capacity(BLOCK_MAX),
+            scratch: Vec::new(),
             records: 0,
             blocks: 0,
             written: HEADER as u64,
@@ -204,7 +216,9 @@ impl<W: Write + Seek> Writer<W> {
     /// The file cannot be written.
     pub fn write_flow(&mut self, flow: &Flow<'_>, map: &SysidMap) -> io::Result<()> {
         let mut elements = 0_u16;
-        let mut record = flow.record().get(..12).unwrap_or_default().to_vec();
+        let mut record = std::mem::take(&mut self.scratch);
+        record.clear();
+        record.extend(flow.record().get(..12).unwrap_or_default());
         for element in ELEMENTS {
             let Some(payload) = flow.element(element.id) else {
                 continue;
@@ -239,7 +253,9 @@ impl<W: Write + Seek> Writer<W> {
             *flags &= 0x7F;
         }
         self.statistics.count(flow);
-        self.record(&record)
+        let result = self.record(&record);
+        self.scratch = record;
+        result
     }
 
     fn record(&mut self, record: &[u8]) -> io::Result<()> {
@@ -275,12 +291,13 @@ impl<W: Write + Seek> Writer<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.flush()?;
         let (blocks, appendix) = (self.blocks, self.written);
-        let mut ident = self.ident.clone();
-        ident.push(0);
-        if ident.len() % 2 == 1 {
+        if let Some(mut ident) = self.ident.take() {
             ident.push(0);
+            if ident.len() % 2 == 1 {
+                ident.push(0);
+            }
+            self.record(&with_header(record::IDENT, &ident))?;
         }
-        self.record(&with_header(record::IDENT, &ident))?;
         self.record(&with_header(record::STATISTICS, &self.statistics.bytes()))?;
         self.flush()?;
 

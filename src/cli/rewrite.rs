@@ -73,11 +73,10 @@ fn run(
         compression: header.compression,
         level: None,
     });
-    let ident = first.ident().unwrap_or(b"none").to_vec();
     let out = target
         .seekable()
         .ok_or_else(|| failed(std::io::ErrorKind::NotSeekable.into()))?;
-    let mut writer = Writer::new(out, encoding, &ident, header.created).map_err(failed)?;
+    let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
     let mut written = 0_u64;
     for file in std::iter::once(first).chain(files) {
         let map = writer.write_names(&file.names(), &file).map_err(failed)?;

@@ -1,0 +1,281 @@
+//! `rewrite` and `repair`: what they write holds the flows that `read` shows, and every nfdump 1.7
+//! reads it.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::reference::{self, Form};
+use support::writer::{self, Encoding, FlowRecord};
+
+const METHODS: [&str; 6] = ["none", "lzo", "lz4", "zstd", "bz2", "zstd:9"];
+
+/// Some version of nfdump crashes while it prints these; the flows before that are compared.
+const CRASHES_PRINTING: [&str; 6] = [
+    "pcap-mixed-synthetic",
+    "29_in_client_allgrease_cipher",
+    "29_in_nogeneric",
+    "53_natstring_8000",
+    "52_all6max",
+    "04_misc_noip_mask",
+];
+
+fn ndjson(file: &Path) -> Vec<u8> {
+    let output = support::nfdecode()
+        .arg("read")
+        .arg(file)
+        .args(["-f", "ndjson"])
+        .output()
+        .expect("it runs");
+    output.stdout
+}
+
+fn rewrite(inputs: &[&Path], output: &Path, method: &str) -> Option<i32> {
+    let _ = std::fs::remove_file(output);
+    let result = support::nfdecode()
+        .arg("rewrite")
+        .args(inputs)
+        .arg("-o")
+        .arg(output)
+        .args(["--compress", method])
+        .output()
+        .expect("it runs");
+    assert!(
+        output.exists(),
+        "{inputs:?}: {}",
+        String::from_utf8_lossy(&result.stderr)
+    );
+    result.status.code()
+}
+
+/// Flows as a version of nfdump prints them; each version indents otherwise.
+fn theirs(nfdump: &Path, file: &Path) -> Vec<Vec<reference::Member>> {
+    let output = Command::new(nfdump)
+        .args(["-o", "json", "-r"])
+        .arg(file)
+        .env("TZ", "UTC")
+        .output()
+        .expect("nfdump runs");
+    let mut flows = Vec::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let line = line.trim();
+        if line.ends_with('{') && !line.contains('"') {
+            flows.push(Vec::new());
+        } else if let Some((key, value)) = line
+            .strip_prefix('"')
+            .and_then(|member| member.split_once("\" : "))
+        {
+            let value = value.strip_suffix(',').unwrap_or(value);
+            flows
+                .last_mut()
+                .expect("a member of a flow")
+                .push((key.to_owned(), value.to_owned()));
+        }
+    }
+    flows
+}
+
+fn value<'a>(flow: &'a [reference::Member], key: &str) -> Option<&'a str> {
+    let mut found = flow.iter().filter(|(name, _)| name == key);
+    found.next().map(|(_, value)| value.trim_matches('"'))
+}
+
+/// What all versions print alike.
+const COMMON: [&str; 8] = [
+    "proto",
+    "src_port",
+    "dst_port",
+    "in_packets",
+    "in_bytes",
+    "src4_addr",
+    "dst4_addr",
+    "first",
+];
+
+#[test]
+fn every_file_can_be_rewritten_for_every_reader() {
+    let (Some(layout2), Some(elements)) = (
+        support::test_data("nfcapd/layout2"),
+        support::test_data("elements"),
+    ) else {
+        return;
+    };
+    let mut readers: Vec<(&str, PathBuf)> = ["1.7.5", "1.7.10"]
+        .into_iter()
+        .filter_map(|version| Some((version, support::oracle(version, "nfdump")?)))
+        .collect();
+    readers.extend(support::nfpcapd().map(|path| ("1.7.1", path.with_file_name("nfdump"))));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("nfcapd.202601011200");
+    let mut failures = Vec::new();
+    let mut rewritten = 0;
+    let mut files = support::files_below(&layout2);
+    files.extend(support::files_below(&elements));
+    files.retain(|path| {
+        let bytes = std::fs::read(path).expect("a file");
+        bytes.starts_with(&[0x0C, 0xA5, 2, 0]) && nfdecode::File::open(path).is_ok()
+    });
+    for (at, file) in files.iter().enumerate() {
+        let method = METHODS[at % METHODS.len()];
+        rewrite(&[file], &output, method);
+        rewritten += 1;
+        let text = ndjson(file);
+        if text != ndjson(&output) {
+            failures.push(format!("{} {method}: flows differ", file.display()));
+        }
+        let ours = reference::flows(&text, Form::Ndjson);
+        for (version, nfdump) in &readers {
+            if *version == "1.7.1" && method.starts_with("zstd") {
+                continue;
+            }
+            let theirs = theirs(nfdump, &output);
+            let may_crash = CRASHES_PRINTING
+                .iter()
+                .any(|name| file.to_string_lossy().contains(name));
+            if theirs.len() != ours.len() && !may_crash {
+                failures.push(format!(
+                    "{} {method}: {} flows, nfdump {version} reads {}",
+                    file.display(),
+                    ours.len(),
+                    theirs.len()
+                ));
+            }
+            let differing = ours.iter().zip(&theirs).find_map(|(ours, theirs)| {
+                COMMON.iter().find(|key| {
+                    let pair = (value(ours, key), value(theirs, key));
+                    matches!(pair, (Some(a), Some(b)) if a != b)
+                })
+            });
+            if let Some(key) = differing {
+                failures.push(format!(
+                    "{} {method}: nfdump {version} reads another {key}",
+                    file.display()
+                ));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(rewritten > 300, "only {rewritten} files");
+}
+
+fn flow(number: u8, sysid: u16) -> Vec<u8> {
+    let mut generic = vec![0; 48];
+    generic[..8].copy_from_slice(&(1_700_000_000_000 + u64::from(number)).to_le_bytes());
+    generic[8..16].copy_from_slice(&(1_700_000_001_000 + u64::from(number)).to_le_bytes());
+    generic[24..32].copy_from_slice(&3_u64.to_le_bytes());
+    generic[32..40].copy_from_slice(&100_u64.to_le_bytes());
+    generic[44] = 17;
+    FlowRecord {
+        sysid,
+        version: 9,
+        elements: vec![(1, generic), (2, vec![number; 8])],
+        ..FlowRecord::default()
+    }
+    .bytes()
+}
+
+/// An exporter in the form of nfdump 1.7.5, of one IPv4 address.
+fn exporter(sysid: u16, address: [u8; 4], id: u32) -> Vec<u8> {
+    let mut record = vec![7, 0, 32, 0, 9, 0, 0, 0];
+    record.extend([0; 8]);
+    record.extend(u64::from(u32::from_be_bytes(address)).to_le_bytes());
+    record.extend(2_u16.to_le_bytes());
+    record.extend(sysid.to_le_bytes());
+    record.extend(id.to_le_bytes());
+    record
+}
+
+#[test]
+fn merged_files_keep_their_exporters_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    // Both files call their exporter 1, but it is another one.
+    for (name, address) in [("a", [192, 0, 2, 1]), ("b", [192, 0, 2, 2])] {
+        let records = vec![exporter(1, address, 5), flow(address[3], 1)];
+        let bytes = writer::file(Encoding::Lz4, Some("site"), &[records]);
+        std::fs::write(path(name), bytes).expect("written");
+    }
+    let merged = path("merged");
+    assert_eq!(rewrite(&[&path("a"), &path("b")], &merged, "zstd"), Some(0));
+
+    let file = nfdecode::File::open(&merged).expect("it opens");
+    let names = file.names();
+    let addresses: Vec<_> = file
+        .flows()
+        .map(|flow| flow.expect("sound").view().exporter_sysid())
+        .map(|sysid| names.exporter(sysid).map(|exporter| exporter.address))
+        .collect();
+    assert_eq!(
+        addresses,
+        [Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into())]
+    );
+    let statistics = file.statistics().expect("statistics");
+    assert_eq!(statistics.total.flows, 2);
+    assert_eq!(statistics.total.bytes, 200);
+    assert_eq!(statistics.udp.packets, 6);
+    assert_eq!(file.ident(), Some(&b"site"[..]));
+    assert_eq!(file.header().compression, nfdecode::file::Compression::Zstd);
+}
+
+#[test]
+fn the_input_is_never_the_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nfcapd.202601011200");
+    let bytes = writer::file(Encoding::None, None, &[vec![flow(1, 0)]]);
+    std::fs::write(&path, &bytes).expect("written");
+    let path_text = path.to_str().expect("a plain path");
+    for command in ["rewrite", "repair"] {
+        let output = support::run(&[command, path_text, "-o", path_text]);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{}",
+            support::stderr(&output)
+        );
+        assert_eq!(std::fs::read(&path).expect("still there"), bytes);
+    }
+}
+
+#[test]
+fn repair_saves_what_is_intact() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let damaged = folder.path().join("damaged");
+    let repaired = folder.path().join("repaired");
+    let blocks: Vec<Vec<Vec<u8>>> = (0..3)
+        .map(|block| (0..20).map(|at| flow(block * 20 + at, 0)).collect())
+        .collect();
+    for encoding in Encoding::ALL {
+        let whole = writer::file(encoding, Some("site"), &blocks);
+        // Cut at every seventh byte: a disk that was full.
+        for length in (60..whole.len()).step_by(7) {
+            std::fs::write(&damaged, &whole[..length]).expect("written");
+            let _ = std::fs::remove_file(&repaired);
+            let output = support::nfdecode()
+                .arg("repair")
+                .arg(&damaged)
+                .arg("-o")
+                .arg(&repaired)
+                .output()
+                .expect("it runs");
+            let context = || format!("{encoding:?} {length}: {}", support::stderr(&output));
+            assert!(matches!(output.status.code(), Some(0 | 3)), "{}", context());
+            let salvaged = support::nfdecode()
+                .args(["read", "--salvage", "-f", "ndjson"])
+                .arg(&damaged)
+                .output()
+                .expect("it runs");
+            let text =
+                |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\"ident\":\"site\",", "");
+            let again = ndjson(&repaired);
+            assert_eq!(text(&again), text(&salvaged.stdout), "{}", context());
+            let file = nfdecode::File::open(&repaired).expect("a sound file");
+            let flows = support::assert_ndjson(&again, "repaired").len() as u64;
+            let statistics = file.statistics().expect("statistics");
+            assert_eq!(statistics.total.flows, flows);
+            let verdict = support::run(&["check", repaired.to_str().expect("a plain path")]);
+            assert_eq!(verdict.status.code(), Some(0), "{}", context());
+        }
+    }
+}
