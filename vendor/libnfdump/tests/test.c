@@ -273,6 +273,9 @@ static void damage(void)
     p.data[78] = 8; /* shorter than a flow header: dropped, and garbage follows */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1);
 
+    p.length = 0, put_flow(&p, 1), put_flow(&p, 2), put_zeros(&p, 76); /* zeros are no run of flows */
+    EXPECT(LOAD(3) == NFDUMP_OK && view.num_flows == 2 && view.damage.status == NFDUMP_E_RECORD);
+
     p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
     p.data[14] = 0; /* element of length 0 */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1 && view.damage.status == NFDUMP_E_ELEMENT);

@@ -3,8 +3,9 @@
  *
  * Exporters send thousands of flows with the same elements in the same order.  Such an
  * arrangement is a shape: once a record's element headers equal those of a known shape,
- * the positions of all its elements are known without walking them.  The two shapes used
- * last are tried first (IPv4 and IPv6 flows alternate), then a hash table.
+ * the positions of all its elements are known without walking them.  Which shape to try is
+ * told by the size of the record and the number of its elements (IPv4 and IPv6 flows
+ * alternate); when those lately met do not fit, a hash table is asked.
  *
  * A record whose elements do not parse to the announced count, or that has too many of
  * them, gets no shape; readers walk it themselves.
@@ -15,10 +16,6 @@
 
 #include "../error.h"
 #include "types.h"
-
-typedef struct recent_shapes {
-    size_t shape[2]; /* indexes, most recent first; SIZE_MAX = none */
-} recent_shapes;
 
 /* Doubles an array when it is full.  False when memory is short. */
 static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
@@ -56,19 +53,24 @@ static bool reserve_shape(flow_index *index)
     return true;
 }
 
-/* Whether the record's headers are those of `key`. */
-static bool key_matches(const shape_key *key, span record, uint16_t count)
+/* Whether the element headers of a record of at least key->span bytes are those of `key`. */
+static bool key_matches(const shape_key *key, const uint8_t *record, uint16_t count)
 {
-    if (key->count != count || key->span > record.length) {
+    if (key->count != count) {
         return false;
     }
+    uint32_t differs = 0;
     for (size_t i = 0; i < count; i++) {
-        /* at[i] + 4 <= span <= record.length */
-        if (load_u32(record.data + key->at[i]) != key->header[i]) {
-            return false;
-        }
+        /* at[i] + 4 <= span */
+        differs |= load_u32(record + key->at[i]) ^ key->header[i];
     }
-    return true;
+    return differs == 0;
+}
+
+/* Where the shapes of such records are remembered. */
+static recent_shape *recent_set(flow_index *index, size_t size, size_t count)
+{
+    return index->recent[(size + 13 * count) % RECENT_SETS];
 }
 
 typedef enum walk {
@@ -131,7 +133,8 @@ static bool find_shape(flow_index *index, const shape_key *key, span record, uin
     size_t bucket = key->hash % SHAPE_BUCKETS;
     while (index->buckets[bucket] != 0) {
         const size_t known = index->buckets[bucket] - 1u;
-        if (index->keys[known].hash == key->hash && key_matches(&index->keys[known], record, key->count)) {
+        if (index->keys[known].hash == key->hash && index->keys[known].span <= record.length &&
+            key_matches(&index->keys[known], record.data, key->count)) {
             *out = (uint16_t)known;
             return true;
         }
@@ -162,7 +165,7 @@ static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at
 }
 
 /* Adds one flow record.  False when memory is short. */
-static bool add_flow(flow_index *index, span record, size_t at, recent_shapes *recent, nfdump_block_view *view)
+static bool add_flow(flow_index *index, span record, size_t at, nfdump_block_view *view)
 {
     uint16_t count = 0;
     uint16_t shape = NFDUMP_SHAPE_NONE;
@@ -173,41 +176,30 @@ static bool add_flow(flow_index *index, span record, size_t at, recent_shapes *r
     }
     (void)span_u16(record, 4, &count);
 
-    const size_t first = recent->shape[0];
-    const size_t second = recent->shape[1];
-    if (first != SIZE_MAX && key_matches(&index->keys[first], record, count)) {
-        shape = (uint16_t)first;
-        view->unknown_elements += index->keys[first].unknown;
-    } else if (second != SIZE_MAX && key_matches(&index->keys[second], record, count)) {
-        shape = (uint16_t)second;
-        view->unknown_elements += index->keys[second].unknown;
-        recent->shape[0] = second;
-        recent->shape[1] = first;
-    } else {
-        shape_key key;
-        switch (walk_elements(record, count, &key)) {
-        case WALK_REGULAR:
-            if (!find_shape(index, &key, record, &shape)) {
-                return false;
-            }
-            if (shape != NFDUMP_SHAPE_NONE) {
-                recent->shape[1] = first;
-                recent->shape[0] = shape;
-            }
-            break;
-        case WALK_IRREGULAR:
-            break;
-        case WALK_CLIPPED:
-            note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
-            view->clipped++;
-            break;
-        case WALK_BROKEN:
-            note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
-            view->dropped++;
-            return true;
+    shape_key key;
+    switch (walk_elements(record, count, &key)) {
+    case WALK_REGULAR:
+        if (!find_shape(index, &key, record, &shape)) {
+            return false;
         }
-        view->unknown_elements += key.unknown;
+        if (shape != NFDUMP_SHAPE_NONE) {
+            recent_shape *set = recent_set(index, record.length, count);
+            memmove(set + 1, set, (RECENT_WAYS - 1) * sizeof *set);
+            set[0] = (recent_shape){.head = load_u32(record.data), .shape = (uint16_t)(shape + 1)};
+        }
+        break;
+    case WALK_IRREGULAR:
+        break;
+    case WALK_CLIPPED:
+        note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
+        view->clipped++;
+        break;
+    case WALK_BROKEN:
+        note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
+        view->dropped++;
+        return true;
     }
+    view->unknown_elements += key.unknown;
 
     if (!reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows)) {
         return false;
@@ -244,57 +236,55 @@ static bool add_record(flow_index *index, uint16_t type, span record, size_t at,
     }
 }
 
-/* Adds the run of flows that starts at `at` and has the layout of the shape used last, record size
- * included.  Most of a block is such runs, so this loop is what indexing costs.  Returns where the
- * run ends; stops early when the index is full. */
-static size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, const recent_shapes *recent,
-                      nfdump_block_view *view)
+/* Adds the run of flows that starts at `at` and whose shapes were met lately.  Most of a block is
+ * such runs, so this loop is what indexing costs.  Returns where the run ends; stops early when the
+ * index is full. */
+static size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, nfdump_block_view *view)
 {
-    if (recent->shape[0] == SIZE_MAX || index->num_flows == 0) {
-        return at;
-    }
-    const nfdump_flow_ref last = index->flows[index->num_flows - 1];
-    const shape_key *key = &index->keys[recent->shape[0]];
-    if (last.shape != recent->shape[0]) {
-        return at;
-    }
-    /* What the first six bytes of such a record are. */
-    const uint32_t head = RECORD_FLOW | (uint32_t)last.size << 16;
     const size_t room = index->cap_flows - index->num_flows;
     const size_t wanted = announced - view->walked;
     const size_t most = wanted < room ? wanted : room;
     nfdump_flow_ref *flow = index->flows + index->num_flows;
     size_t added = 0;
-    /* A record of this shape is at least key->span bytes, so all that is loaded lies inside it. */
-    while (added < most && span_has(data, at, last.size)) {
+    uint64_t unknown = 0;
+    while (added < most && span_has(data, at, FLOW_HEADER)) {
         const uint8_t *record = data.data + at;
-        if (load_u32(record) != head || load_u16(record + 4) != key->count) {
+        const uint32_t head = load_u32(record);
+        const uint16_t count = load_u16(record + 4);
+        const size_t size = head >> 16;
+        /* Free places in a set have head 0, which is no flow record. */
+        if ((head & 0xFFFFu) != RECORD_FLOW || !span_has(data, at, size)) {
             break;
         }
-        uint32_t differs = 0;
-        for (size_t i = 0; i < key->count; i++) {
-            differs |= load_u32(record + key->at[i]) ^ key->header[i];
+        const recent_shape *set = recent_set(index, size, count);
+        uint16_t shape = 0;
+        for (size_t way = 0; way < RECENT_WAYS && shape == 0; way++) {
+            /* Equal heads: a flow record, and long enough for all that the key loads. */
+            if (set[way].head == head && key_matches(&index->keys[set[way].shape - 1], record, count)) {
+                shape = set[way].shape;
+            }
         }
-        if (differs != 0) {
+        if (shape == 0) {
             break;
         }
-        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = last.size, .shape = last.shape};
-        at += last.size;
+        unknown += index->keys[shape - 1].unknown;
+        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = (uint16_t)(shape - 1)};
+        at += size;
     }
     index->num_flows += added;
     view->walked += (uint32_t)added;
-    view->unknown_elements += (uint64_t)added * key->unknown;
+    view->unknown_elements += unknown;
     return at;
 }
 
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
 {
-    recent_shapes recent = {{SIZE_MAX, SIZE_MAX}};
     size_t at = 0;
     index->num_flows = 0;
     index->num_records = 0;
     if (index->num_shapes != 0) {
         memset(index->buckets, 0, sizeof index->buckets);
+        memset(index->recent, 0, sizeof index->recent);
         index->num_shapes = 0;
     }
 
@@ -314,7 +304,7 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
             note_damage(view, NFDUMP_E_RECORD, at, "impossible record size", size, data.length - at);
             break;
         }
-        const bool added = type == RECORD_FLOW ? add_flow(index, record, at, &recent, view)
+        const bool added = type == RECORD_FLOW ? add_flow(index, record, at, view)
                                                : add_record(index, type, record, at, view);
         if (!added) {
             return NFDUMP_E_NOMEM;
@@ -322,7 +312,7 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
         view->walked++;
         at += size;
         if (type == RECORD_FLOW) {
-            at = add_run(index, data, at, announced, &recent, view);
+            at = add_run(index, data, at, announced, view);
         }
     }
 

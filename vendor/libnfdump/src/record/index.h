@@ -20,6 +20,14 @@ typedef struct shape_key {
     uint32_t header[SHAPE_ELEMENTS_MAX];     /* id and length as stored */
 } shape_key;
 
+/* Records of some size and element count, and the shape such a record had lately. */
+#define RECENT_SETS 64u
+#define RECENT_WAYS 2u
+typedef struct recent_shape {
+    uint32_t head;  /* first four bytes of the record: type and size */
+    uint16_t shape; /* index + 1; 0 = free */
+} recent_shape;
+
 typedef struct flow_index {
     nfdump_flow_ref *flows;
     size_t num_flows, cap_flows;
@@ -29,6 +37,7 @@ typedef struct flow_index {
     shape_key *keys;
     size_t num_shapes, cap_shapes;
     uint16_t buckets[SHAPE_BUCKETS]; /* shape index + 1; 0 = free */
+    recent_shape recent[RECENT_SETS][RECENT_WAYS]; /* used last comes first */
 } flow_index;
 
 /* Indexes the records of `data`, at most `announced` of them.  Fills everything of the
