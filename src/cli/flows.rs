@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::block::{Block, BlockRef};
 use crate::error::Error;
 use crate::file::File;
+use crate::flow::Flow;
 use crate::output::json::JsonFormat;
 use crate::output::{FlowFormat, TextBuffer};
 use crate::pipeline::{self, Lane, Stages, Stopped};
@@ -90,7 +91,7 @@ impl FlowWriter<'_> {
         if self.is_object() {
             text.held.push(b'{');
         } else {
-            self.new_format().begin(&mut text.held);
+            self.new_format().any().begin(&mut text.held);
         }
         let tally = Tally {
             printed: Printed::default(),
@@ -116,12 +117,12 @@ impl FlowWriter<'_> {
         } = tally;
         let mut tail = TextBuffer::default();
         if in_file && self.is_object() {
-            end_array(&mut self.new_format(), count, &mut tail);
+            end_array(self.new_format().any(), count, &mut tail);
         }
         if self.is_object() {
             tail.extend(if printed.files == 0 { b"}\n" } else { b"\n}\n" });
         } else {
-            self.new_format().end(count, &mut tail);
+            self.new_format().any().end(count, &mut tail);
         }
         let unfinished = Unfinished {
             printed,
@@ -144,13 +145,27 @@ impl FlowWriter<'_> {
         self.arrangement == Arrangement::ByFile && self.format == Format::Json
     }
 
-    fn new_format(&self) -> JsonFormat {
-        match (self.format, self.arrangement) {
+    fn new_format(&self) -> Formatter {
+        Formatter::Json(match (self.format, self.arrangement) {
             (Format::Json, _) => JsonFormat::json(self.zone.clone()),
             (Format::Ndjson, Arrangement::Together) => JsonFormat::ndjson(self.zone.clone()),
             (Format::Ndjson, Arrangement::ByFile) => {
                 JsonFormat::ndjson(self.zone.clone()).with_file_names()
             }
+        })
+    }
+}
+
+/// The chosen form. Which one it is is asked once for each block: printing a flow is no virtual call.
+enum Formatter {
+    Json(JsonFormat),
+}
+
+impl Formatter {
+    /// For all that happens less often than once for each flow.
+    fn any(&mut self) -> &mut dyn FlowFormat {
+        match self {
+            Self::Json(format) => format,
         }
     }
 }
@@ -303,7 +318,7 @@ fn items_of(source: Source, salvage: bool) -> impl Iterator<Item = Item> {
 
 /// What a thread keeps.
 struct Worker {
-    format: JsonFormat,
+    format: Formatter,
     buffer: TextBuffer,
     /// The file that `format` was told of.
     file: Option<Arc<Open>>,
@@ -316,7 +331,9 @@ impl Worker {
             .as_ref()
             .is_none_or(|known| !Arc::ptr_eq(known, open))
         {
-            self.format.set_file(open.file.ident(), &open.source.name);
+            self.format
+                .any()
+                .set_file(open.file.ident(), &open.source.name);
             self.file = Some(Arc::clone(open));
         }
     }
@@ -403,7 +420,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                         .extend(if before == 0 { b"\n" } else { b",\n" });
                     worker.buffer.extend(key.as_bytes());
                     worker.buffer.extend(b" : ");
-                    worker.format.begin(&mut worker.buffer);
+                    worker.format.any().begin(&mut worker.buffer);
                 }
                 lane.in_turn(|tally| {
                     self.0.report_header(&open);
@@ -424,7 +441,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
             Loaded::End(open, count) => {
                 worker.buffer.clear();
                 if self.0.is_object() {
-                    end_array(&mut worker.format, count, &mut worker.buffer);
+                    end_array(worker.format.any(), count, &mut worker.buffer);
                 }
                 // A file that nobody has open any more can be removed.
                 worker.file = None;
@@ -472,18 +489,11 @@ impl FlowWriter<'_> {
         worker.tell_file(&open);
         worker.buffer.clear();
         let wanted = usize::try_from(take).unwrap_or(usize::MAX);
-        let mut stands_for = 0_u64;
-        for (flow, number) in block.flows().take(wanted).zip(count + 1..) {
-            stands_for = stands_for.saturating_add(flow.flow_count());
-            worker.format.flow(number, &flow, &mut worker.buffer);
-            if worker.buffer.len() >= TEXT_MAX {
-                lane.in_turn(|tally| {
-                    let result = tally.text.write(worker.buffer.as_bytes());
-                    tally.stop_with(result)
-                })?;
-                worker.buffer.clear();
-            }
-        }
+        let flows = block.flows().take(wanted).zip(count + 1..);
+        let buffer = &mut worker.buffer;
+        let stands_for = match &mut worker.format {
+            Formatter::Json(format) => format_flows(format, flows, buffer, lane)?,
+        };
         lane.in_turn(|tally| {
             let result = tally.text.write(worker.buffer.as_bytes());
             tally.read[0] += take;
@@ -529,8 +539,31 @@ impl FlowWriter<'_> {
     }
 }
 
+/// Formats numbered flows into `buffer`; what gets too large for it is written already. How many flows
+/// they stand for.
+fn format_flows<'b>(
+    format: &mut impl FlowFormat,
+    flows: impl Iterator<Item = (Flow<'b>, u64)>,
+    buffer: &mut TextBuffer,
+    lane: &mut Lane<'_, Tally<'_, '_>>,
+) -> Result<u64, Stopped> {
+    let mut stands_for = 0_u64;
+    for (flow, number) in flows {
+        stands_for = stands_for.saturating_add(flow.flow_count());
+        format.flow(number, &flow, buffer);
+        if buffer.len() >= TEXT_MAX {
+            lane.in_turn(|tally| {
+                let result = tally.text.write(buffer.as_bytes());
+                tally.stop_with(result)
+            })?;
+            buffer.clear();
+        }
+    }
+    Ok(stands_for)
+}
+
 /// The end of a file's array, without the newline: a comma or the end of the object follows.
-fn end_array(format: &mut JsonFormat, count: u64, out: &mut TextBuffer) {
+fn end_array(format: &mut dyn FlowFormat, count: u64, out: &mut TextBuffer) {
     format.end(count, out);
     out.pop();
 }
