@@ -81,6 +81,7 @@ static uint8_t effective(uint8_t compression, const nfdump_block_ref *ref)
     return ref->flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : compression;
 }
 
+/* Indexes records in the form of layout 2. */
 static nfdump_status index_data(nfdump_block *block, const nfdump_block_ref *ref, span data, nfdump_block_view *view,
                                 nfdump_error *error)
 {
@@ -97,6 +98,43 @@ static nfdump_status index_data(nfdump_block *block, const nfdump_block_ref *ref
     return NFDUMP_OK;
 }
 
+/* The records of a block, whose form is told by its type. */
+static nfdump_status index_plain(nfdump_block *block, const nfdump_block_ref *ref, span plain, nfdump_block_view *view,
+                                 nfdump_error *error)
+{
+    switch (ref->type) {
+    default:
+        return index_data(block, ref, plain, view, error);
+    }
+}
+
+static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
+                            nfdump_block_view *view, nfdump_error *error)
+{
+    nfdump_status status = check_type(ref, error);
+    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
+        return status;
+    }
+    if (stored.length == 0 || stored.length > NFDUMP_STORED_MAX) {
+        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", stored.length,
+                                 NFDUMP_STORED_MAX), ref, error);
+    }
+    const uint8_t method = effective(compression, ref);
+    if (method == NFDUMP_COMPRESSION_NONE) {
+        return index_plain(block, ref, stored, view, error);
+    }
+    if (!ensure(&block->plain, NFDUMP_BLOCK_MAX)) {
+        return no_memory(ref, error);
+    }
+    size_t produced = 0;
+    const char *reason = "";
+    status = nfdump_codec_decompress(&block->codec, method, stored, block->plain, NFDUMP_BLOCK_MAX, &produced, &reason);
+    if (status != NFDUMP_OK) {
+        return locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
+    }
+    return index_plain(block, ref, (span){block->plain, produced}, view, error);
+}
+
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
                                   const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
 {
@@ -105,29 +143,7 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     clear_view(view);
-    nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
-        return status;
-    }
-    if (length == 0 || length > NFDUMP_STORED_MAX) {
-        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length,
-                                 NFDUMP_STORED_MAX), ref, error);
-    }
-    const uint8_t method = effective(compression, ref);
-    if (method == NFDUMP_COMPRESSION_NONE) {
-        return index_data(block, ref, (span){stored, length}, view, error);
-    }
-    if (!ensure(&block->plain, NFDUMP_BLOCK_MAX)) {
-        return no_memory(ref, error);
-    }
-    size_t produced = 0;
-    const char *reason = "";
-    status = nfdump_codec_decompress(&block->codec, method, (span){stored, length}, block->plain, NFDUMP_BLOCK_MAX, &produced,
-                              &reason);
-    if (status != NFDUMP_OK) {
-        return locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
-    }
-    return index_data(block, ref, (span){block->plain, produced}, view, error);
+    return decode(block, compression, ref, (span){stored, length}, view, error);
 }
 
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
@@ -164,5 +180,5 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
         }
         stored = block->stored;
     }
-    return nfdump_block_decode(block, file->info.compression, ref, stored, ref->stored, view, error);
+    return decode(block, file->info.compression, ref, (span){stored, ref->stored}, view, error);
 }

@@ -41,11 +41,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
     case 1:
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 1 (nfdump 1.5, 1.6) is not supported yet", 1, 2);
     case 2:
-        status = nfdump_layout2_header(header, info, error);
-        if (status == NFDUMP_OK && info->appendix.status == NFDUMP_OK) {
-            nfdump_layout2_appendix(&file->source, info);
-        }
-        return status;
+        return nfdump_layout2_open(&file->source, header, info, error);
     case 3:
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 3 (nfdump 1.8) is not supported yet", 3, 2);
     default:
@@ -124,5 +120,8 @@ nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, n
     if (file == NULL || cursor == NULL || ref == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
+    switch (file->info.layout) {
+    default:
+        return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
+    }
 }

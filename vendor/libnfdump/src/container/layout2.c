@@ -11,7 +11,7 @@
 #define IDENT_RECORD_LIMIT 128u
 #define STAT_PAYLOAD 144u
 
-nfdump_status nfdump_layout2_header(span header, nfdump_info *info, nfdump_error *error)
+static nfdump_status read_header(span header, nfdump_info *info, nfdump_error *error)
 {
     uint64_t created = 0;
     uint8_t encryption = 0;
@@ -164,7 +164,8 @@ static nfdump_status appendix_records(nfdump_info *info, span data, uint32_t cou
     return NFDUMP_OK;
 }
 
-void nfdump_layout2_appendix(const byte_source *source, nfdump_info *info)
+/* Ident and statistics. */
+static void read_appendix(const byte_source *source, nfdump_info *info)
 {
     nfdump_error *error = &info->appendix;
     uint64_t offset = info->appendix_offset;
@@ -210,4 +211,13 @@ void nfdump_layout2_appendix(const byte_source *source, nfdump_info *info)
     free(stored);
     free(plain);
     nfdump_codec_free(&codec);
+}
+
+nfdump_status nfdump_layout2_open(const byte_source *source, span header, nfdump_info *info, nfdump_error *error)
+{
+    const nfdump_status status = read_header(header, info, error);
+    if (status == NFDUMP_OK && info->appendix.status == NFDUMP_OK) {
+        read_appendix(source, info);
+    }
+    return status;
 }
