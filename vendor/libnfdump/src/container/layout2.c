@@ -10,6 +10,8 @@
 /* An ident record must be shorter than this to be taken (nfdump 1.7.10). */
 #define IDENT_RECORD_LIMIT 128u
 #define STAT_PAYLOAD 144u
+/* Decoded bytes of a compressed appendix block.  Writers need some three hundred. */
+#define APPENDIX_MAX 65536u
 
 static nfdump_status read_header(span header, nfdump_info *info, nfdump_error *error)
 {
@@ -164,53 +166,62 @@ static nfdump_status appendix_records(nfdump_info *info, span data, uint32_t cou
     return NFDUMP_OK;
 }
 
+/* Reads and decodes one appendix block and takes its records. */
+static nfdump_status appendix_block(const byte_source *source, nfdump_info *info, codec_state *codec,
+                                    const nfdump_block_ref *ref, nfdump_error *error)
+{
+    const uint8_t compression = ref->flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : info->compression;
+    const bool compressed = compression != NFDUMP_COMPRESSION_NONE;
+    /* ref->stored was checked against the bytes there are. */
+    uint8_t *stored = malloc(ref->stored);
+    uint8_t *plain = compressed ? malloc(APPENDIX_MAX) : stored;
+    size_t length = ref->stored;
+    const char *reason = "";
+    nfdump_status status;
+
+    if (stored == NULL || plain == NULL) {
+        status = nfdump_fail(error, NFDUMP_E_NOMEM, ref->offset, "no memory for the appendix");
+    } else {
+        status = nfdump_source_read(source, ref->offset + LAYOUT2_BLOCK_HEADER, stored, ref->stored, error);
+    }
+    if (status == NFDUMP_OK && compressed) {
+        status = nfdump_codec_decompress(codec, compression, (span){stored, ref->stored}, plain, APPENDIX_MAX, &length,
+                                         &reason);
+        if (status != NFDUMP_OK) {
+            (void)nfdump_fail(error, status, ref->offset, reason);
+        }
+    }
+    if (status == NFDUMP_OK) {
+        status = appendix_records(info, (span){plain, length}, ref->num_records, error);
+    }
+    if (compressed) {
+        free(plain);
+    }
+    free(stored);
+    return status;
+}
+
 /* Ident and statistics. */
 static void read_appendix(const byte_source *source, nfdump_info *info)
 {
     nfdump_error *error = &info->appendix;
     uint64_t offset = info->appendix_offset;
     codec_state codec = {0};
-    uint8_t *stored = NULL;
-    uint8_t *plain = NULL;
 
     nfdump_clear_error(error);
     for (uint32_t i = 0; i < info->appendix_blocks; i++) {
         nfdump_block_ref ref = {0};
-        if (nfdump_layout2_block_at(source, offset, i, &ref, error) != NFDUMP_OK) {
-            break;
-        }
-        if (plain == NULL) {
-            stored = malloc(NFDUMP_STORED_MAX);
-            plain = malloc(NFDUMP_BLOCK_MAX);
-        }
-        if (stored == NULL || plain == NULL) {
-            (void)nfdump_fail(error, NFDUMP_E_NOMEM, offset, "no memory for the appendix");
-            break;
-        }
-        if (nfdump_source_read(source, offset + LAYOUT2_BLOCK_HEADER, stored, ref.stored, error) != NFDUMP_OK) {
-            break;
-        }
-        size_t length = 0;
-        const char *reason = "";
-        const uint8_t compression = ref.flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : info->compression;
-        nfdump_status status = nfdump_codec_decompress(&codec, compression, (span){stored, ref.stored}, plain,
-                                                NFDUMP_BLOCK_MAX, &length, &reason);
-        if (status != NFDUMP_OK) {
-            (void)nfdump_fail(error, status, offset, reason);
-            break;
-        }
-        if (appendix_records(info, (span){plain, length}, ref.num_records, error) != NFDUMP_OK) {
+        if (nfdump_layout2_block_at(source, offset, i, &ref, error) != NFDUMP_OK ||
+            appendix_block(source, info, &codec, &ref, error) != NFDUMP_OK) {
             break;
         }
         offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref.stored;
     }
+    nfdump_codec_free(&codec);
     if (error->status != NFDUMP_OK) {
         error->block = NFDUMP_NONE;
         error->record = NFDUMP_NONE;
     }
-    free(stored);
-    free(plain);
-    nfdump_codec_free(&codec);
 }
 
 nfdump_status nfdump_layout2_open(const byte_source *source, span header, nfdump_info *info, nfdump_error *error)

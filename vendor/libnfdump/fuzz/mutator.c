@@ -1,0 +1,177 @@
+/*
+ * A mutator that knows how files are built: it takes the input apart, changes one thing - a record's
+ * bytes, the order of blocks, the compression - and puts it together again so that sizes, counts and
+ * offsets fit.  A part of the results is left as the plain mutator made it, so that what does not fit
+ * is tried as well.  LAYOUT says which layout the files are of.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts.h"
+
+#ifndef LAYOUT
+#define LAYOUT 2
+#endif
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+static parts file;
+
+static unsigned next(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static unsigned below(unsigned *state, size_t limit)
+{
+    return limit == 0 ? 0 : next(state) % (unsigned)limit;
+}
+
+static void mutate_bytes(part *block)
+{
+    /* Blocks stay small, so that the whole fits the largest input. */
+    const size_t most = block->length + 256 < PARTS_BYTES / 4 ? block->length + 256 : PARTS_BYTES / 4;
+    block->length = LLVMFuzzerMutate(block->bytes, block->length < most ? block->length : most, most);
+}
+
+/* The start and size of some record, or false. */
+static bool some_record(const part *block, unsigned *random, size_t *start, size_t *size)
+{
+    size_t starts[256];
+    size_t count = 0;
+    size_t at = LAYOUT == 3 ? 32 : 0;
+    while (count < 256 && at + 4 <= block->length) {
+        const size_t length = (size_t)block->bytes[at + 2] | (size_t)block->bytes[at + 3] << 8;
+        if (length < 4 || length > block->length - at) {
+            break;
+        }
+        starts[count++] = at;
+        at += length;
+    }
+    if (count == 0) {
+        return false;
+    }
+    *start = starts[below(random, count)];
+    *size = (size_t)block->bytes[*start + 2] | (size_t)block->bytes[*start + 3] << 8;
+    return true;
+}
+
+static void double_record(part *block, unsigned *random)
+{
+    size_t start = 0;
+    size_t size = 0;
+    if (some_record(block, random, &start, &size) && block->length + size <= PARTS_BYTES / 4) {
+        memmove(block->bytes + start + size, block->bytes + start, block->length - start);
+        block->length += size;
+    }
+}
+
+static void delete_record(part *block, unsigned *random)
+{
+    size_t start = 0;
+    size_t size = 0;
+    if (some_record(block, random, &start, &size) && block->length > size) {
+        memmove(block->bytes + start, block->bytes + start + size, block->length - start - size);
+        block->length -= size;
+    }
+}
+
+/* Changes the bytes of one record and its size with them. */
+static void mutate_record(part *block, unsigned *random)
+{
+    static uint8_t record[8192];
+    size_t start = 0;
+    size_t size = 0;
+    if (!some_record(block, random, &start, &size) || size > sizeof record / 2) {
+        mutate_bytes(block);
+        return;
+    }
+    memcpy(record, block->bytes + start, size);
+    const size_t changed = LLVMFuzzerMutate(record, size, size + 64);
+    if (changed < 4 || block->length - size + changed > PARTS_BYTES / 4) {
+        return;
+    }
+    put_u16(record + 2, (uint32_t)changed);
+    memmove(block->bytes + start + changed, block->bytes + start + size, block->length - start - size);
+    memcpy(block->bytes + start, record, changed);
+    block->length = block->length - size + changed;
+}
+
+static void change(unsigned *random)
+{
+    static const uint16_t types[] = {1, 2, 3, 4, 5, 7};
+    if (file.count == 0) {
+        file.part[0] = (part){.type = LAYOUT == 3 ? 1 : LAYOUT == 2 ? 3 : 2, .method = file.method, .length = 48};
+        file.count = 1;
+    }
+    const size_t at = below(random, file.count);
+    part *block = &file.part[at];
+    switch (below(random, 12)) {
+    case 0:
+        double_record(block, random);
+        break;
+    case 1:
+        delete_record(block, random);
+        break;
+    case 2:
+        if (file.count < PARTS_BLOCKS) {
+            file.part[file.count] = *block;
+            file.count++;
+        }
+        break;
+    case 3:
+        if (file.count > 1) {
+            file.count--;
+            *block = file.part[file.count];
+        }
+        break;
+    case 4:
+        file.method = (uint8_t)below(random, METHODS);
+        for (size_t i = 0; i < file.count; i++) {
+            file.part[i].method = file.method;
+        }
+        break;
+    case 5:
+        block->type = types[below(random, sizeof types / sizeof types[0])];
+        break;
+    case 6: {
+        const size_t size = parts_header_size(LAYOUT);
+        (void)LLVMFuzzerMutate(file.header, size, size);
+        break;
+    }
+    case 7:
+        file.checksums = !file.checksums;
+        break;
+    case 8:
+        mutate_bytes(block);
+        break;
+    default:
+        mutate_record(block, random);
+        break;
+    }
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    unsigned random = seed;
+    if (below(&random, 4) == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    parts_take(&file, LAYOUT, data, size);
+    for (unsigned changes = below(&random, 3) + 1; changes > 0; changes--) {
+        change(&random);
+    }
+    for (size_t i = 0; i < file.count; i++) {
+        part *block = &file.part[i];
+        if (!block->opaque && below(&random, 8) != 0) {
+            parts_fit_records(block, LAYOUT);
+        }
+        if (below(&random, 32) == 0) {
+            block->records = next(&random) >> below(&random, 24);
+        }
+    }
+    const size_t built = parts_build(&file, data, max_size);
+    return built == 0 ? LLVMFuzzerMutate(data, size, max_size) : built;
+}

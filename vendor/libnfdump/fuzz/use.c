@@ -1,0 +1,111 @@
+/* Looks at everything the interface hands out; see use.h. */
+#include "use.h"
+
+#include <stdlib.h>
+
+void bz_internal_error(int code);
+
+/* libbz2 built without stdio asks its user for this; the one of Debian has its own. */
+__attribute__((weak)) void bz_internal_error(int code)
+{
+    (void)code;
+    abort();
+}
+
+static volatile unsigned sink;
+
+void touch(const uint8_t *data, size_t length)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < length; i++) {
+        sum += data[i];
+    }
+    sink = sum;
+}
+
+void check(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static unsigned u16(const uint8_t *at)
+{
+    return (unsigned)at[0] | (unsigned)at[1] << 8;
+}
+
+/* The shape must say what a plain walk over the elements of the record says. */
+static void compare_shape(const uint8_t *record, size_t size, const nfdump_shape *shape)
+{
+    uint64_t present = 0;
+    size_t at = 12;
+    size_t offsets[NFDUMP_ELEMENT_SLOTS] = {0};
+    size_t lengths[NFDUMP_ELEMENT_SLOTS] = {0};
+    for (unsigned i = u16(record + 4); i > 0; i--) {
+        check(at + 4 <= size);
+        const unsigned id = u16(record + at);
+        const size_t length = u16(record + at + 2);
+        check(length >= 4 && at + length <= size);
+        if (id != 0 && id < NFDUMP_ELEMENT_SLOTS) {
+            present |= UINT64_C(1) << id;
+            offsets[id] = at + 4;
+            lengths[id] = length - 4;
+        }
+        at += length;
+    }
+    check(shape->present == present);
+    for (size_t id = 0; id < NFDUMP_ELEMENT_SLOTS; id++) {
+        if (present >> id & 1) {
+            check(shape->offset[id] == offsets[id] && shape->length[id] == lengths[id]);
+        }
+    }
+}
+
+static void use_flows(const nfdump_block_view *view)
+{
+    for (size_t i = 0; i < view->num_flows; i++) {
+        const nfdump_flow_ref *flow = &view->flows[i];
+        check(flow->size >= 12 && flow->offset + (size_t)flow->size <= view->data_length);
+        check(i == 0 || flow->offset >= view->flows[i - 1].offset + view->flows[i - 1].size);
+        touch(view->data + flow->offset, flow->size);
+        if (flow->shape == NFDUMP_SHAPE_NONE) {
+            continue;
+        }
+        check(flow->shape < view->num_shapes);
+        compare_shape(view->data + flow->offset, flow->size, &view->shapes[flow->shape]);
+    }
+}
+
+void use_record(const uint8_t *record, size_t size)
+{
+    nfdump_exporter exporter;
+    nfdump_exporter_stat stat;
+    nfdump_sampler sampler;
+    nfdump_name name;
+    if (nfdump_exporter_parse(record, size, &exporter) == NFDUMP_OK) {
+        touch((const uint8_t *)&exporter, sizeof exporter);
+    }
+    if (nfdump_sampler_parse(record, size, &sampler) == NFDUMP_OK) {
+        touch((const uint8_t *)&sampler, sizeof sampler);
+    }
+    for (uint32_t entry = 0; nfdump_exporter_stat_at(record, size, entry, &stat) == NFDUMP_OK; entry++) {
+        touch((const uint8_t *)&stat, sizeof stat);
+    }
+    for (uint32_t entry = 0; nfdump_name_at(record, size, entry, &name) == NFDUMP_OK; entry++) {
+        touch(name.id, name.id_length);
+        touch(name.name, name.name_length);
+        touch(name.description, name.description_length);
+    }
+}
+
+void use_view(const nfdump_block_view *view)
+{
+    check(view->num_flows + view->num_records + view->skipped + view->dropped == view->walked);
+    check(view->damage.reason != NULL);
+    use_flows(view);
+    for (size_t i = 0; i < view->num_records; i++) {
+        check(view->records[i].offset + (size_t)view->records[i].size <= view->data_length);
+        use_record(view->data + view->records[i].offset, view->records[i].size);
+    }
+}

@@ -1,0 +1,16 @@
+/* Looks at everything the interface hands out, so that the sanitizers see what is wrong with it. */
+#ifndef NFDUMP_FUZZ_USE_H
+#define NFDUMP_FUZZ_USE_H
+
+#include "nfdump.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Stops the process when a promise of the interface does not hold. */
+void check(int holds);
+void touch(const uint8_t *data, size_t length);
+void use_view(const nfdump_block_view *view);
+/* One record through all the parsers of those that are not flows. */
+void use_record(const uint8_t *record, size_t size);
+
+#endif
