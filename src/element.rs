@@ -9,6 +9,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::field::FieldValue;
 use crate::flow::Flow;
 use crate::time::Timestamp;
 use crate::value::{IpFragment, MacAddr, MplsLabel, NatEvent, NselEvent, TcpFlags};
@@ -109,6 +110,45 @@ pub struct Field {
     pub key: &'static str,
     /// One line on meaning and unit.
     pub doc: &'static str,
+    /// Calls the accessor.
+    get: for<'a> fn(&Flow<'a>) -> Option<FieldValue<'a>>,
+}
+
+impl Field {
+    /// What the accessor of this name returns for a flow. `None` if the flow does not have the field,
+    /// and always for fields that only text output has.
+    ///
+    /// ```
+    /// # let file = nfdecode::File::open("tests/fixtures/archive/nfcapd.202611241330")?;
+    /// # let block = file.blocks().next().ok_or("a block")??;
+    /// # let flow = block.flows().next().ok_or("a flow")?;
+    /// use nfdecode::FieldValue;
+    /// let field = nfdecode::element::field("in_bytes").ok_or("no such field")?;
+    /// assert_eq!(field.value(&flow), flow.in_bytes().map(FieldValue::Number));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn value<'a>(&self, flow: &Flow<'a>) -> Option<FieldValue<'a>> {
+        (self.get)(flow)
+    }
+}
+
+/// The field with this accessor name, such as `src_port`.
+///
+/// Looks through the whole table: find the field once, not for every flow.
+#[must_use]
+pub fn field(name: &str) -> Option<&'static Field> {
+    ELEMENTS
+        .iter()
+        .flat_map(|element| element.fields)
+        .find(|field| field.name == name)
+}
+
+/// The element with this id, if it is known.
+#[must_use]
+pub fn element(id: u8) -> Option<&'static Element> {
+    ELEMENTS.iter().find(|element| element.id == id)
 }
 
 /// One element a flow can hold.
@@ -210,6 +250,37 @@ macro_rules! accessor {
     };
 }
 
+/// How a field is read by name.
+macro_rules! getter {
+    ($name:ident, Geo) => {
+        |_| None
+    };
+    ($name:ident, TlsVersion) => {
+        |_| None
+    };
+    ($name:ident, TlsSni) => {
+        |_| None
+    };
+    ($name:ident, TlsJa3) => {
+        |_| None
+    };
+    ($name:ident, TlsJa4) => {
+        |_| None
+    };
+    ($name:ident, UserName) => {
+        |flow| flow.$name().map(FieldValue::Text)
+    };
+    ($name:ident, Text) => {
+        |flow| flow.$name().map(FieldValue::Text)
+    };
+    ($name:ident, Bytes) => {
+        |flow| flow.$name().map(FieldValue::Bytes)
+    };
+    ($name:ident, $kind:ident) => {
+        |flow| flow.$name().map(FieldValue::from)
+    };
+}
+
 /// Makes [`ELEMENTS`] and the accessors of [`Flow`] from the table.
 macro_rules! elements {
     ($(
@@ -231,6 +302,7 @@ macro_rules! elements {
                         condition: condition!($($when)?),
                         key: concat!($($key)?),
                         doc: concat!($($doc),+),
+                        get: getter!($name, $kind),
                     },
                 )*],
             },

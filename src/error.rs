@@ -227,3 +227,22 @@ impl std::error::Error for Error {
         self.0.io.as_deref().map(|error| error as _)
     }
 }
+
+/// For functions that return [`io::Error`]: errors of the system keep their kind, those of a file's
+/// content become [`InvalidData`](io::ErrorKind::InvalidData), or
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where its end is missing. The text and this error
+/// as inner one are kept.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match (&error.0.io, error.0.kind) {
+            (Some(io), _) => io.kind(),
+            (None, ErrorKind::OutOfMemory) => io::ErrorKind::OutOfMemory,
+            (None, ErrorKind::Truncated) => io::ErrorKind::UnexpectedEof,
+            (None, ErrorKind::Unsupported | ErrorKind::OtherByteOrder) => {
+                io::ErrorKind::Unsupported
+            }
+            (None, _) => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,6 +1,7 @@
 //! An nfcapd file: header, ident, statistics, and its blocks in stored order.
 
 use std::borrow::Cow;
+use std::iter::FusedIterator;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::time::Timestamp;
 /// Opening reads the header and the appendix (ident, statistics) only. A `File` is `Send`, `Sync`
 /// and cheap to clone: clones share the open file, and blocks can be loaded from many threads.
 ///
-/// ```no_run
-/// let file = nfdecode::File::open("nfcapd.202601011200")?;
+/// ```
+/// let file = nfdecode::File::open("tests/fixtures/archive/nfcapd.202611241330")?;
 /// let mut total = 0;
 /// for block in file.blocks() {
 ///     for flow in block?.flows() {
@@ -26,6 +27,7 @@ use crate::time::Timestamp;
 ///         }
 ///     }
 /// }
+/// assert_eq!(total, 3005);
 /// # Ok::<(), nfdecode::Error>(())
 /// ```
 #[derive(Clone)]
@@ -198,15 +200,7 @@ impl File {
     ///
     /// Errors as for [`blocks`](Self::blocks); damage inside a block comes after its flows.
     pub fn flows(&self) -> impl Iterator<Item = Result<OwnedFlow>> + '_ {
-        self.blocks().flat_map(|block| match block {
-            Ok(block) => {
-                let flows = block.flows().map(|flow| Ok(flow.to_owned_flow()));
-                flows
-                    .chain(block.damage().cloned().map(Err))
-                    .collect::<Vec<_>>()
-            }
-            Err(error) => vec![Err(error)],
-        })
+        self.blocks().flat_map(owned_flows)
     }
 
     /// Exporters, samplers and names. Reads the whole file, since these may stand in any block.
@@ -238,6 +232,26 @@ impl File {
     }
 }
 
+/// Copies of the flows of a block, then its damage.
+pub(crate) fn owned_flows(block: Result<Block>) -> Vec<Result<OwnedFlow>> {
+    match block {
+        Ok(block) => {
+            let flows = block.flows().map(|flow| Ok(flow.to_owned_flow()));
+            flows.chain(block.damage().cloned().map(Err)).collect()
+        }
+        Err(error) => vec![Err(error)],
+    }
+}
+
+impl<'a> IntoIterator for &'a File {
+    type Item = Result<Block>;
+    type IntoIter = Blocks<'a>;
+
+    fn into_iter(self) -> Blocks<'a> {
+        self.blocks()
+    }
+}
+
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("File")
@@ -261,6 +275,8 @@ impl Iterator for Blocks<'_> {
         Some(found.and_then(|found| self.refs.file.load(found)))
     }
 }
+
+impl FusedIterator for Blocks<'_> {}
 
 /// A place between two blocks of a file. Stays valid when the file grows.
 #[derive(Clone, Copy, Debug)]
@@ -308,6 +324,8 @@ impl Iterator for BlockRefs<'_> {
     }
 }
 
+impl FusedIterator for BlockRefs<'_> {}
+
 /// The places of a file's blocks, see [`File::into_block_refs`].
 #[derive(Debug)]
 pub struct IntoBlockRefs {
@@ -322,6 +340,8 @@ impl Iterator for IntoBlockRefs {
         self.file.next_ref(&mut self.cursor)
     }
 }
+
+impl FusedIterator for IntoBlockRefs {}
 
 /// How the blocks of a file are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use crate::element::{Condition, u8_at, u32_at, u64_at};
 use crate::raw::RawShape;
@@ -190,6 +191,13 @@ impl<'a> Flow<'a> {
         self.aggr_flows().unwrap_or(1).max(1)
     }
 
+    /// From the start of the flow to its end. `None` if a time is absent, or the end is before the
+    /// start, as in bad exports.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.last()?.duration_since(self.first()?)
+    }
+
     /// A copy that does not borrow the block.
     #[must_use]
     pub fn to_owned_flow(&self) -> OwnedFlow {
@@ -309,17 +317,66 @@ impl fmt::Debug for Flow<'_> {
     }
 }
 
+/// Flows are equal when their stored records are.
+impl PartialEq for Flow<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record
+    }
+}
+
+impl Eq for Flow<'_> {}
+
 /// A flow that owns its record: keep it, send it, collect it.
+///
+/// Of the same size in memory as in the file, plus two words. Its fields are read through
+/// [`view`](Self::view), which looks at the whole record: keep the view when reading several.
+///
+/// ```
+/// use nfdecode::{File, OwnedFlow};
+/// let file = File::open("tests/fixtures/archive/nfcapd.202611241330")?;
+/// let mut flows = file.flows().collect::<Result<Vec<OwnedFlow>, _>>()?;
+/// flows.sort_by_key(|flow| std::cmp::Reverse(flow.view().in_bytes()));
+/// let largest = flows.first().ok_or("no flow")?.view();
+/// assert_eq!(largest.in_bytes(), Some(6997));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OwnedFlow {
     record: Box<[u8]>,
 }
 
 impl OwnedFlow {
+    /// From a [`record`](Self::record) that was kept elsewhere. Other bytes do no harm: the flow then
+    /// has what can be found in them.
+    #[must_use]
+    pub fn from_record(record: impl Into<Box<[u8]>>) -> Self {
+        Self {
+            record: record.into(),
+        }
+    }
+
     /// The view with all the accessors.
     #[must_use]
     pub fn view(&self) -> Flow<'_> {
         Flow::new(&self.record, None)
+    }
+
+    /// The stored record, header included.
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
+        &self.record
+    }
+}
+
+impl From<Flow<'_>> for OwnedFlow {
+    fn from(flow: Flow<'_>) -> Self {
+        flow.to_owned_flow()
+    }
+}
+
+impl<'a> From<&'a OwnedFlow> for Flow<'a> {
+    fn from(flow: &'a OwnedFlow) -> Self {
+        flow.view()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reads nfcapd files - the flow archives of the nfdump suite - in-process.
 //!
-//! ```no_run
-//! let file = nfdecode::File::open("nfcapd.202601011200")?;
+//! ```
+//! # let path = "tests/fixtures/archive/nfcapd.202611241330";
+//! let file = nfdecode::File::open(path)?;
 //! println!("{} flows", file.statistics().map_or(0, |statistics| statistics.total.flows));
 //! for block in file.blocks() {
 //!     for flow in block?.flows() {
@@ -11,32 +12,49 @@
 //! # Ok::<(), nfdecode::Error>(())
 //! ```
 //!
-//! # Layers
-//! * `libnfdump` (C, bundled) finds blocks, decompresses them and indexes their records.
-//! * [`File`], [`Block`], [`Flow`] are the safe views: no allocation and no copy per flow, nothing
-//!   decoded before it is asked for. [`OwnedFlow`] is a flow to keep.
-//! * [`element`] is the table of everything a flow can hold.
-//! * `output` (feature `output`) writes flows as nfdump prints them; `convert` (feature `convert`)
-//!   turns captures into nfcapd files through the program nfpcapd. Both are parts of the program
-//!   `nfdecode` (feature `cli`, on by default); with `default-features = false` this crate is the
-//!   decoder and nothing else.
-//!
 //! # What to rely on
 //! No function panics, whatever a file contains; damage is reported through [`Error`] and
 //! [`Block::damage`], and what is readable around it is delivered. Everything is `Send + Sync`.
 //! Memory for one block in work is bounded (decoded at most 5 MiB, see `NFDUMP_BLOCK_MAX` in
-//! `nfdump.h`), whatever the file claims.
+//! `nfdump.h`), whatever the file claims. Nothing here starts threads, installs handlers or prints,
+//! except where its documentation says so.
+//!
+//! # Layers
+//! * `libnfdump` (C, bundled) finds blocks, decompresses them and indexes their records.
+//! * [`File`], [`Block`], [`Flow`] are the safe views: no allocation and no copy per flow, nothing
+//!   decoded before it is asked for. [`OwnedFlow`] is a flow to keep, [`FileSet`] many files.
+//! * [`element`] is the table of everything a flow can hold, [`FieldValue`] any of it.
+//! * [`pipeline`] works on many blocks at once, with results in order.
+//!
+//! # Features
+//! | feature | adds |
+//! |---|---|
+//! | `output` | flows as nfdump prints them (module `output`), time zones, TLS fingerprints |
+//! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
+//! | `write` | new nfcapd files (module `writer`) |
+//! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |
+//! | `cli` | the program `nfdecode`; on by default, since `cargo install` builds the program |
+//!
+//! With `default-features = false` this crate is the decoder and nothing else.
+//!
+#![doc = include_str!("guide.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 pub mod block;
 pub mod element;
 pub mod error;
+pub mod field;
 pub mod file;
+pub mod fileset;
 pub mod flow;
 pub mod names;
 pub mod pipeline;
 #[allow(unsafe_code)]
 mod raw;
+#[cfg(feature = "serde")]
+pub mod serde;
 pub mod time;
 pub mod value;
 #[cfg(feature = "write")]
@@ -54,7 +72,9 @@ pub mod tls;
 
 pub use block::{Block, BlockRef};
 pub use error::{Error, ErrorKind, Result};
+pub use field::FieldValue;
 pub use file::File;
+pub use fileset::FileSet;
 pub use flow::{Flow, OwnedFlow};
 pub use names::Names;
 pub use time::Timestamp;

@@ -59,6 +59,14 @@ pub struct Lane<'a, T> {
     index: u64,
 }
 
+impl<T> std::fmt::Debug for Lane<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<T> Lane<'_, T> {
     /// Waits until all earlier items are done, then calls `step`. `Break` ends the run.
     ///
@@ -224,9 +232,9 @@ fn process<S: Stages>(
 /// Decodes the blocks of a file on `threads` threads, calls `map` on each there, and `consume` on
 /// the results in file order. `Break` from `consume` ends it early.
 ///
-/// ```no_run
+/// ```
 /// use std::{num::NonZeroUsize, ops::ControlFlow};
-/// let file = nfdecode::File::open("nfcapd.202601011200")?;
+/// let file = nfdecode::File::open("tests/fixtures/archive/nfcapd.202611241330")?;
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
 /// let mut total = 0_u64;
 /// nfdecode::pipeline::map_blocks(
@@ -238,6 +246,7 @@ fn process<S: Stages>(
 ///         ControlFlow::Continue(())
 ///     },
 /// );
+/// assert_eq!(total, 57_227);
 /// # Ok::<(), nfdecode::Error>(())
 /// ```
 ///
@@ -249,26 +258,41 @@ pub fn map_blocks<R: Send>(
     map: impl Fn(Result<Block>) -> R + Sync,
     consume: impl FnMut(R) -> ControlFlow<()> + Send,
 ) {
-    struct MapBlocks<'a, M, C> {
-        file: &'a File,
+    map_items(
+        file.block_refs(),
+        threads,
+        |item| map(item.and_then(|found| file.load(found))),
+        consume,
+    );
+}
+
+/// Calls `map` on items on `threads` threads, and `consume` on the results in order.
+pub(crate) fn map_items<T: Send, R: Send>(
+    items: impl Iterator<Item = T> + Send,
+    threads: NonZeroUsize,
+    map: impl Fn(T) -> R + Sync,
+    consume: impl FnMut(R) -> ControlFlow<()> + Send,
+) {
+    struct MapItems<T, M, C> {
         map: M,
-        _consume: std::marker::PhantomData<fn(C)>,
+        _types: std::marker::PhantomData<fn(T, C)>,
     }
 
-    impl<R, M, C> Stages for MapBlocks<'_, M, C>
+    impl<T, R, M, C> Stages for MapItems<T, M, C>
     where
-        M: Fn(Result<Block>) -> R + Sync,
+        T: Send,
+        M: Fn(T) -> R + Sync,
         C: FnMut(R) -> ControlFlow<()> + Send,
     {
-        type Item = Result<crate::BlockRef>;
+        type Item = T;
         type Loaded = R;
         type Worker = ();
         type Tally = C;
 
         fn worker(&self) {}
 
-        fn load(&self, item: Self::Item) -> R {
-            (self.map)(item.and_then(|found| self.file.load(found)))
+        fn load(&self, item: T) -> R {
+            (self.map)(item)
         }
 
         fn number(&self, _: &mut R, _: &mut C) -> ControlFlow<()> {
@@ -285,13 +309,12 @@ pub fn map_blocks<R: Send>(
         }
     }
 
-    let stages = MapBlocks {
-        file,
+    let stages = MapItems {
         map,
-        _consume: std::marker::PhantomData,
+        _types: std::marker::PhantomData,
     };
     // An early end is what the consumer wanted.
-    let _ = run(&stages, threads, file.block_refs(), consume);
+    let _ = run(&stages, threads, items, consume);
 }
 
 #[cfg(test)]

@@ -14,23 +14,84 @@ pub use zone::{TimeFormatter, Zone, ZoneError};
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z without leap seconds. All values of `u64`
 /// are valid; flow files can hold any. The last one is in the year 584556019.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use nfdecode::Timestamp;
+///
+/// let start = Timestamp::from_millis(1_767_268_800_250);
+/// assert_eq!(start.to_string(), "2026-01-01T12:00:00.250Z");
+/// let end = start.saturating_add(Duration::from_secs(2));
+/// assert_eq!(end.duration_since(start), Some(Duration::from_secs(2)));
+/// assert_eq!(start.duration_since(end), None);
+/// assert_eq!(Timestamp::from_system_time(SystemTime::UNIX_EPOCH), Some(Timestamp::default()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
     /// The instant `ms` milliseconds after 1970-01-01T00:00:00Z.
+    #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
+    /// The instant `secs` seconds after 1970-01-01T00:00:00Z; the last possible one if that is later.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Time since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
+    /// The millisecond of a system time; `None` before 1970 and after the last possible instant.
+    #[must_use]
+    pub fn from_system_time(time: SystemTime) -> Option<Self> {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok().map(Self)
+    }
+
+    /// From an earlier instant to this one; `None` if it is later.
+    #[must_use]
+    pub fn duration_since(self, earlier: Self) -> Option<Duration> {
+        self.0.checked_sub(earlier.0).map(Duration::from_millis)
+    }
+
+    /// The instant that much later, in whole milliseconds; at most the last possible one.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// The instant that much earlier, in whole milliseconds; at least 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(ms))
+    }
+
     /// The same instant as system time; `None` beyond the range of the platform.
+    #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.0))
+    }
+}
+
+impl From<Timestamp> for Duration {
+    /// Time since 1970-01-01T00:00:00Z.
+    fn from(time: Timestamp) -> Self {
+        time.since_epoch()
     }
 }
 

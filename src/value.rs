@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// A MAC address, most significant byte first.
+/// A MAC address, most significant byte first. `Display` gives `02:00:5e:10:00:01`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacAddr(pub [u8; 6]);
 
@@ -14,6 +14,24 @@ impl MacAddr {
     pub(crate) fn from_number(number: u64) -> Self {
         let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
         Self([a, b, c, d, e, f])
+    }
+
+    /// The six bytes, most significant first.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+}
+
+impl From<[u8; 6]> for MacAddr {
+    fn from(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+}
+
+impl From<MacAddr> for [u8; 6] {
+    fn from(address: MacAddr) -> Self {
+        address.0
     }
 }
 
@@ -24,7 +42,8 @@ impl fmt::Display for MacAddr {
     }
 }
 
-/// One entry of an MPLS label stack (RFC 3032 without the TTL).
+/// One entry of an MPLS label stack (RFC 3032 without the TTL), as stored: label, class and bottom
+/// mark in the low 24 bits. `Display` gives `label-class-bottom`, as nfdump prints it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MplsLabel(pub u32);
 
@@ -61,11 +80,48 @@ impl fmt::Display for MplsLabel {
 }
 
 /// The union of the TCP flags of a flow's packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32,
-/// ECE 64, CWR 128.
+/// ECE 64, CWR 128. `Display` gives [`letters`](Self::letters).
+///
+/// ```
+/// use nfdecode::value::TcpFlags;
+/// let flags = TcpFlags(0x12);
+/// assert!(flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::FIN));
+/// assert_eq!(flags.to_string(), "...A..S.");
+/// assert_eq!(TcpFlags::SYN | TcpFlags::ACK, flags);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcpFlags(pub u8);
 
 impl TcpFlags {
+    /// The sender has finished.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronise: the start of a connection.
+    pub const SYN: Self = Self(0x02);
+    /// The connection is reset.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// Acknowledgement.
+    pub const ACK: Self = Self(0x10);
+    /// Urgent.
+    pub const URG: Self = Self(0x20);
+    /// Congestion was experienced.
+    pub const ECE: Self = Self(0x40);
+    /// The congestion window was reduced.
+    pub const CWR: Self = Self(0x80);
+
+    /// Whether all flags of `other` are set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any flag of `other` is set.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// One letter a flag from CWR to FIN, `.` where it is clear: `...AP.SF`.
     #[must_use]
     pub fn letters(self) -> [u8; 8] {
@@ -88,6 +144,14 @@ impl TcpFlags {
     }
 }
 
+impl std::ops::BitOr for TcpFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.letters()
@@ -96,7 +160,8 @@ impl fmt::Display for TcpFlags {
     }
 }
 
-/// What was known of fragmentation (IPFIX 197): 0x40 do not fragment, 0x20 more fragments.
+/// What was known of fragmentation (IPFIX 197): 0x40 do not fragment, 0x20 more fragments. `Display`
+/// gives [`text`](Self::text).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct IpFragment(pub u8);
 
@@ -114,7 +179,14 @@ impl IpFragment {
     }
 }
 
-/// A Cisco NSEL event number (IPFIX 233).
+impl fmt::Display for IpFragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// A Cisco NSEL event number (IPFIX 233): 0 ignore, 1 create, 2 delete, 3 denied, 4 alert, 5 update.
+/// `Display` gives the name nfdump prints, `DENIED`, or `9-Unknw` for other numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NselEvent(pub u8);
 
@@ -128,7 +200,8 @@ impl fmt::Display for NselEvent {
     }
 }
 
-/// A NAT event number (IPFIX 230).
+/// A NAT event number (IPFIX 230). `Display` gives the name nfdump prints, `NAT44 session create`, or
+/// `99-Unknown` for other numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NatEvent(pub u8);
 

@@ -97,6 +97,16 @@ pub struct Writer<W> {
     samplers: Vec<Sampler>,
 }
 
+impl<W> std::fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("encoding", &self.encoding)
+            .field("blocks", &self.blocks)
+            .field("written", &self.written)
+            .finish_non_exhaustive()
+    }
+}
+
 /// New numbers for the exporters of one source file.
 #[derive(Clone, Debug, Default)]
 pub struct SysidMap(HashMap<u16, u16>);

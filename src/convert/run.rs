@@ -90,6 +90,14 @@ pub struct Run<'a> {
     state: (u64, u64),
 }
 
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("process", &self.child.id())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Run<'a> {
     /// Starts the program.
     ///

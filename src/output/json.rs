@@ -60,6 +60,15 @@ pub struct JsonFormat {
     current: Option<(u64, Template)>,
 }
 
+impl std::fmt::Debug for JsonFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JsonFormat")
+            .field("layout", &self.layout)
+            .field("with_file", &self.with_file)
+            .finish_non_exhaustive()
+    }
+}
+
 impl JsonFormat {
     /// One array, one member a line.
     #[must_use]

@@ -18,6 +18,14 @@ pub struct TextBuffer {
     len: usize,
 }
 
+impl std::fmt::Debug for TextBuffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextBuffer")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
 impl TextBuffer {
     /// An empty buffer with room for about `capacity` bytes.
     #[must_use]

@@ -1,0 +1,274 @@
+//! What users of the library rely on: traits, fields by name, and sets of files.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::error::Error as _;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use nfdecode::element::{self, ELEMENTS};
+use nfdecode::{
+    Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Timestamp,
+};
+use nfdecode::{block, field, file, fileset};
+
+fn archive() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/archive")
+}
+
+#[test]
+fn everything_can_go_to_other_threads() {
+    fn check<T: Send + Sync + Unpin + 'static>() {}
+    check::<File>();
+    check::<Block>();
+    check::<BlockRef>();
+    check::<Flow<'static>>();
+    check::<OwnedFlow>();
+    check::<FieldValue<'static>>();
+    check::<Names>();
+    check::<Error>();
+    check::<Timestamp>();
+    check::<FileSet>();
+    check::<fileset::Files>();
+    check::<fileset::SetBlocks>();
+    check::<file::Blocks<'static>>();
+    check::<file::BlockRefs<'static>>();
+    check::<file::IntoBlockRefs>();
+    check::<file::Position>();
+    check::<block::Flows<'static>>();
+    check::<field::Fields<'static>>();
+}
+
+#[test]
+fn errors_have_kind_place_and_source() {
+    let missing = File::open("/nowhere/nfcapd.1").expect_err("there is no such file");
+    assert!(missing.is_io() && !missing.is_corrupt() && !missing.is_unsupported());
+    assert_eq!(missing.file(), Some(Path::new("/nowhere/nfcapd.1")));
+    let source = missing.source().expect("the system's error");
+    let source = source.downcast_ref::<io::Error>().expect("an io::Error");
+    assert_eq!(source.kind(), io::ErrorKind::NotFound);
+    assert_eq!(
+        missing.to_string(),
+        "/nowhere/nfcapd.1: cannot open: No such file or directory (os error 2)"
+    );
+    assert_eq!(io::Error::from(missing).kind(), io::ErrorKind::NotFound);
+
+    let other = File::from_bytes(*b"not a flow file, but long enough to be one").expect_err("text");
+    assert!(other.is_corrupt() && other.source().is_none());
+    assert_eq!(io::Error::from(other).kind(), io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn fields_by_name_are_those_of_the_accessors() {
+    for file in FileSet::in_directory(archive())
+        .expect("a directory")
+        .files()
+    {
+        for owned in file.expect("it opens").flows() {
+            let owned = owned.expect("it is intact");
+            let flow = owned.view();
+            let value = |name| flow.field(name);
+            assert_eq!(value("first"), flow.first().map(FieldValue::Time));
+            assert_eq!(value("src_port"), flow.src_port().map(FieldValue::from));
+            assert_eq!(value("src4_addr"), flow.src4_addr().map(FieldValue::from));
+            assert_eq!(value("tcp_flags"), flow.tcp_flags().map(FieldValue::from));
+            assert_eq!(value("no_such_field"), None);
+            let found: Vec<_> = flow.fields().collect();
+            assert!(!found.is_empty());
+            assert!(
+                found
+                    .iter()
+                    .all(|(field, found)| value(field.name) == Some(*found))
+            );
+            let all = ELEMENTS.iter().flat_map(|element| element.fields);
+            assert_eq!(
+                all.filter_map(|field| field.value(&flow)).count(),
+                found.len()
+            );
+        }
+    }
+    assert_eq!(
+        element::field("in_bytes").map(|field| field.offset),
+        Some(32)
+    );
+    assert_eq!(element::element(5).map(|element| element.id), Some(5));
+    assert!(element::element(63).is_none());
+}
+
+#[test]
+fn names_of_fields_are_unique() {
+    let mut names: Vec<_> = ELEMENTS
+        .iter()
+        .flat_map(|element| element.fields)
+        .map(|field| field.name)
+        .collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn fields_of_hostile_records_do_no_harm() {
+    for length in 0..80_usize {
+        for fill in [0, 1, 0x2C, 0xFF] {
+            let mut record = vec![fill; length];
+            record.splice(0..0, [11, 0, 0xFF, 0xFF, 9, 0, 0, 0, 0, 0, 0, 0]);
+            let owned = OwnedFlow::from_record(record);
+            for (field, value) in owned.view().fields() {
+                assert!(!format!("{} {value} {value:?}", field.name).is_empty());
+            }
+        }
+        drop(format!("{:?}", OwnedFlow::from_record(vec![0xFF; length])));
+    }
+}
+
+#[test]
+fn owned_flows_are_equal_to_their_views() {
+    let file = File::open(archive().join("nfcapd.202611241330")).expect("it opens");
+    for block in &file {
+        let block = block.expect("it is intact");
+        for flow in &block {
+            let owned = OwnedFlow::from(flow);
+            assert_eq!(owned.view(), flow);
+            assert_eq!(OwnedFlow::from_record(owned.record()), owned);
+            let values = |flow: Flow<'_>| format!("{:?}", flow.fields());
+            assert_eq!(values(owned.view()), values(flow));
+            assert_eq!(format!("{owned:?}"), format!("{flow:?}"));
+        }
+    }
+}
+
+#[test]
+fn sets_find_and_order_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let copy = |from: &str, to: &str| {
+        let to = directory.path().join(to);
+        std::fs::create_dir_all(to.parent().expect("a parent")).expect("a directory");
+        std::fs::copy(archive().join(from), to).expect("a copy");
+    };
+    copy("nfcapd.202611241330", "b/nfcapd.202611241330");
+    copy("nfcapd.202611241335", "a/nfcapd.202611241335");
+    copy("nfcapd.202611241340", "a/renamed");
+    copy("nfcapd.202611241340", "b/nfcapd.current.77");
+    copy("README.md", "a/notes");
+    let mut set = FileSet::in_directory(directory.path()).expect("it is readable");
+    let names = |set: &FileSet| -> Vec<String> {
+        let name = |path: &PathBuf| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
+        set.paths().iter().filter_map(name).collect()
+    };
+    assert_eq!(
+        names(&set),
+        ["nfcapd.202611241335", "renamed", "nfcapd.202611241330"]
+    );
+    set.sort_by_name();
+    assert_eq!(
+        names(&set),
+        ["nfcapd.202611241330", "nfcapd.202611241335", "renamed"]
+    );
+    set.extend([directory.path().join("missing")]);
+    let mut set: FileSet = set.paths().iter().rev().collect();
+    set.sort_by_time();
+    assert_eq!(
+        names(&set),
+        [
+            "nfcapd.202611241330",
+            "nfcapd.202611241335",
+            "renamed",
+            "missing"
+        ]
+    );
+
+    let mut blocks = set.blocks();
+    assert!(blocks.file().is_none());
+    let mut flows = Vec::new();
+    let mut errors = 0;
+    while let Some(block) = blocks.next() {
+        match block {
+            Ok(block) => {
+                assert!(blocks.file().is_some());
+                flows.extend(block.flows().map(|flow| flow.to_owned_flow()));
+            }
+            Err(error) => {
+                assert!(error.is_io() && blocks.file().is_none());
+                errors += 1;
+            }
+        }
+    }
+    assert!(blocks.next().is_none());
+    assert_eq!((flows.len(), errors), (419, 1));
+    assert!(set.flows().filter_map(Result::ok).eq(flows.iter().cloned()));
+    for threads in [1, 2, 5] {
+        let mut parallel = Vec::new();
+        set.map_blocks(
+            NonZeroUsize::new(threads).expect("not zero"),
+            |block| {
+                block.map(|block| {
+                    block
+                        .flows()
+                        .map(|flow| flow.to_owned_flow())
+                        .collect::<Vec<_>>()
+                })
+            },
+            |result| {
+                parallel.extend(result.unwrap_or_default());
+                ControlFlow::Continue(())
+            },
+        );
+        assert_eq!(parallel, flows);
+    }
+
+    assert!(
+        FileSet::in_directory(directory.path().join("missing")).is_err_and(|error| error.is_io())
+    );
+    assert!(FileSet::default().is_empty() && FileSet::default().flows().next().is_none());
+}
+
+#[test]
+fn sets_read_unfinished_files_when_asked_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("nfcapd.cut");
+    let mut bytes = std::fs::read(archive().join("nfcapd.202611241330")).expect("it is readable");
+    // As a collector leaves it before the end: no appendix and no blocks announced.
+    bytes.truncate(bytes.len() - 100);
+    bytes[24..40].fill(0);
+    std::fs::write(&path, bytes).expect("it is writable");
+    let set = FileSet::new([&path]);
+    assert_eq!(set.flows().filter(Result::is_ok).count(), 0);
+    assert_eq!(set.partial(true).flows().filter(Result::is_ok).count(), 113);
+}
+
+/// The shared test data hold every element: nothing about them may differ between the two ways.
+#[test]
+fn fields_of_all_elements() {
+    let Some(folder) = support::test_data("elements") else {
+        return;
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for path in support::files_below(&folder) {
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        for flow in file.flows().flatten() {
+            seen.extend(flow.view().fields().map(|(field, _)| field.name));
+        }
+    }
+    let text_only = |name: &str| {
+        ["_geo", "_tls", "_sni", "_ja3", "_ja4"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
+    let missing: Vec<_> = ELEMENTS
+        .iter()
+        .flat_map(|element| element.fields)
+        .map(|field| field.name)
+        .filter(|name| !seen.contains(name) && !text_only(name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
