@@ -63,7 +63,7 @@ impl BlockRef {
         self.0.num_records
     }
 
-    /// Block type: 3 holds records, 4 look-up tables.
+    /// Block type: 2 holds records of layout 1, 3 those of layout 2, 4 look-up tables.
     #[must_use]
     pub fn block_type(&self) -> u16 {
         self.0.type_
@@ -218,13 +218,14 @@ pub struct BlockCounts {
     pub records: u32,
     /// Records of types that hold nothing we read.
     pub skipped_records: u32,
-    /// Flow records left out because their elements cannot be told apart.
+    /// Flow records left out because their elements cannot be told apart or, in layout 1, their
+    /// extension map is lost.
     pub dropped_flows: u32,
-    /// Flow records kept although their last element is cut.
+    /// Flow records kept although their last element is cut or, in layout 1, without extensions.
     pub clipped_flows: u32,
     /// Elements with an id that nobody has defined.
     pub unknown_elements: u64,
-    /// Bytes after decompression.
+    /// Bytes after decompression and, from layout 1, conversion.
     pub decoded_bytes: u64,
 }
 

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// An open nfcapd file.
 ///
-/// Opening reads the header and the appendix (ident, statistics) only. A `File` is `Send`, `Sync`
+/// Opening reads the header, the ident and the statistics only. A `File` is `Send`, `Sync`
 /// and cheap to clone: clones share the open file, and blocks can be loaded from many threads.
 ///
 /// ```
@@ -183,6 +183,10 @@ impl File {
     }
 
     /// Reads and decodes one block. May be called from any number of threads at once.
+    ///
+    /// Flows of layout 1 need extension maps, which may stand in any block before theirs. Loading blocks
+    /// in order, on however many threads, decompresses each once; loading one in the middle of such a
+    /// file may have to look through those before it.
     ///
     /// # Errors
     /// The block cannot be read, decompressed, or is of an unknown type. Other blocks can.
@@ -388,13 +392,13 @@ impl Compression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
-    /// Layout version of the container.
+    /// Layout version of the container: 1 (nfdump 1.6) or 2 (1.7).
     pub layout: u16,
     /// How blocks are compressed.
     pub compression: Compression,
-    /// Version word of the writing program. Unreliable: 1.7.10 writes 0x10701000.
+    /// Version word of the writing program. Unreliable: 1.7.10 writes 0x10701000. 0 in layout 1.
     pub writer_version: u32,
-    /// Seconds since the epoch.
+    /// Seconds since the epoch. Layout 1 does not tell: when the file was modified, 0 in memory.
     pub created: i64,
     /// Number of the writing program, see [`creator_name`](Self::creator_name).
     pub creator: u32,
@@ -437,6 +441,7 @@ impl Header {
     #[must_use]
     pub fn writer_version_text(&self) -> Cow<'static, str> {
         match self.writer_version.to_be_bytes() {
+            [0, 0, 0, 0] => "unknown version".into(),
             [0x10, 0x70, 0x10, 0x00] => "1.7.10".into(),
             [0x01, 0x07, 0x00, patch] => format!("1.7.0.{patch}").into(),
             [release @ (0x01 | 0xF1), 0x07, minor, 0] => format!(

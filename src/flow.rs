@@ -75,7 +75,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The stored record, header included.
+    /// The record, header included: as stored, or as converted from layout 1.
     #[must_use]
     pub fn record(&self) -> &'a [u8] {
         self.record

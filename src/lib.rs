@@ -15,9 +15,9 @@
 //! # What to rely on
 //! No function panics, whatever a file contains; damage is reported through [`Error`] and
 //! [`Block::damage`], and what is readable around it is delivered. Everything is `Send + Sync`.
-//! Memory for one block in work is bounded (decoded at most 5 MiB, see `NFDUMP_BLOCK_MAX` in
-//! `nfdump.h`), whatever the file claims. Nothing here starts threads, installs handlers or prints,
-//! except where its documentation says so.
+//! Memory for one block in work is bounded (decoded at most 5 MiB, and 15 MiB more if converted from
+//! layout 1; see `NFDUMP_BLOCK_MAX` and `NFDUMP_CONVERTED_MAX` in `nfdump.h`), whatever the file claims.
+//! Nothing here starts threads, installs handlers or prints, except where its documentation says so.
 //!
 //! # Layers
 //! * `libnfdump` (C, bundled) finds blocks, decompresses them and indexes their records.

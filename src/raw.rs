@@ -60,15 +60,15 @@ pub(crate) fn damage(error: &sys::nfdump_error) -> Option<Error> {
     (error.status.cast_unsigned() != sys::NFDUMP_OK).then(|| convert(error))
 }
 
-/// An open file. Immutable after opening, hence freely shared between threads.
+/// An open file, freely shared between threads.
 pub(crate) struct RawFile {
     handle: NonNull<sys::nfdump_file>,
     /// What a file in memory points into.
     _memory: Option<Arc<[u8]>>,
 }
 
-// SAFETY: nfdump.h: an open file is never modified, any number of threads may use it at once; the
-// descriptor is only used for positioned reads.
+// SAFETY: nfdump.h: any number of threads may use an open file at once; its one part that changes has
+// a lock, and the descriptor is only used for positioned reads.
 unsafe impl Send for RawFile {}
 // SAFETY: as above.
 unsafe impl Sync for RawFile {}

@@ -221,8 +221,8 @@ fn wrong_input_gives_one_line_and_a_status() {
         ("swapped", swapped, "other byte order"),
         (
             "layout1",
-            changed(2, 1),
-            "layout 1 (nfdump 1.5, 1.6) is not supported yet",
+            [&[0x0C, 0xA5, 1, 0][..], &good[4..100]].concat(),
+            "shorter than a header",
         ),
         (
             "layout3",

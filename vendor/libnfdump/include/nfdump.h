@@ -7,8 +7,9 @@
  *
  * Two halves:
  *   - a file: opened by path, descriptor or memory.  Gives header, ident,
- *     statistics and the chain of blocks.  An open file is never modified, so any
- *     number of threads may use one `const nfdump_file *` at the same time.
+ *     statistics and the chain of blocks.  Any number of threads may use one
+ *     `const nfdump_file *` at the same time: nothing of an open file changes, but
+ *     for its book of extension maps (layout 1), which has a lock of its own.
  *   - a block: a reusable decoder with its own buffers.  Loading one turns stored
  *     bytes into records plus an index of its flows.  One thread at a time per
  *     block; any number of blocks in parallel.
@@ -31,13 +32,20 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 2u
+#define NFDUMP_ABI_VERSION 3u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
 #define NFDUMP_STORED_MAX 5242868u
 /* Bytes of one block after decompression: the same buffer, so the same limit. */
 #define NFDUMP_BLOCK_MAX 5242868u
+/* Bytes of one block of layout 1 records after conversion to those of layout 2: no record grows to more
+ * than three times its size. */
+#define NFDUMP_CONVERTED_MAX (3u * NFDUMP_BLOCK_MAX)
+/* Changes of extension maps (layout 1) that are remembered of one file, so that blocks can be read in any
+ * order; bounds that memory to 25 MiB.  A file that redefines its maps more often than this
+ * between blocks loses the flows of later blocks that do not define their maps themselves. */
+#define NFDUMP_MAP_CHANGES_MAX 262144u
 /* Element ids are < 64 so that presence fits one word; nfdump 1.7.10 knows 1..42. */
 #define NFDUMP_ELEMENT_SLOTS 64u
 /* Highest element id with a defined layout. */
@@ -48,7 +56,8 @@ extern "C" {
 #define NFDUMP_SHAPE_NONE 0xFFFFu
 /* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
  * blocks then goes on as far as there are whole blocks, whatever the header announces, and an
- * appendix that lies beyond the end of the file is no reason to refuse it. */
+ * appendix that lies beyond the end of the file is no reason to refuse it.  Flows of layout 1 whose
+ * extension map is lost are kept with what needs no map. */
 #define NFDUMP_OPEN_PARTIAL 1u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
@@ -103,10 +112,10 @@ typedef struct nfdump_stat {
 
 /* Header and appendix of a file. */
 typedef struct nfdump_info {
-    uint16_t layout;          /* 2; later also 1 and 3 */
+    uint16_t layout;          /* 1 or 2; later also 3 */
     uint16_t appendix_blocks; /* as announced */
     uint32_t nfdversion;      /* version word of the writing program, unreliable */
-    int64_t created;          /* seconds since the epoch */
+    int64_t created;          /* seconds since the epoch; layout 1: when the file was modified, 0 in memory */
     uint32_t creator;         /* 0 unknown, 1 nfcapd, 2 nfpcapd, 3 sfcapd, 4 nfdump, ... */
     uint32_t num_blocks;      /* data blocks announced */
     uint64_t appendix_offset; /* bytes from the start of the file, 0 = none */
@@ -116,8 +125,8 @@ typedef struct nfdump_info {
     uint8_t has_ident;
     uint8_t has_stat;
     uint32_t flags;           /* as given to the open function */
-    uint32_t ident_length;    /* bytes of ident before its NUL, at most 123 */
-    uint8_t ident[128];       /* any bytes, NUL-terminated */
+    uint32_t ident_length;    /* bytes of ident before its NUL, at most 128 */
+    uint8_t ident[136];       /* any bytes, NUL-terminated */
     nfdump_stat stat;         /* zero when has_stat is 0 */
     nfdump_error appendix;    /* why the appendix could not be read; status NFDUMP_OK if it could */
 } nfdump_info;
@@ -138,7 +147,7 @@ typedef struct nfdump_block_ref {
     uint32_t index;       /* from 0 */
     uint32_t num_records; /* as announced */
     uint32_t stored;      /* payload bytes in the file */
-    uint16_t type;        /* 3 = records */
+    uint16_t type;        /* 3 = records, 2 = records of layout 1 */
     uint16_t flags;       /* bit 0: payload not compressed */
 } nfdump_block_ref;
 
@@ -164,7 +173,8 @@ typedef struct nfdump_shape {
     uint16_t length[NFDUMP_ELEMENT_SLOTS]; /* of the payload in bytes */
 } nfdump_shape;
 
-/* A decoded block.  The pointers stay valid until the block is loaded again or freed
+/* A decoded block.  Records of layout 1 have become those of layout 2; `walked` and `skipped` still count
+ * what is stored.  The pointers stay valid until the block is loaded again or freed
  * (data of an uncompressed block of a memory file point into that memory). */
 typedef struct nfdump_block_view {
     const uint8_t *data;
@@ -178,15 +188,17 @@ typedef struct nfdump_block_view {
     uint32_t walked;           /* records seen, of every type */
     uint32_t skipped;          /* records of types that are not needed or not known */
     uint32_t dropped;          /* flow records left out because they are damaged */
-    uint32_t clipped;          /* flow records kept although an element runs past their end */
+    uint32_t clipped;          /* flow records kept although an element runs past their end, or without
+                                  their extensions (layout 1) */
     uint64_t unknown_elements; /* elements with an id nobody has defined */
-    nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none */
+    nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none.  In a block of layout 1
+                                  records its offset counts from the start of these, not of `data` */
 } nfdump_block_view;
 
 /* ---- file ---------------------------------------------------------------- */
 
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
- * _UNSUPPORTED (layouts 1 and 3 for now, encryption, compression > 4), _NOMEM. */
+ * _UNSUPPORTED (layout 3 for now, encryption, compression > 4), _NOMEM. */
 nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
 nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
@@ -211,12 +223,17 @@ void nfdump_block_free(nfdump_block *block);
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept.  Other results:
  * NFDUMP_E_UNSUPPORTED (block type), _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
- * view is then empty, and the following blocks can still be read. */
+ * view is then empty, and the following blocks can still be read.
+ *
+ * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
+ * these stand in earlier blocks, they are known from loading those, or the call waits for other
+ * threads that are loading them, or it reads them itself: blocks are best loaded in order. */
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
                                 const nfdump_block_ref *ref, nfdump_block_view *view,
                                 nfdump_error *error);
 
-/* The pure half of it: decodes `length` stored bytes that the caller has. */
+/* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
+ * this block alone. */
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                   const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
                                   nfdump_block_view *view, nfdump_error *error);

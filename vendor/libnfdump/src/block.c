@@ -1,10 +1,14 @@
-/* The block half of the interface: read, decompress, index. */
+/* The block half of the interface: read, decompress, convert if need be, index. */
+#include "block.h"
+
 #include <stdlib.h>
 
 #include "codec/codec.h"
 #include "container/layout2.h"
 #include "error.h"
 #include "file.h"
+#include "maps.h"
+#include "record/convert1.h"
 #include "record/index.h"
 #include "record/types.h"
 
@@ -12,6 +16,7 @@ struct nfdump_block {
     uint8_t *stored; /* NFDUMP_STORED_MAX bytes, made when first needed */
     uint8_t *plain;  /* NFDUMP_BLOCK_MAX bytes, made when first needed */
     codec_state codec;
+    converter converter;
     flow_index index;
 };
 
@@ -24,6 +29,7 @@ void nfdump_block_free(nfdump_block *block)
 {
     if (block != NULL) {
         nfdump_codec_free(&block->codec);
+        nfdump_convert1_free(&block->converter);
         nfdump_index_free(&block->index);
         free(block->stored);
         free(block->plain);
@@ -60,16 +66,17 @@ static void clear_view(nfdump_block_view *view)
     nfdump_clear_error(&view->damage);
 }
 
-/* Refuses what holds no records of this layout. */
+/* Refuses what holds no records that can be read. */
 static nfdump_status check_type(const nfdump_block_ref *ref, nfdump_error *error)
 {
     switch (ref->type) {
+    case BLOCK_LAYOUT1:
     case BLOCK_RECORDS:
     case BLOCK_ARRAY: /* look-up tables: well-formed, but without flows */
         return NFDUMP_OK;
-    case BLOCK_LAYOUT1:
-        return locate(nfdump_fail(error, NFDUMP_E_UNSUPPORTED, ref->offset,
-                           "blocks with layout 1 records are not supported yet"), ref, error);
+    case BLOCK_LAYOUT0:
+        return locate(nfdump_fail(error, NFDUMP_E_UNSUPPORTED, ref->offset, "blocks of nfdump 1.5 cannot be read"), ref,
+                      error);
     default:
         return locate(nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type,
                                  BLOCK_RECORDS), ref, error);
@@ -79,6 +86,14 @@ static nfdump_status check_type(const nfdump_block_ref *ref, nfdump_error *error
 static uint8_t effective(uint8_t compression, const nfdump_block_ref *ref)
 {
     return ref->flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : compression;
+}
+
+static void announced_none(const nfdump_block_ref *ref, nfdump_block_view *view)
+{
+    if (ref->num_records == 0) {
+        (void)nfdump_fail(&view->damage, NFDUMP_E_COUNT, 0, "block announces no records");
+    }
+    view->damage.block = ref->index;
 }
 
 /* Indexes records in the form of layout 2. */
@@ -91,64 +106,153 @@ static nfdump_status index_data(nfdump_block *block, const nfdump_block_ref *ref
     }
     view->data = data.data;
     view->data_length = data.length;
-    if (ref->num_records == 0) {
-        (void)nfdump_fail(&view->damage, NFDUMP_E_COUNT, 0, "block announces no records");
-    }
-    view->damage.block = ref->index;
+    announced_none(ref, view);
     return NFDUMP_OK;
 }
 
-/* The records of a block, whose form is told by its type. */
-static nfdump_status index_plain(nfdump_block *block, const nfdump_block_ref *ref, span plain, nfdump_block_view *view,
-                                 nfdump_error *error)
+/* What `find_earlier` is given. */
+typedef struct earlier_maps {
+    const nfdump_file *file;
+    uint64_t offset;
+} earlier_maps;
+
+static bool find_earlier(const void *context, uint16_t id, ext_list *list)
 {
-    switch (ref->type) {
-    default:
-        return index_data(block, ref, plain, view, error);
-    }
+    const earlier_maps *earlier = context;
+    return nfdump_maps_find(earlier->file, earlier->offset, id, list);
 }
 
-static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
-                            nfdump_block_view *view, nfdump_error *error)
+/* Converts and indexes records in the form of layout 1.  Without a file, maps are those of the block alone. */
+static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span data,
+                                  nfdump_block_view *view, nfdump_error *error)
 {
-    nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
-        return status;
+    const earlier_maps earlier = {.file = file, .offset = ref->offset};
+    const map_source source = {.find = find_earlier, .context = &earlier};
+    const bool keep_partial = file != NULL && file->info.flags & NFDUMP_OPEN_PARTIAL;
+    nfdump_block_view found;
+    block_scan scan;
+    span records = {0};
+    uint32_t count = 0;
+    clear_view(&found);
+    if (nfdump_convert1_scan(&block->converter, data, ref->num_records, &scan) != NFDUMP_OK) {
+        return no_memory(ref, error);
     }
+    if (file != NULL) {
+        nfdump_maps_settle(file, ref, data, &scan);
+    }
+    nfdump_status status = nfdump_convert1(&block->converter, data, ref->num_records, file == NULL ? NULL : &source,
+                                           keep_partial, file == NULL ? 0 : file->flow_flags, &found, &records, &count);
+    if (status != NFDUMP_OK) {
+        return no_memory(ref, error);
+    }
+    const nfdump_block_ref converted = {.offset = ref->offset, .index = ref->index, .num_records = count};
+    status = index_data(block, &converted, records, view, error);
+    if (status == NFDUMP_OK) {
+        view->walked = found.walked;
+        view->skipped += found.skipped;
+        view->dropped += found.dropped;
+        view->clipped += found.clipped;
+        view->damage = found.damage;
+        announced_none(ref, view);
+    }
+    return status;
+}
+
+/* The stored bytes of a block, decompressed. */
+static nfdump_status decompress(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
+                                span *plain, nfdump_error *error)
+{
     if (stored.length == 0 || stored.length > NFDUMP_STORED_MAX) {
         return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", stored.length,
                                  NFDUMP_STORED_MAX), ref, error);
     }
     const uint8_t method = effective(compression, ref);
     if (method == NFDUMP_COMPRESSION_NONE) {
-        return index_plain(block, ref, stored, view, error);
+        *plain = stored;
+        return NFDUMP_OK;
     }
     if (!ensure(&block->plain, NFDUMP_BLOCK_MAX)) {
         return no_memory(ref, error);
     }
     size_t produced = 0;
     const char *reason = "";
-    status = nfdump_codec_decompress(&block->codec, method, stored, block->plain, NFDUMP_BLOCK_MAX, &produced, &reason);
+    const nfdump_status status =
+        nfdump_codec_decompress(&block->codec, method, stored, block->plain, NFDUMP_BLOCK_MAX, &produced, &reason);
     if (status != NFDUMP_OK) {
         return locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
     }
-    return index_plain(block, ref, (span){block->plain, produced}, view, error);
+    *plain = (span){block->plain, produced};
+    return NFDUMP_OK;
+}
+
+nfdump_status nfdump_block_plain(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span *plain,
+                                 nfdump_error *error)
+{
+    const uint64_t at = ref->offset + LAYOUT2_BLOCK_HEADER;
+    const byte_source *source = &file->source;
+    if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
+        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", ref->stored,
+                                 NFDUMP_STORED_MAX), ref, error);
+    }
+    span stored = {.length = ref->stored};
+    if (source->memory != NULL) {
+        if (at > source->size || ref->stored > source->size - at) {
+            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref, error);
+        }
+        stored.data = source->memory + at;
+    } else {
+        if (!ensure(&block->stored, NFDUMP_STORED_MAX)) {
+            return no_memory(ref, error);
+        }
+        const nfdump_status status = nfdump_source_read(source, at, block->stored, ref->stored, error);
+        if (status != NFDUMP_OK) {
+            return locate(status, ref, error);
+        }
+        stored.data = block->stored;
+    }
+    return decompress(block, file->info.compression, ref, stored, plain, error);
 }
 
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
                                   const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
 {
+    span plain = {0};
     nfdump_clear_error(error);
     if (block == NULL || ref == NULL || stored == NULL || view == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     clear_view(view);
-    return decode(block, compression, ref, (span){stored, length}, view, error);
+    nfdump_status status = check_type(ref, error);
+    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
+        return status;
+    }
+    status = decompress(block, compression, ref, (span){stored, length}, &plain, error);
+    if (status != NFDUMP_OK) {
+        return status;
+    }
+    return ref->type == BLOCK_LAYOUT1 ? convert_data(block, NULL, ref, plain, view, error)
+                                      : index_data(block, ref, plain, view, error);
+}
+
+/* Blocks of layout 1 records need the maps of those before them. */
+static nfdump_status load_layout1(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                                  nfdump_block_view *view, nfdump_error *error)
+{
+    map_work work;
+    span plain = {0};
+    nfdump_maps_begin(file, &work, ref);
+    nfdump_status status = nfdump_block_plain(block, file, ref, &plain, error);
+    if (status == NFDUMP_OK) {
+        status = convert_data(block, file, ref, plain, view, error);
+    }
+    nfdump_maps_done(file, &work);
+    return status;
 }
 
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
                                 nfdump_block_view *view, nfdump_error *error)
 {
+    span plain = {0};
     nfdump_clear_error(error);
     if (block == NULL || file == NULL || ref == NULL || view == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
@@ -158,27 +262,9 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
         return status;
     }
-    const uint64_t at = ref->offset + LAYOUT2_BLOCK_HEADER;
-    const byte_source *source = &file->source;
-    if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
-        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", ref->stored,
-                                 NFDUMP_STORED_MAX), ref, error);
+    if (ref->type == BLOCK_LAYOUT1) {
+        return load_layout1(block, file, ref, view, error);
     }
-    const uint8_t *stored = NULL;
-    if (source->memory != NULL) {
-        if (at > source->size || ref->stored > source->size - at) {
-            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref, error);
-        }
-        stored = source->memory + at;
-    } else {
-        if (!ensure(&block->stored, NFDUMP_STORED_MAX)) {
-            return no_memory(ref, error);
-        }
-        status = nfdump_source_read(source, at, block->stored, ref->stored, error);
-        if (status != NFDUMP_OK) {
-            return locate(status, ref, error);
-        }
-        stored = block->stored;
-    }
-    return decode(block, file->info.compression, ref, (span){stored, ref->stored}, view, error);
+    status = nfdump_block_plain(block, file, ref, &plain, error);
+    return status == NFDUMP_OK ? index_data(block, ref, plain, view, error) : status;
 }

@@ -60,6 +60,24 @@ static inline uint64_t load_u64(const uint8_t *p)
     return LITTLE_ENDIAN_64(value);
 }
 
+static inline void store_u16(uint8_t *p, uint16_t value)
+{
+    value = LITTLE_ENDIAN_16(value);
+    memcpy(p, &value, sizeof value);
+}
+
+static inline void store_u32(uint8_t *p, uint32_t value)
+{
+    value = LITTLE_ENDIAN_32(value);
+    memcpy(p, &value, sizeof value);
+}
+
+static inline void store_u64(uint8_t *p, uint64_t value)
+{
+    value = LITTLE_ENDIAN_64(value);
+    memcpy(p, &value, sizeof value);
+}
+
 static inline bool span_u16(span s, size_t at, uint16_t *out)
 {
     if (!span_has(s, at, 2)) {

@@ -1,13 +1,23 @@
 /* The file half of the interface: recognises the layout and hands over to its container. */
 #include <stdlib.h>
 
+#include "container/layout1.h"
 #include "container/layout2.h"
 #include "container/source.h"
 #include "error.h"
 #include "file.h"
+#include "record/types.h"
 
 #define MAGIC 0xA50Cu
 #define MAGIC_SWAPPED 0x0CA5u
+
+static nfdump_status open_layout1(nfdump_file *file, nfdump_error *error)
+{
+    uint32_t header_flags = 0;
+    const nfdump_status status = nfdump_layout1_open(&file->source, &file->info, &header_flags, error);
+    file->flow_flags = header_flags & LAYOUT1_ANONYMIZED ? FLOW_ANONYMIZED : 0;
+    return status;
+}
 
 static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
 {
@@ -39,7 +49,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
     }
     switch (info->layout) {
     case 1:
-        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 1 (nfdump 1.5, 1.6) is not supported yet", 1, 2);
+        return open_layout1(file, error);
     case 2:
         return nfdump_layout2_open(&file->source, header, info, error);
     case 3:
@@ -59,7 +69,9 @@ static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file
     file->source = source;
     file->info.flags = flags;
     nfdump_clear_error(&file->info.appendix);
-    nfdump_status status = read_container(file, error);
+    file->maps = nfdump_maps_new();
+    nfdump_status status = file->maps == NULL ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
+                                              : read_container(file, error);
     if (status != NFDUMP_OK) {
         nfdump_file_close(file);
         return status;
@@ -104,6 +116,7 @@ void nfdump_file_close(nfdump_file *file)
 {
     if (file != NULL) {
         nfdump_source_close(&file->source);
+        nfdump_maps_free(file->maps);
         free(file);
     }
 }
@@ -121,6 +134,8 @@ nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, n
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     switch (file->info.layout) {
+    case 1:
+        return nfdump_layout1_next(&file->source, &file->info, cursor, ref, error);
     default:
         return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
     }

@@ -3,11 +3,14 @@
 #define NFDUMP_FILE_H
 
 #include "container/source.h"
+#include "maps.h"
 #include "nfdump.h"
 
 struct nfdump_file {
     byte_source source;
     nfdump_info info;
+    uint8_t flow_flags; /* flags of a flow record that the header sets for all */
+    map_book *maps;     /* the only part that changes after opening; has a lock of its own */
 };
 
 #endif

@@ -4,51 +4,15 @@
  */
 #include <bzlib.h>
 #include <lz4.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <zstd.h>
 
 #include "../src/codec/lzo1x.h"
-#include "nfdump.h"
+#include "test.h"
 
-static unsigned passed, failed;
-
-#define EXPECT(condition)                                                        \
-    do {                                                                         \
-        if (condition) {                                                         \
-            passed++;                                                            \
-        } else {                                                                 \
-            failed++;                                                            \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-        }                                                                        \
-    } while (0)
+unsigned passed, failed;
 
 /* ---- a small writer -------------------------------------------------------- */
-
-typedef struct bytes {
-    uint8_t data[1 << 16];
-    size_t length;
-} bytes;
-
-static void put(bytes *b, uint64_t value, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        b->data[b->length++] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static void put_bytes(bytes *b, const void *data, size_t size)
-{
-    memcpy(b->data + b->length, data, size);
-    b->length += size;
-}
-
-static void put_zeros(bytes *b, size_t size)
-{
-    memset(b->data + b->length, 0, size);
-    b->length += size;
-}
 
 /* A flow with elements 1 and 2: 76 bytes. */
 static void put_flow(bytes *b, uint16_t src_port)
@@ -65,12 +29,6 @@ static void put_header(bytes *b, uint8_t compression, uint32_t blocks, uint64_t 
     put(b, appendix, 8), put(b, 0, 4), put(b, blocks, 4);
 }
 
-static void put_block(bytes *b, uint32_t records, uint16_t type, uint16_t flags, const bytes *payload)
-{
-    put(b, records, 4), put(b, payload->length, 4), put(b, type, 2), put(b, flags, 2);
-    put_bytes(b, payload->data, payload->length);
-}
-
 static void put_appendix(bytes *payload, const char *ident)
 {
     const size_t length = strlen(ident) + 1;
@@ -82,12 +40,6 @@ static void put_appendix(bytes *payload, const char *ident)
 }
 
 /* ---- helpers ---------------------------------------------------------------- */
-
-static nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdump_error *error)
-{
-    *file = NULL;
-    return nfdump_file_open_memory(b->data, b->length, 0, file, error);
-}
 
 static nfdump_status refused(const bytes *b)
 {
@@ -127,7 +79,7 @@ static void headers(void)
         uint8_t value;
         nfdump_status expected;
     } cases[] = {
-        {0, 0x0D, NFDUMP_E_MAGIC}, {2, 1, NFDUMP_E_UNSUPPORTED}, {2, 3, NFDUMP_E_UNSUPPORTED},
+        {0, 0x0D, NFDUMP_E_MAGIC}, {2, 1, NFDUMP_E_TRUNCATED}, {2, 3, NFDUMP_E_UNSUPPORTED},
         {2, 9, NFDUMP_E_UNSUPPORTED}, {16, 5, NFDUMP_E_UNSUPPORTED}, {17, 1, NFDUMP_E_UNSUPPORTED},
         {18, 1, NFDUMP_OK}, /* an appendix at 0 is not readable as one, which is no reason to refuse */
     };
@@ -295,7 +247,7 @@ static void damage(void)
     p.data[64] = 1; /* the same element twice: the last counts */
     EXPECT(LOAD(1) == NFDUMP_OK && view.shapes[0].offset[1] == 68 && view.shapes[0].length[1] == 8);
 
-    EXPECT(load_one(block, &p, 1, 0, 2, 0, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
+    EXPECT(load_one(block, &p, 1, 0, 1, 0, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
     EXPECT(load_one(block, &p, 1, 0, 5, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
     EXPECT(load_one(block, &p, 1, 0, 4, 0, &view, &error) == NFDUMP_OK && view.num_flows == 0);
     EXPECT(load_one(block, &p, 1, 3, 3, 1, &view, &error) == NFDUMP_OK && view.num_flows == 1); /* flag: plain */
@@ -459,6 +411,7 @@ int main(void)
     codecs();
     lzo();
     other_records();
+    test_layout1();
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

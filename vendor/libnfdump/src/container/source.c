@@ -25,6 +25,7 @@ nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *e
     source->memory = NULL;
     source->fd = fd;
     source->owned = 0;
+    source->modified = (int64_t)status.st_mtime;
     source->size = status.st_size > 0 ? (uint64_t)status.st_size : 0;
     return NFDUMP_OK;
 }

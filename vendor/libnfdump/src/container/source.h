@@ -8,6 +8,7 @@
 typedef struct byte_source {
     const uint8_t *memory; /* null: use fd */
     uint64_t size;
+    int64_t modified; /* seconds since the epoch; 0 for memory */
     int fd;
     int owned; /* 1: close fd at the end */
 } byte_source;

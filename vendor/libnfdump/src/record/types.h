@@ -1,4 +1,4 @@
-/* Record types, block types and header sizes of layout 2. */
+/* Record types, block types and header sizes of layouts 1 and 2. */
 #ifndef NFDUMP_TYPES_H
 #define NFDUMP_TYPES_H
 
@@ -10,9 +10,12 @@ enum {
 };
 
 enum {
+    RECORD_FLOW_OLD = 1, /* layout 1, writers up to 1.6.11 */
+    RECORD_MAP = 2,
     RECORD_EXPORTER = 7,
     RECORD_EXPORTER_STAT = 8,
     RECORD_SAMPLER_LEGACY = 9,
+    RECORD_FLOW_LAYOUT1 = 10,
     RECORD_FLOW = 11,
     RECORD_APPLICATION_NAMES = 12,
     RECORD_INTERFACE_NAMES = 13,
@@ -22,7 +25,19 @@ enum {
     RECORD_STAT = 0x8002,
 };
 
+/* Flags of a flow record. */
 enum {
+    FLOW_EVENT = 0x01,
+    FLOW_SAMPLED = 0x02,
+    FLOW_ANONYMIZED = 0x04,
+};
+
+enum {
+    EXTENSION_LAST = 49, /* highest id that a map may list */
+};
+
+enum {
+    BLOCK_LAYOUT0 = 1, /* flows of nfdump 1.5 */
     BLOCK_LAYOUT1 = 2,
     BLOCK_RECORDS = 3,
     BLOCK_ARRAY = 4,

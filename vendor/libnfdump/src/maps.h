@@ -1,0 +1,32 @@
+/* The extension maps of a file, as they are in front of each of its blocks. */
+#ifndef NFDUMP_MAPS_H
+#define NFDUMP_MAPS_H
+
+#include "nfdump.h"
+#include "record/convert1.h"
+
+typedef struct map_book map_book;
+
+/* A block of maps in work on some thread: others may wait for it.  Lives until nfdump_maps_done. */
+typedef struct map_work {
+    uint64_t offset; /* of the block header */
+    struct map_work *next;
+} map_work;
+
+/* Null when memory is short. */
+map_book *nfdump_maps_new(void);
+void nfdump_maps_free(map_book *book);
+
+/* To be called before a block of layout 1 records is read, and after it was converted or could not be
+ * read. */
+void nfdump_maps_begin(const nfdump_file *file, map_work *work, const nfdump_block_ref *ref);
+void nfdump_maps_done(const nfdump_file *file, map_work *work);
+
+/* Between the two, when the records are there: enters the maps of this block, and if its flows need
+ * earlier ones, sees to it that those of all blocks before are entered. */
+void nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, span data, const block_scan *scan);
+
+/* The map that is valid in front of the block at `offset`.  False if there is none, or no valid one. */
+bool nfdump_maps_find(const nfdump_file *file, uint64_t offset, uint16_t id, ext_list *list);
+
+#endif
