@@ -169,6 +169,17 @@ impl Block {
             .map(|(_, record)| record)
     }
 
+    /// The decoded bytes with the index of flows.
+    #[cfg(feature = "filter")]
+    pub(crate) fn content(&self) -> Option<Content<'_>> {
+        let raw = self.raw.as_ref()?;
+        Some(Content {
+            data: raw.data(),
+            flows: raw.flows(),
+            shapes: raw.shapes(),
+        })
+    }
+
     /// Records that are not flows: type and bytes, header included.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u16, &[u8])> {
         self.raw.iter().flat_map(|raw| {
@@ -181,6 +192,15 @@ impl Block {
             })
         })
     }
+}
+
+/// What a filter works on.
+#[cfg(feature = "filter")]
+pub(crate) struct Content<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) flows: &'a [RawFlowRef],
+    /// The shape of a flow is the one with its number, or none.
+    pub(crate) shapes: &'a [crate::raw::RawShape],
 }
 
 impl Drop for Block {

@@ -48,6 +48,8 @@ pub mod error;
 pub mod field;
 pub mod file;
 pub mod fileset;
+#[cfg(feature = "filter")]
+pub mod filter;
 pub mod flow;
 pub mod names;
 pub mod pipeline;
@@ -75,6 +77,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use field::FieldValue;
 pub use file::File;
 pub use fileset::FileSet;
+#[cfg(feature = "filter")]
+pub use filter::Filter;
 pub use flow::{Flow, OwnedFlow};
 pub use names::Names;
 pub use time::Timestamp;

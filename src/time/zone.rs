@@ -67,6 +67,21 @@ impl Zone {
             .ok_or_else(|| ZoneError(name.to_owned()))
     }
 
+    /// The UTC second of a local time. Days beyond the end of the month go on in the next one. Of a
+    /// time that does not exist, or exists twice, the clock before the change is taken.
+    #[cfg(feature = "filter")]
+    pub(crate) fn utc_second(&self, date: (i16, i8, i64), time: (i8, i8, i8)) -> Option<i64> {
+        let (year, month, day) = date;
+        let (hour, minute, second) = time;
+        let first = jiff::civil::Date::new(year, month, 1).ok()?;
+        let date = first
+            .checked_add(jiff::Span::new().try_days(day - 1).ok()?)
+            .ok()?;
+        let local = date.to_datetime(jiff::civil::Time::new(hour, minute, second, 0).ok()?);
+        let instant = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        Some(instant.as_second())
+    }
+
     /// UTC offset at `secs` (0 or more), and since and until when it holds at least.
     fn offset_at(&self, secs: i64) -> OffsetSpan {
         // The Gregorian calendar, weekdays included, repeats every 400 years, and so do the rules
