@@ -125,6 +125,30 @@ impl Block {
         }
     }
 
+    /// The flow with this index, in stored order.
+    #[must_use]
+    pub fn flow(&self, index: usize) -> Option<Flow<'_>> {
+        let raw = self.raw.as_ref()?;
+        raw.flows().get(index).map(|found| Flows::view(raw, found))
+    }
+
+    /// How many flows its records stand for, see [`Flow::flow_count`].
+    #[must_use]
+    pub fn flow_count(&self) -> u64 {
+        /// Aggregated counters.
+        const COUNTERS: u64 = 1 << 5;
+        let Some(raw) = &self.raw else { return 0 };
+        let plain = raw
+            .shapes()
+            .iter()
+            .all(|shape| shape.present & COUNTERS == 0);
+        if plain && raw.flows().iter().all(|found| found.shape != SHAPE_NONE) {
+            return self.len() as u64;
+        }
+        let counts = self.flows().map(|flow| flow.flow_count());
+        counts.fold(0, u64::saturating_add)
+    }
+
     /// How many flows there are.
     #[must_use]
     pub fn len(&self) -> usize {

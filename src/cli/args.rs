@@ -97,6 +97,47 @@ pub(super) struct OutputArgs {
     pub(super) progress: ProgressMode,
 }
 
+/// Which flows to take.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selecting flows")]
+pub(super) struct SelectArgs {
+    /// Only flows that this filter selects; nfdump's language
+    #[arg(long, value_name = "TEXT", conflicts_with = "filter_file")]
+    pub(super) filter: Option<String>,
+
+    /// Read the filter from FILE
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) filter_file: Option<PathBuf>,
+
+    /// Only flows still under way at TIME: RFC 3339, 2026/01/31.12:00:00, or -1h for an hour ago
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) since: Option<String>,
+
+    /// Only flows that began before TIME
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) until: Option<String>,
+
+    /// Only flows of the last 30m, 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
+    pub(super) last: Option<Duration>,
+
+    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
+    #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
+    pub(super) window: Option<String>,
+
+    /// Look up host names in the filter
+    #[arg(long)]
+    pub(super) resolve: bool,
+
+    /// Print only how many flows there are
+    #[arg(long)]
+    pub(super) count: bool,
+
+    /// Print how the filter is understood, and read nothing
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip
@@ -110,8 +151,15 @@ pub(super) struct ConvertArgs {
     #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath)]
     pub(super) capture: PathBuf,
 
+    /// Only flows that this filter selects
+    #[arg(value_name = "FILTER", conflicts_with_all = ["filter", "filter_file"])]
+    pub(super) operand: Option<String>,
+
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
 
     /// Length of the time slot of one nfcapd file, at least 2 s: 300, 90s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
@@ -131,13 +179,24 @@ pub(super) struct ConvertArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The first or the last PATH is a filter if no file has that name and it holds a blank or one of ( ! < > #,
+or is `any`, `ipv4` or `ipv6`:  nfdecode read nfcapd.202601011200 'proto tcp and dst port 443'")]
 pub(super) struct ReadArgs {
-    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    /// Files, directories (recursively, in name order), patterns, ranges (dir/first..last);
+    /// `-` reads standard input
+    #[arg(value_name = "PATH", required_unless_present = "explain", value_hint = ValueHint::AnyPath)]
     pub(super) paths: Vec<PathBuf>,
+
+    /// Look for each PATH below each of these directories, as nfdump: dir/one:two:three
+    #[arg(short = 'M', long, value_name = "DIRS")]
+    pub(super) dirs: Option<String>,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
 
     /// One JSON object, an array of flows for each file (ndjson: each line starts with the file)
     #[arg(long)]
@@ -212,7 +271,7 @@ pub(super) struct RepairArgs {
 }
 
 /// A number of seconds, or a number with `s`, `m`, `h` or `d`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let (digits, factor) = match text.char_indices().last() {
         Some((at, 's')) => (&text[..at], 1),
         Some((at, 'm')) => (&text[..at], 60),

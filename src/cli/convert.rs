@@ -17,6 +17,7 @@ use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
 use super::interrupt;
 use super::progress::Progress;
 use super::report::{Report, Stop};
+use super::select::{self, Selection};
 use super::target::Target;
 use crate::convert::capture::{self, CaptureError, Normalized, Scan};
 use crate::convert::program::Nfpcapd;
@@ -35,6 +36,10 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         ));
     }
     let zone = super::zone(&args.output)?;
+    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?;
+    if args.select.explain {
+        return super::print(select::explain(&selection).as_bytes());
+    }
     // A capture that is no capture is the more useful thing to be told of, a missing program the
     // quicker one; neither takes long.
     let size = if is_stdin(args) {
@@ -56,6 +61,8 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         format: args.output.format,
         arrangement: Arrangement::ByFile,
         zone,
+        selection,
+        count_only: args.select.count,
         limit: None,
         threads: super::threads(args.output.jobs),
         all_must_open: true,
@@ -320,7 +327,7 @@ fn watch(
 
 /// Whether what came out is what went in.
 fn judge(summary: &Summary, printed: Printed, packets: u64, report: &Report) {
-    let flows = printed.flows;
+    let flows = printed.read;
     for loss in &summary.losses {
         report.damage(loss);
     }

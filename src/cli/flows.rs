@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::block::{Block, BlockRef};
+use crate::block::{Block, BlockRef, Flows};
 use crate::error::Error;
 use crate::file::File;
+use crate::filter::{Filter, Scope};
 use crate::flow::Flow;
 use crate::output::json::JsonFormat;
 use crate::output::{FlowFormat, TextBuffer};
@@ -22,6 +23,7 @@ use crate::time::Zone;
 use super::args::Format;
 use super::interrupt;
 use super::report::{Report, Stop};
+use super::select::Selection;
 use super::target::{BUFFER, Target};
 
 /// Text of one block that a thread collects before it waits for its turn to write.
@@ -48,6 +50,9 @@ pub(super) struct FlowWriter<'a> {
     pub(super) format: Format,
     pub(super) arrangement: Arrangement,
     pub(super) zone: Zone,
+    pub(super) selection: Selection,
+    /// Print only how many flows there are.
+    pub(super) count_only: bool,
     /// Flows to print at most.
     pub(super) limit: Option<u64>,
     pub(super) threads: NonZeroUsize,
@@ -65,6 +70,8 @@ pub(super) struct FlowWriter<'a> {
 pub(super) struct Printed {
     /// Flows.
     pub(super) flows: u64,
+    /// Flows that were read, selected or not.
+    pub(super) read: u64,
     /// Files that could be opened.
     pub(super) files: u64,
     /// Files that could not.
@@ -90,12 +97,13 @@ impl FlowWriter<'_> {
         };
         if self.is_object() {
             text.held.push(b'{');
-        } else {
+        } else if !self.count_only {
             self.new_format().any().begin(&mut text.held);
         }
         let tally = Tally {
             printed: Printed::default(),
             count: 0,
+            records: 0,
             left: self.limit.unwrap_or(u64::MAX),
             text,
             in_file: false,
@@ -105,7 +113,7 @@ impl FlowWriter<'_> {
             progress,
             file_done,
         };
-        let items = sources.flat_map(|source| items_of(source, self.salvage));
+        let items = sources.flat_map(|source| items_of(source, self));
         let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
         let Tally {
             printed,
@@ -119,7 +127,10 @@ impl FlowWriter<'_> {
         if in_file && self.is_object() {
             end_array(self.new_format().any(), count, &mut tail);
         }
-        if self.is_object() {
+        if self.count_only {
+            tail.extend(printed.flows.to_string().as_bytes());
+            tail.push(b'\n');
+        } else if self.is_object() {
             tail.extend(if printed.files == 0 { b"}\n" } else { b"\n}\n" });
         } else {
             self.new_format().any().end(count, &mut tail);
@@ -142,7 +153,13 @@ impl FlowWriter<'_> {
 
     /// Whether there is a JSON object around the files' arrays.
     fn is_object(&self) -> bool {
-        self.arrangement == Arrangement::ByFile && self.format == Format::Json
+        self.arrangement == Arrangement::ByFile && self.format == Format::Json && !self.count_only
+    }
+
+    /// Whether selecting needs the running numbers of records.
+    fn counts_records(&self) -> bool {
+        let filter = self.selection.filter.as_ref();
+        filter.is_some_and(Filter::needs_count)
     }
 
     fn new_format(&self) -> Formatter {
@@ -226,6 +243,8 @@ struct Tally<'t, 'a> {
     printed: Printed,
     /// Flows since `cnt` was 1.
     count: u64,
+    /// Records of all kinds in the blocks so far.
+    records: u64,
     /// Flows that may still be printed.
     left: u64,
     text: Text<'t>,
@@ -258,6 +277,8 @@ impl Tally<'_, '_> {
 struct Open {
     source: Source,
     file: File,
+    /// None of its flows can be wanted, so none is read.
+    passed_over: bool,
 }
 
 enum Item {
@@ -284,27 +305,81 @@ struct LoadedBlock {
     open: Arc<Open>,
     found: BlockRef,
     block: Result<Block, Error>,
+    /// The indices of its flows that are wanted; `None`: all.
+    selected: Option<Vec<u32>>,
     /// Flows before it.
     count: u64,
     /// How many of its flows to print.
     take: u64,
 }
 
+impl LoadedBlock {
+    /// Finds the wanted flows.
+    fn select(&mut self, selection: &Selection, records_before: u64) {
+        let (Some(filter), Ok(block)) = (&selection.filter, &self.block) else {
+            return;
+        };
+        let scope = Scope {
+            ident: self.open.file.ident(),
+            records_before,
+        };
+        filter.select(block, scope, self.selected.get_or_insert_default());
+    }
+
+    fn wanted(&self) -> u64 {
+        match (&self.selected, &self.block) {
+            (Some(selected), _) => selected.len() as u64,
+            (None, Ok(block)) => block.len() as u64,
+            (None, Err(_)) => 0,
+        }
+    }
+}
+
+/// The wanted flows of a block.
+enum Wanted<'b> {
+    All(Flows<'b>),
+    These(&'b Block, std::slice::Iter<'b, u32>),
+}
+
+impl<'b> Iterator for Wanted<'b> {
+    type Item = Flow<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Flow<'b>> {
+        match self {
+            Self::All(flows) => flows.next(),
+            Self::These(block, indices) => block.flow(*indices.next()? as usize),
+        }
+    }
+}
+
 /// Opens a file and gives its parts.
-fn items_of(source: Source, salvage: bool) -> impl Iterator<Item = Item> {
-    let file = if salvage {
+fn items_of<'a>(
+    source: Source,
+    writer: &'a FlowWriter<'_>,
+) -> impl Iterator<Item = Item> + use<'a> {
+    let file = if writer.salvage {
         File::open_partial(&source.path)
     } else {
         File::open(&source.path)
     };
     let (open, refused) = match file {
-        Ok(file) => (Some(Arc::new(Open { source, file })), None),
+        Ok(file) => {
+            let passed_over = !writer.salvage && !writer.selection.may_select(&file);
+            let open = Open {
+                source,
+                file,
+                passed_over,
+            };
+            (Some(Arc::new(open)), None)
+        }
         Err(error) => (None, Some(Item::Refused(error))),
     };
     let parts = open.into_iter().flat_map(|open| {
         let start = Item::Start(Arc::clone(&open));
         let end = Item::End(Arc::clone(&open));
         let refs = open.file.clone().into_block_refs();
+        let refs = refs.take(if open.passed_over { 0 } else { usize::MAX });
         let blocks = refs.map(move |found| match found {
             Ok(found) => Item::Block(Arc::clone(&open), found),
             Err(error) => Item::Gap(error),
@@ -361,13 +436,18 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
             Item::Start(open) => Loaded::Start(open, 0),
             Item::Block(open, found) => {
                 let block = open.file.load(found);
-                Loaded::Block(Box::new(LoadedBlock {
+                let mut loaded = LoadedBlock {
                     open,
                     found,
                     block,
+                    selected: None,
                     count: 0,
                     take: 0,
-                }))
+                };
+                if !self.0.counts_records() {
+                    loaded.select(&self.0.selection, 0);
+                }
+                Loaded::Block(Box::new(loaded))
             }
             Item::Gap(error) => Loaded::Gap(error),
             Item::End(open) => Loaded::End(open, 0),
@@ -385,9 +465,16 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 }
             }
             Loaded::Block(loaded) => {
-                let flows = loaded.block.as_ref().map_or(0, |block| block.len() as u64);
+                if self.0.counts_records() {
+                    // Only here it is known how many records there are before.
+                    loaded.select(&self.0.selection, tally.records);
+                }
+                if let Ok(block) = &loaded.block {
+                    tally.records += u64::from(block.counts().records);
+                    tally.printed.read += block.len() as u64;
+                }
                 loaded.count = tally.count;
-                loaded.take = flows.min(tally.left);
+                loaded.take = loaded.wanted().min(tally.left);
                 tally.left -= loaded.take;
                 tally.count += loaded.take;
                 tally.printed.flows += loaded.take;
@@ -447,7 +534,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 worker.file = None;
                 lane.in_turn(|tally| {
                     tally.in_file = false;
-                    if tally.left != 0 {
+                    if tally.left != 0 && !open.passed_over {
                         self.0.report_missing(&open, tally.read);
                     }
                     let written = tally.text.write(worker.buffer.as_bytes());
@@ -472,6 +559,7 @@ impl FlowWriter<'_> {
             open,
             found,
             block,
+            selected,
             count,
             take,
         } = loaded;
@@ -488,15 +576,22 @@ impl FlowWriter<'_> {
         };
         worker.tell_file(&open);
         worker.buffer.clear();
-        let wanted = usize::try_from(take).unwrap_or(usize::MAX);
-        let flows = block.flows().take(wanted).zip(count + 1..);
-        let buffer = &mut worker.buffer;
-        let stands_for = match &mut worker.format {
-            Formatter::Json(format) => format_flows(format, flows, buffer, lane)?,
-        };
+        if !self.count_only {
+            let wanted = match &selected {
+                Some(selected) => Wanted::These(&block, selected.iter()),
+                None => Wanted::All(block.flows()),
+            };
+            let take = usize::try_from(take).unwrap_or(usize::MAX);
+            let flows = wanted.take(take).zip(count + 1..);
+            let buffer = &mut worker.buffer;
+            match &mut worker.format {
+                Formatter::Json(format) => format_flows(format, flows, buffer, lane)?,
+            }
+        }
+        let (records, stands_for) = (block.len() as u64, block.flow_count());
         lane.in_turn(|tally| {
             let result = tally.text.write(worker.buffer.as_bytes());
-            tally.read[0] += take;
+            tally.read[0] += records;
             tally.read[1] = tally.read[1].saturating_add(stands_for);
             if let Some(damage) = block.damage() {
                 self.report.damage(damage);
@@ -539,17 +634,14 @@ impl FlowWriter<'_> {
     }
 }
 
-/// Formats numbered flows into `buffer`; what gets too large for it is written already. How many flows
-/// they stand for.
+/// Formats numbered flows into `buffer`; what gets too large for it is written already.
 fn format_flows<'b>(
     format: &mut impl FlowFormat,
     flows: impl Iterator<Item = (Flow<'b>, u64)>,
     buffer: &mut TextBuffer,
     lane: &mut Lane<'_, Tally<'_, '_>>,
-) -> Result<u64, Stopped> {
-    let mut stands_for = 0_u64;
+) -> Result<(), Stopped> {
     for (flow, number) in flows {
-        stands_for = stands_for.saturating_add(flow.flow_count());
         format.flow(number, &flow, buffer);
         if buffer.len() >= TEXT_MAX {
             lane.in_turn(|tally| {
@@ -559,7 +651,7 @@ fn format_flows<'b>(
             buffer.clear();
         }
     }
-    Ok(stands_for)
+    Ok(())
 }
 
 /// The end of a file's array, without the newline: a comma or the end of the object follows.

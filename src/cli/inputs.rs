@@ -1,7 +1,8 @@
 //! From the paths a user gives to nfcapd files in order.
 //!
 //! A directory stands for all nfcapd files below it, in name order, without those a collector is
-//! still writing; other files in it are passed over. A pattern is expanded if no file has that very name. `-` is standard input.
+//! still writing; other files in it are passed over. A pattern is expanded if no file has that very name,
+//! and so is a range `first..last` of files in name order. `-` is standard input.
 
 use std::collections::HashMap;
 use std::fs;
@@ -45,9 +46,10 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
                 }
             }
             Ok(_) => inputs.push(Input::new(path.clone())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match_pattern(path, &mut inputs)?
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match range(path) {
+                Some((first, last)) => search_range(&first, &last, &mut inputs)?,
+                None => match_pattern(path, &mut inputs)?,
+            },
             Err(error) => return Err(failed(path, &error)),
         }
     }
@@ -134,6 +136,64 @@ fn is_flow_file(path: &Path, name: &str) -> bool {
         read.is_ok() && matches!(magic, [0x0C, 0xA5] | [0xA5, 0x0C])
     };
     name.starts_with("nfcapd.") || starts_like_one()
+}
+
+/// The paths below each of several directories: `dir/one:two:three` are `dir/one`, `dir/two` and
+/// `dir/three`, as in nfdump.
+pub(super) fn below(directories: &str, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut directories = directories.split(':').map(Path::new);
+    let first = directories.next().unwrap_or(Path::new(""));
+    let parent = first.parent().unwrap_or(Path::new(""));
+    let others = directories.map(|directory| parent.join(directory));
+    let all = std::iter::once(first.to_owned()).chain(others);
+    all.flat_map(|directory| paths.iter().map(move |path| directory.join(path)))
+        .collect()
+}
+
+/// First and last file of a range. The last one may be a name in the directory of the first.
+fn range(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let text = path.to_str()?;
+    // `..` is also the name of a directory: the first file must exist, the last one need not.
+    text.match_indices("..").find_map(|(at, _)| {
+        let first = Path::new(text.get(..at)?);
+        let last = text.get(at + 2..)?;
+        if last.is_empty() || !first.is_file() {
+            return None;
+        }
+        let last = match last.contains('/') {
+            true => PathBuf::from(last),
+            false => first.with_file_name(last),
+        };
+        Some((first.to_owned(), last))
+    })
+}
+
+/// The files from `first` to `last`, in name order, below the directory that both are in.
+fn search_range(first: &Path, last: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+    let common = first
+        .parent()
+        .into_iter()
+        .flat_map(Path::ancestors)
+        .find(|directory| last.starts_with(directory))
+        .unwrap_or(Path::new(""));
+    let directory = match common.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => common,
+    };
+    let mut found = Vec::new();
+    search(directory, 0, &mut found)?;
+    let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
+    let range = strip(first)..=strip(last);
+    found.retain(|input| range.contains(&strip(&input.path)));
+    if found.is_empty() {
+        return Err(Stop::failed(format!(
+            "{}..{}: no nfcapd files in this range",
+            first.display(),
+            last.display()
+        )));
+    }
+    inputs.append(&mut found);
+    Ok(())
 }
 
 fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {

@@ -11,6 +11,7 @@ mod progress;
 mod read;
 mod report;
 mod rewrite;
+mod select;
 mod target;
 
 use std::io::{self, Write as _};

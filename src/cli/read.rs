@@ -7,11 +7,26 @@ use super::flows::{Arrangement, FlowWriter, Source};
 use super::inputs;
 use super::progress::Progress;
 use super::report::{Report, Stop};
+use super::select::{self, Selection};
 use super::target::Target;
 
 pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = super::zone(&args.output)?;
-    let inputs = inputs::expand(&args.paths)?;
+    let (paths, operand) = select::take_filter(&args.paths)?;
+    let selection = Selection::new(&args.select, &zone, operand)?;
+    if args.select.explain {
+        return super::print(select::explain(&selection).as_bytes());
+    }
+    if paths.is_empty() {
+        return Err(Stop::Usage(
+            "a filter is given, but no file to read".to_owned(),
+        ));
+    }
+    let mut inputs = match &args.dirs {
+        Some(dirs) => inputs::expand(&inputs::below(dirs, paths))?,
+        None => inputs::expand(paths)?,
+    };
+    inputs.retain(|input| selection.may_be_in(&input.path));
     let size = |input: &inputs::Input| input.path.metadata().map_or(0, |found| found.len());
     let total = inputs.iter().map(size).sum();
     let mut progress = Progress::new(args.output.progress, total, "reading", report);
@@ -26,6 +41,8 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
             Arrangement::Together
         },
         zone,
+        selection,
+        count_only: args.select.count,
         limit: args.limit,
         threads: super::threads(args.output.jobs),
         all_must_open: false,

@@ -17,6 +17,8 @@ pub(super) enum Stop {
     Failed(String),
     /// Wrong usage found after parsing; exit status 2.
     Usage(String),
+    /// A filter that is refused: several lines that show the place; exit status 2.
+    Filter(String),
     /// Whoever read our output has enough: not a failure.
     OutputClosed,
     /// A signal asked us to end.
@@ -79,12 +81,16 @@ impl Report {
     }
 
     fn line(&self, message: &str) {
-        // Control characters in file names or idents must not reach a terminal.
-        let shown: String = message
-            .chars()
-            .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
-            .collect();
-        let text = format!("nfdecode: {shown}");
+        self.print(format!("nfdecode: {}", printable(message)));
+    }
+
+    /// As `line`, for a message whose newlines are ours.
+    fn lines(&self, message: &str) {
+        let lines: Vec<String> = message.lines().map(printable).collect();
+        self.print(format!("nfdecode: {}", lines.join("\n")));
+    }
+
+    fn print(&self, text: String) {
         match self.bar.lock() {
             Ok(bar) => match bar.as_ref() {
                 Some(bar) if !bar.is_hidden() => bar.suspend(|| eprintln!("{text}")),
@@ -115,7 +121,19 @@ impl Report {
                 self.line(&message);
                 ExitCode::from(2)
             }
+            Err(Stop::Filter(message)) => {
+                self.lines(&message);
+                ExitCode::from(2)
+            }
             Err(Stop::Interrupted) => ExitCode::from(130),
         }
     }
+}
+
+/// Control characters in file names or idents must not reach a terminal.
+fn printable(text: &str) -> String {
+    let shown = text.chars();
+    shown
+        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .collect()
 }

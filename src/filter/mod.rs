@@ -71,6 +71,14 @@ pub struct Scope<'a> {
 /// Finds the addresses of a host name.
 pub type Resolver = Arc<dyn Fn(&str) -> std::io::Result<Vec<IpAddr>> + Send + Sync>;
 
+/// Reads a time as filters have it: `2026-01-01T12:00:00.123`, with parts missing from the right.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_time(text: &str, zone: &Zone) -> Result<Timestamp, &'static str> {
+    times::parse(text, zone)
+}
+
 /// Which files `@include` may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Includes {

@@ -33,7 +33,7 @@ pub(super) fn protocol(name: &str) -> Option<u64> {
     if name.len() > PROTOCOL_NAME_MAX {
         return None;
     }
-    let number = PROTOCOLS.iter().position(|known| begins(&known))?;
+    let number = PROTOCOLS.iter().position(begins)?;
     Some(number as u64)
 }
 

@@ -178,6 +178,8 @@ impl Parser<'_> {
             && self.lexer.text(&self.token).contains(&b'=');
         if glued {
             error.help("`=` is part of a word unless blanks stand around it")
+        } else if self.token.kind == Kind::Key("not") && self.last.kind != Kind::Key("not") {
+            error.help("there is no `!=`: write `not` before the whole term, as in `not port 80`")
         } else {
             error
         }
