@@ -30,6 +30,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `output` | flows as nfdump prints them (module `output`), time zones, TLS fingerprints |
+//! | `filter` | nfdump's filter language (module `filter`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
 //! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |
