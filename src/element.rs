@@ -165,6 +165,105 @@ pub struct Element {
     pub fields: &'static [Field],
 }
 
+/// Room for a key with all that stands around it; the longest is `,\n  "observationDomainID" : `.
+#[cfg(feature = "output")]
+pub(crate) const KEY_ROOM: usize = 32;
+
+/// Comma, key, colon and, for strings, the opening quote.
+#[cfg(feature = "output")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyText {
+    /// What is behind `length` is rubbish.
+    pub(crate) text: [u8; KEY_ROOM],
+    pub(crate) length: usize,
+}
+
+#[cfg(feature = "output")]
+impl KeyText {
+    /// `before` and `after` stand around the key. Too long a key does not compile.
+    pub(crate) const fn new(before: &str, key: &str, after: &str, kind: FieldKind) -> Self {
+        let quotes = match kind {
+            // Always empty, so that this is the value as well.
+            FieldKind::Geo => "\"\"",
+            _ if kind.is_string() => "\"",
+            _ => "",
+        };
+        let mut this = Self {
+            text: [0; KEY_ROOM],
+            length: 0,
+        };
+        let parts = [before, key, after, quotes];
+        let mut part = 0;
+        while part < parts.len() {
+            let bytes = parts[part].as_bytes();
+            let mut at = 0;
+            while at < bytes.len() {
+                this.text[this.length] = bytes[at];
+                this.length += 1;
+                at += 1;
+            }
+            part += 1;
+        }
+        this
+    }
+}
+
+/// The key of a field in both layouts. Without key the field is not printed.
+#[cfg(feature = "output")]
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) json: KeyText,
+    pub(crate) ndjson: KeyText,
+    pub(crate) printed: bool,
+}
+
+/// What stands before and after a key in JSON and in NDJSON.
+#[cfg(feature = "output")]
+pub(crate) const AROUND_KEY: [(&str, &str); 2] = [(",\n  \"", "\" : "), (",\"", "\":")];
+
+#[cfg(feature = "output")]
+impl Keys {
+    const fn new(key: &str, kind: FieldKind) -> Self {
+        let [json, ndjson] = AROUND_KEY;
+        Self {
+            json: KeyText::new(json.0, key, json.1, kind),
+            ndjson: KeyText::new(ndjson.0, key, ndjson.1, kind),
+            printed: !key.is_empty(),
+        }
+    }
+}
+
+/// Takes what [`show_fields`] shows.
+#[cfg(feature = "output")]
+pub(crate) trait ShowField {
+    /// One field of the element with this payload.
+    fn field(
+        &mut self,
+        payload: &[u8],
+        kind: FieldKind,
+        at: usize,
+        condition: Condition,
+        keys: &'static Keys,
+    );
+}
+
+#[cfg(feature = "output")]
+impl FieldKind {
+    /// Whether its value stands in quotes in JSON.
+    pub(crate) const fn is_string(self) -> bool {
+        !matches!(
+            self,
+            Self::U8
+                | Self::U16
+                | Self::U32
+                | Self::U64
+                | Self::NatEventId
+                | Self::NatPool
+                | Self::Micros
+        )
+    }
+}
+
 /// The type an accessor returns for a kind.
 macro_rules! kind_type {
     (U8) => { u8 };
@@ -307,6 +406,32 @@ macro_rules! elements {
                 )*],
             },
         )*];
+
+        /// Shows the fields of an element to `show`, one after the other. All that is known of them is
+        /// known to the compiler, which makes straight code of it. False if the element is shorter
+        /// than it should be or of variable size; nothing has been shown then.
+        #[cfg(feature = "output")]
+        #[inline(always)]
+        pub(crate) fn show_fields(id: u8, payload: &[u8], show: &mut impl ShowField) -> bool {
+            match id {
+                $(
+                    $id if $size != 0 => match payload.first_chunk::<$size>() {
+                        Some(payload) => {
+                            $( show.field(
+                                payload,
+                                FieldKind::$kind,
+                                $at,
+                                condition!($($when)?),
+                                const { &Keys::new(concat!($($key)?), FieldKind::$kind) },
+                            ); )*
+                            true
+                        }
+                        None => false,
+                    }
+                )*
+                _ => false,
+            }
+        }
 
         /// Every stored field. `None` means that the flow does not have it.
         impl<'a> Flow<'a> {
@@ -684,9 +809,16 @@ pub(crate) const USER_NAME_MAX: usize = 66;
 /// `N` bytes at `at`; bytes that the element does not have are 0.
 #[inline]
 fn bytes_at<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
-    if let Some(bytes) = payload.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
-        return *bytes;
+    match payload.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
+        Some(bytes) => *bytes,
+        None => padded_bytes_at(payload, at),
     }
+}
+
+/// Elements that are shorter than they should be are rare.
+#[cold]
+#[inline(never)]
+fn padded_bytes_at<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
     let mut padded = [0; N];
     let rest = payload.get(at..).unwrap_or_default();
     padded

@@ -176,13 +176,13 @@ impl<'a> Flow<'a> {
     /// Network of the source address under its mask; `None` without address or without masks.
     #[must_use]
     pub fn src_net(&self) -> Option<IpAddr> {
-        self.network(self.src_addr(), self.src_mask()?)
+        self.network_of(self.element(4)?, 0)
     }
 
     /// Network of the destination address under its mask; `None` without address or without masks.
     #[must_use]
     pub fn dst_net(&self) -> Option<IpAddr> {
-        self.network(self.dst_addr(), self.dst_mask()?)
+        self.network_of(self.element(4)?, 1)
     }
 
     /// Number of flows this record stands for, at least 1.
@@ -210,21 +210,24 @@ impl<'a> Flow<'a> {
         v4.map(IpAddr::V4).or(v6.map(IpAddr::V6))
     }
 
-    /// As nfdump: no network at all when both masks are 0.
-    fn network(&self, address: Option<IpAddr>, mask: u8) -> Option<IpAddr> {
-        if self.src_mask()? == 0 && self.dst_mask()? == 0 {
+    /// As [`src_net`](Self::src_net) (side 0) or [`dst_net`](Self::dst_net) (side 1), given the payload
+    /// of element 4. As nfdump: no network at all when both masks are 0.
+    #[inline]
+    pub(crate) fn network_of(&self, misc: &[u8], side: usize) -> Option<IpAddr> {
+        let (src, dst) = (u8_at(misc, 8), u8_at(misc, 9));
+        if src | dst == 0 {
             return None;
         }
-        Some(match address? {
-            IpAddr::V4(address) => {
-                let host = u32::MAX.checked_shr(mask.into()).unwrap_or(0);
-                IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & !host))
-            }
-            IpAddr::V6(address) => {
-                let host = u128::MAX.checked_shr(mask.into()).unwrap_or(0);
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !host))
-            }
-        })
+        let mask = if side == 0 { src } else { dst };
+        if let Some(addresses) = self.element(2) {
+            let host = u32::MAX.checked_shr(mask.into()).unwrap_or(0);
+            return Some(IpAddr::V4(Ipv4Addr::from_bits(
+                u32_at(addresses, 4 * side) & !host,
+            )));
+        }
+        let address = crate::element::ip6_at(self.element(3)?, 16 * side);
+        let host = u128::MAX.checked_shr(mask.into()).unwrap_or(0);
+        Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !host)))
     }
 
     /// Whether a field exists, given its element.

@@ -11,10 +11,11 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::FlowFormat;
+use super::line::{Line, Padded};
 use super::text::{self, TextBuffer};
 use crate::element::{
-    Condition, ELEMENTS, Field, FieldKind, USER_NAME_MAX, acl_at, ip4_at, ip6_at, nat_offset,
-    text_at, u8_at, u16_at, u32_at, u64_at,
+    AROUND_KEY, Condition, ELEMENTS, Field, FieldKind, KeyText, Keys, ShowField, USER_NAME_MAX,
+    acl_at, ip4_at, ip6_at, nat_offset, show_fields, text_at, u8_at, u16_at, u32_at, u64_at,
 };
 use crate::flow::Flow;
 use crate::time::Timestamp;
@@ -24,6 +25,9 @@ use crate::value::{IpFragment, MacAddr, MplsLabel, NatEvent, NselEvent, TcpFlags
 
 /// Templates kept at most. Only hostile files have more sets of elements; theirs are then made anew.
 const TEMPLATES_MAX: usize = 4096;
+
+/// Places for templates used last.
+const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +41,10 @@ enum Layout {
 impl Layout {
     /// What stands before and after a member's key.
     fn around_key(self) -> (&'static str, &'static str) {
+        let [json, ndjson] = AROUND_KEY;
         match self {
-            Self::Json => (",\n  \"", "\" : "),
-            Self::Ndjson => (",\"", "\":"),
+            Self::Json => json,
+            Self::Ndjson => ndjson,
         }
     }
 }
@@ -52,12 +57,14 @@ pub struct JsonFormat {
     /// Print the file's name as first member.
     with_file: bool,
     /// The text up to the value of `cnt`, without the comma that separates flows.
-    before_count: Vec<u8>,
+    before_count: Padded,
     /// The text from there to the value of `export_sysid`, for flows and for events.
-    after_count: [Vec<u8>; 2],
-    templates: HashMap<u64, Template>,
-    /// The template used last, apart from the map: successive flows mostly share it.
-    current: Option<(u64, Template)>,
+    after_count: [Padded; 2],
+    templates: Vec<Template>,
+    /// Which template is for which set of elements.
+    known: HashMap<u64, usize>,
+    /// The templates used last, by a hash of the set: the map is rarely asked.
+    recent: [usize; RECENT],
 }
 
 impl std::fmt::Debug for JsonFormat {
@@ -94,40 +101,43 @@ impl JsonFormat {
             layout,
             times: TimeFormatter::new(zone),
             with_file: false,
-            before_count: Vec::new(),
-            after_count: [Vec::new(), Vec::new()],
-            templates: HashMap::new(),
-            current: None,
+            before_count: Padded::default(),
+            after_count: [Padded::default(), Padded::default()],
+            templates: Vec::new(),
+            known: HashMap::new(),
+            recent: [0; RECENT],
         };
         this.set_file(None, "");
         this
     }
 
-    /// Makes the template for a set of elements the current one.
-    #[inline]
-    fn select(&mut self, elements: u64) {
-        if self
-            .current
-            .as_ref()
-            .is_none_or(|(set, _)| *set != elements)
-        {
-            self.change_template(elements);
+    /// The number of the template for a set of elements.
+    #[inline(always)]
+    fn select(&mut self, elements: u64) -> usize {
+        let place = (elements.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT;
+        let found = self.recent[place];
+        match self.templates.get(found) {
+            Some(template) if template.elements == elements => found,
+            _ => self.find(elements, place),
         }
     }
 
     #[cold]
-    fn change_template(&mut self, elements: u64) {
-        if let Some((set, template)) = self.current.take() {
-            if self.templates.len() >= TEMPLATES_MAX {
-                self.templates.clear();
+    fn find(&mut self, elements: u64, place: usize) -> usize {
+        let found = match self.known.get(&elements) {
+            Some(found) => *found,
+            None => {
+                if self.templates.len() >= TEMPLATES_MAX {
+                    self.templates.clear();
+                    self.known.clear();
+                }
+                self.templates.push(Template::new(self.layout, elements));
+                self.known.insert(elements, self.templates.len() - 1);
+                self.templates.len() - 1
             }
-            self.templates.insert(set, template);
-        }
-        let template = self.templates.remove(&elements);
-        self.current = Some((
-            elements,
-            template.unwrap_or_else(|| Template::new(self.layout, elements)),
-        ));
+        };
+        self.recent[place] = found;
+        found
     }
 }
 
@@ -152,7 +162,8 @@ impl FlowFormat for JsonFormat {
         } else {
             b"{"
         };
-        self.before_count = [open, text.as_bytes().get(1..).unwrap_or_default()].concat();
+        let rest = text.as_bytes().get(1..).unwrap_or_default();
+        self.before_count = Padded::new(&[open, rest].concat());
         for (after_count, kind) in self.after_count.iter_mut().zip(["FLOW", "EVENT"]) {
             text.clear();
             member("type", kind.as_bytes(), &mut text);
@@ -160,7 +171,7 @@ impl FlowFormat for JsonFormat {
                 member("ident", ident, &mut text);
             }
             text.extend(key("export_sysid").as_bytes());
-            *after_count = text.as_bytes().to_vec();
+            *after_count = Padded::new(text.as_bytes());
         }
     }
 
@@ -171,8 +182,8 @@ impl FlowFormat for JsonFormat {
     }
 
     fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
-        self.select(flow.elements());
-        let Some((_, template)) = &self.current else {
+        let selected = self.select(flow.elements());
+        let Some(template) = self.templates.get(selected) else {
             return;
         };
         if self.layout == Layout::Json {
@@ -182,28 +193,37 @@ impl FlowFormat for JsonFormat {
                 out.put(b",\n", 2);
             }
         }
-        out.extend(&self.before_count);
+        self.before_count.append_to(out);
         text::decimal(number, out);
-        let [after_flow, after_event] = &self.after_count;
-        out.extend(if flow.is_event() {
-            after_event
-        } else {
-            after_flow
-        });
+        self.after_count[usize::from(flow.is_event())].append_to(out);
         text::decimal(flow.exporter_sysid().into(), out);
 
         for group in &template.groups {
             let Some(payload) = flow.element(group.element) else {
                 continue;
             };
+            if group.is_compiled {
+                let shown = match self.layout {
+                    Layout::Json => {
+                        compiled::<true>(group.element, payload, flow, &mut self.times, out)
+                    }
+                    Layout::Ndjson => {
+                        compiled::<false>(group.element, payload, flow, &mut self.times, out)
+                    }
+                };
+                if shown {
+                    continue;
+                }
+            }
             let members = template.members.get(group.members.clone());
+            let members = members.unwrap_or_default();
             if group.is_tls {
-                tls_members(flow, payload, members.unwrap_or_default(), out);
+                tls_members(flow, payload, members, out);
                 continue;
             }
-            for member in members.unwrap_or_default() {
+            for member in members {
                 if flow.holds(member.condition, payload, member.offset) {
-                    out.put(&member.key, usize::from(member.key_length));
+                    out.put(&member.key.text, member.key.length);
                     value(
                         member.kind,
                         payload,
@@ -239,6 +259,7 @@ impl FlowFormat for JsonFormat {
 /// What to print for one set of elements.
 #[derive(Clone)]
 struct Template {
+    elements: u64,
     members: Vec<Member>,
     groups: Vec<Group>,
 }
@@ -249,17 +270,14 @@ struct Group {
     element: u8,
     /// These exist only if the payload holds a TLS hello.
     is_tls: bool,
+    /// [`compiled`] prints it, unless its payload is too short.
+    is_compiled: bool,
     members: Range<usize>,
 }
 
-/// Room for a key with all that stands around it; the longest is `,\n  "observationDomainID" : `.
-const KEY_ROOM: usize = 32;
-
 #[derive(Clone)]
 struct Member {
-    /// Comma, key, colon and, for strings, the opening quote.
-    key: [u8; KEY_ROOM],
-    key_length: u8,
+    key: KeyText,
     kind: FieldKind,
     condition: Condition,
     offset: usize,
@@ -268,6 +286,7 @@ struct Member {
 impl Template {
     fn new(layout: Layout, elements: u64) -> Self {
         let mut this = Self {
+            elements,
             members: Vec::new(),
             groups: Vec::new(),
         };
@@ -282,9 +301,12 @@ impl Template {
             let members = first..this.members.len();
             if !members.is_empty() {
                 let is_tls = printed.clone().all(|field| field.kind.is_tls());
+                let is_compiled =
+                    element.size != 0 && printed.clone().all(|field| field.kind.is_compiled());
                 this.groups.push(Group {
                     element: element.id,
                     is_tls,
+                    is_compiled,
                     members,
                 });
             }
@@ -296,17 +318,8 @@ impl Template {
 impl Member {
     fn new(layout: Layout, field: &Field) -> Self {
         let (before, after) = layout.around_key();
-        let quote = if field.kind.is_string() { "\"" } else { "" };
-        let text = format!("{before}{}{after}{quote}", field.key);
-        let mut key = [0; KEY_ROOM];
-        // A test makes sure that every key of the table fits.
-        key.iter_mut()
-            .zip(text.bytes())
-            .for_each(|(to, from)| *to = from);
-        let key_length = text.len().min(KEY_ROOM) as u8;
         Self {
-            key,
-            key_length,
+            key: KeyText::new(before, field.key, after, field.kind),
             kind: field.kind,
             condition: field.condition,
             offset: field.offset,
@@ -322,18 +335,115 @@ impl FieldKind {
         )
     }
 
-    /// Whether its value stands in quotes.
-    fn is_string(self) -> bool {
-        !matches!(
+    /// Whether [`Show`] writes it.
+    fn is_compiled(self) -> bool {
+        matches!(
             self,
             Self::U8
                 | Self::U16
                 | Self::U32
                 | Self::U64
-                | Self::NatEventId
-                | Self::NatPool
-                | Self::Micros
+                | Self::Time
+                | Self::FirstSeen
+                | Self::Ip4
+                | Self::Ip6
+                | Self::TcpFlags
+                | Self::SrcNet
+                | Self::DstNet
+                | Self::Geo
         )
+    }
+}
+
+/// Writes fields whose places and keys the compiler knows.
+struct Show<'a, 'l, 'f, const JSON: bool> {
+    flow: &'a Flow<'f>,
+    times: &'a mut TimeFormatter,
+    line: Line<'l>,
+}
+
+/// The usual elements of the usual size, without asking the template for each member. False: nothing
+/// was written, the template has to do.
+#[inline(never)]
+fn compiled<const JSON: bool>(
+    element: u8,
+    payload: &[u8],
+    flow: &Flow<'_>,
+    times: &mut TimeFormatter,
+    out: &mut TextBuffer,
+) -> bool {
+    let Some(line) = out.line() else {
+        return false;
+    };
+    let mut show = Show::<JSON> { flow, times, line };
+    let shown = show_fields(element, payload, &mut show);
+    let length = show.line.len();
+    out.advance(length);
+    shown
+}
+
+impl<const JSON: bool> ShowField for Show<'_, '_, '_, JSON> {
+    #[inline(always)]
+    fn field(
+        &mut self,
+        payload: &[u8],
+        kind: FieldKind,
+        at: usize,
+        condition: Condition,
+        keys: &'static Keys,
+    ) {
+        let key = if JSON { &keys.json } else { &keys.ndjson };
+        if !keys.printed || !kind.is_compiled() || !self.flow.holds(condition, payload, at) {
+            return;
+        }
+        let line = &mut self.line;
+        line.put(&key.text, key.length);
+        match kind {
+            FieldKind::U8 => return line.octet(u8_at(payload, at)),
+            FieldKind::U16 => return line.short_decimal(u16_at(payload, at).into()),
+            FieldKind::U32 => return line.decimal(u32_at(payload, at).into()),
+            FieldKind::U64 => return line.decimal(u64_at(payload, at)),
+            // The key is all there is.
+            FieldKind::Geo => return,
+            FieldKind::Ip4 => line.ip4(ip4_at(payload, at)),
+            FieldKind::Ip6 => line.ip6(ip6_at(payload, at)),
+            FieldKind::TcpFlags => line.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
+            FieldKind::Time => self.time(u64_at(payload, at)),
+            FieldKind::FirstSeen => self.time(self.flow.first_seen_at(payload, at)),
+            FieldKind::SrcNet => self.network(self.flow.network_of(payload, 0)),
+            FieldKind::DstNet => self.network(self.flow.network_of(payload, 1)),
+            _ => {}
+        }
+        self.line.push(b'"');
+    }
+}
+
+impl<const JSON: bool> Show<'_, '_, '_, JSON> {
+    #[inline(always)]
+    fn time(&mut self, ms: u64) {
+        let time = Timestamp::from_millis(ms);
+        if let Some((date, clock, fraction)) = self.times.iso_pieces(time) {
+            self.line.put(date, 11);
+            self.line.put(&clock, 8);
+            self.line.put(&fraction, 4);
+            return;
+        }
+        let text = self.times.iso_text(time);
+        let mut piece = [0; 32];
+        piece
+            .iter_mut()
+            .zip(text)
+            .for_each(|(to, from)| *to = *from);
+        self.line.put(&piece, text.len());
+    }
+
+    #[inline(always)]
+    fn network(&mut self, network: Option<IpAddr>) {
+        match network {
+            Some(IpAddr::V4(address)) => self.line.ip4(address),
+            Some(IpAddr::V6(address)) => self.line.ip6(address),
+            None => {}
+        }
     }
 }
 
@@ -348,7 +458,7 @@ fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut Te
     };
     for member in members {
         let mut print = |value: &[u8]| {
-            out.put(&member.key, usize::from(member.key_length));
+            out.put(&member.key.text, member.key.length);
             text::json_string(value, out);
             out.push(b'"');
         };
@@ -405,9 +515,10 @@ fn value(
             name => text::json_string(name, out),
         },
         FieldKind::Text => text::json_string(text_at(payload, at, usize::MAX), out),
-        // Geo is empty, TLS has its own function, bytes have no key.
-        FieldKind::Geo
-        | FieldKind::Bytes
+        // Geo is in the key.
+        FieldKind::Geo => return,
+        // TLS has its own function, bytes have no key.
+        FieldKind::Bytes
         | FieldKind::TlsVersion
         | FieldKind::TlsSni
         | FieldKind::TlsJa3
@@ -447,16 +558,23 @@ fn event_time(ms: u64, times: &mut TimeFormatter, out: &mut TextBuffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::line::LINE_MAX;
 
+    /// No value of a fixed size is longer, nor is the rubbish behind it.
+    const VALUE_MAX: usize = 48;
+
+    /// Keys that are too long for their room do not compile; this is about the room for an element.
     #[test]
-    fn every_key_fits_its_room() {
+    fn every_compiled_element_fits_a_line() {
         let (before, after) = Layout::Json.around_key();
-        for field in ELEMENTS.iter().flat_map(|element| element.fields) {
-            assert!(
-                before.len() + field.key.len() + after.len() < KEY_ROOM,
-                "{}",
-                field.key
-            );
+        for element in ELEMENTS {
+            let fields = element.fields.iter().filter(|field| {
+                !field.key.is_empty() && element.size != 0 && field.kind.is_compiled()
+            });
+            let longest: usize = fields
+                .map(|field| before.len() + field.key.len() + after.len() + 3 + VALUE_MAX)
+                .sum();
+            assert!(longest < LINE_MAX, "{}", element.name);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! business. One implementation a file: [`json`] has JSON and NDJSON.
 
 pub mod json;
+mod line;
 mod text;
 
 pub use text::TextBuffer;

@@ -8,6 +8,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::line::{LINE_ROOM, Line};
 use crate::value::{MacAddr, MplsLabel};
 
 /// Text that grows. Keeps its memory when cleared.
@@ -95,6 +96,22 @@ impl TextBuffer {
         self.len = end;
     }
 
+    /// A line behind the text; [`advance`](Self::advance) makes text of it.
+    #[inline(always)]
+    pub(super) fn line(&mut self) -> Option<Line<'_>> {
+        if self.len + LINE_ROOM > self.bytes.len() {
+            self.grow(self.len + LINE_ROOM);
+        }
+        let room = self.bytes.get_mut(self.len..)?.first_chunk_mut()?;
+        Some(Line::new(room))
+    }
+
+    /// Makes the first bytes behind the text part of it.
+    #[inline(always)]
+    pub(super) fn advance(&mut self, written: usize) {
+        self.len = (self.len + written).min(self.bytes.len());
+    }
+
     /// Appends one byte.
     #[inline]
     pub fn push(&mut self, byte: u8) {
@@ -110,7 +127,7 @@ impl TextBuffer {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Two hexadecimal digits for each byte.
-static HEX_PAIRS: [[u8; 2]; 256] = {
+pub(super) static HEX_PAIRS: [[u8; 2]; 256] = {
     let mut table = [[0; 2]; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -121,7 +138,7 @@ static HEX_PAIRS: [[u8; 2]; 256] = {
 };
 
 /// Numbers below 1000: three digits with leading zeros, and how many of these there are.
-static THREE_DIGITS: [[u8; 4]; 1000] = {
+pub(super) static THREE_DIGITS: [[u8; 4]; 1000] = {
     let mut table = [[0; 4]; 1000];
     let mut number = 0;
     while number < 1000 {
@@ -143,30 +160,6 @@ static THREE_DIGITS: [[u8; 4]; 1000] = {
     table
 };
 
-/// Numbers below 1000 without leading zeros and a dot behind, and how many digits there are.
-static DOTTED: [([u8; 4], u8); 1000] = {
-    let mut table = [([0; 4], 0); 1000];
-    let mut number = 0;
-    while number < 1000 {
-        let [a, b, c, zeros] = THREE_DIGITS[number];
-        table[number] = match zeros {
-            0 => ([a, b, c, b'.'], 3),
-            1 => ([b, c, b'.', 0], 2),
-            _ => ([c, b'.', 0, 0], 1),
-        };
-        number += 1;
-    }
-    table
-};
-
-/// Below 1000, without leading zeros.
-#[inline]
-fn small(number: usize, out: &mut TextBuffer) {
-    if let Some((digits, length)) = DOTTED.get(number) {
-        out.put(digits, usize::from(*length));
-    }
-}
-
 /// Below 1000, three digits.
 #[inline]
 fn padded(number: usize, out: &mut TextBuffer) {
@@ -178,31 +171,11 @@ fn padded(number: usize, out: &mut TextBuffer) {
 /// Unsigned decimal.
 #[inline]
 pub(super) fn decimal(number: u64, out: &mut TextBuffer) {
-    if number < 1000 {
-        small(number as usize, out);
-    } else {
-        thousands(number, out);
+    if let Some(mut line) = out.line() {
+        line.decimal(number);
+        let length = line.len();
+        out.advance(length);
     }
-}
-
-/// Unsigned decimal from 1000 on.
-fn thousands(number: u64, out: &mut TextBuffer) {
-    const MILLION: u64 = 1_000_000;
-    const BILLION: u64 = 1_000_000_000;
-    let rest = (number % BILLION) as u32 as usize;
-    match number {
-        0..MILLION => small(rest / 1000, out),
-        MILLION..BILLION => {
-            small(rest / 1_000_000, out);
-            padded(rest / 1000 % 1000, out);
-        }
-        _ => {
-            decimal(number / BILLION, out);
-            padded(rest / 1_000_000, out);
-            padded(rest / 1000 % 1000, out);
-        }
-    }
-    padded(rest % 1000, out);
 }
 
 /// Unsigned lower-case hexadecimal without leading zeros.
@@ -216,69 +189,22 @@ pub(super) fn hex(number: u32, out: &mut TextBuffer) {
     out.put(&shifted.to_be_bytes(), 8 - zeros as usize);
 }
 
-/// One group of an IPv6 address.
-#[inline]
-fn hex_group(group: u16, out: &mut TextBuffer) {
-    let [high, low] = group.to_be_bytes();
-    let [[a, b], [c, d]] = [HEX_PAIRS[usize::from(high)], HEX_PAIRS[usize::from(low)]];
-    let zeros = (group.leading_zeros() / 4).min(3);
-    let shifted = u32::from_be_bytes([a, b, c, d]) << (8 * zeros);
-    out.put(&shifted.to_be_bytes(), 4 - zeros as usize);
-}
-
 /// Dotted decimal.
 #[inline]
 pub(super) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
-    // Put together in a register: the octets one behind the other, the last one's dot cut off.
-    let mut text = 0_u128;
-    let mut length = 0;
-    for octet in address.octets() {
-        let (digits, digits_length) = &DOTTED[usize::from(octet)];
-        text |= u128::from(u32::from_le_bytes(*digits)) << (8 * length);
-        length += u32::from(*digits_length) + 1;
+    if let Some(mut line) = out.line() {
+        line.ip4(address);
+        let length = line.len();
+        out.advance(length);
     }
-    out.put(&text.to_le_bytes(), length as usize - 1);
 }
 
-/// The longest run of at least two zero groups, the first on a tie: start and length.
-fn zero_run(groups: &[u16; 8]) -> (usize, usize) {
-    let (mut best, mut start) = ((8, 0), 0);
-    for (at, group) in groups.iter().enumerate() {
-        if *group != 0 {
-            start = at + 1;
-        } else if at + 1 - start > best.1 {
-            best = (start, at + 1 - start);
-        }
-    }
-    if best.1 < 2 { (8, 0) } else { best }
-}
-
-/// RFC 5952 as glibc does it: addresses whose first 96 bits are zero, or zero but for `ffff` at
-/// the end, show the rest as an IPv4 address, unless the run of zeros reaches into it.
+/// RFC 5952 as glibc does it.
 pub(super) fn ip6(address: Ipv6Addr, out: &mut TextBuffer) {
-    let groups = address.segments();
-    let (start, length) = zero_run(&groups);
-    let dotted = start == 0 && (length == 6 || length == 5 && groups[5] == 0xffff);
-    let end = if dotted { 6 } else { 8 };
-    let mut at = 0;
-    while at < end {
-        if at == start {
-            out.put(b"::", 2);
-            at += length;
-            continue;
-        }
-        if at != 0 && at != start + length {
-            out.push(b':');
-        }
-        hex_group(groups[at], out);
-        at += 1;
-    }
-    if dotted {
-        if length == 5 {
-            out.push(b':');
-        }
-        let bits = (u32::from(groups[6]) << 16) | u32::from(groups[7]);
-        ip4(Ipv4Addr::from_bits(bits), out);
+    if let Some(mut line) = out.line() {
+        line.ip6(address);
+        let length = line.len();
+        out.advance(length);
     }
 }
 

@@ -207,18 +207,32 @@ impl TimeFormatter {
         self.text(time, b'T')
     }
 
+    /// The text that [`TimeFormatter::write_iso`] would append, in pieces: 11 bytes of the first, all
+    /// of the others. `None` for years of more than four digits.
+    #[inline(always)]
+    pub(crate) fn iso_pieces(&mut self, time: Timestamp) -> Option<(&[u8; 16], [u8; 8], [u8; 4])> {
+        let day = self.day(time);
+        self.days[day & 1].pieces(time)
+    }
+
     #[inline]
     fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
+        let day = self.day(time);
+        self.days[day & 1].text(time, separator)
+    }
+
+    /// Which of the dates is that of an instant.
+    #[inline(always)]
+    fn day(&mut self, time: Timestamp) -> usize {
         let secs = (time.as_millis() / 1000) as i64;
         let [first, second] = &self.days;
-        let day = if first.contains(secs) {
+        if first.contains(secs) {
             0
         } else if second.contains(secs) {
             1
         } else {
             self.enter_day(secs)
-        };
-        self.days[day & 1].text(time, separator)
+        }
     }
 
     #[inline]

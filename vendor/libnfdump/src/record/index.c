@@ -17,6 +17,14 @@
 #include "../error.h"
 #include "types.h"
 
+/* Fetches what lies ahead of an address; that may be outside of the data. */
+#define PREFETCH_AHEAD 1024u
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch((const void *)((uintptr_t)(p) + PREFETCH_AHEAD))
+#else
+#define PREFETCH(p) ((void)(p))
+#endif
+
 /* Doubles an array when it is full.  False when memory is short. */
 static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
 {
@@ -53,16 +61,20 @@ static bool reserve_shape(flow_index *index)
     return true;
 }
 
-/* Whether the element headers of a record of at least key->span bytes are those of `key`. */
-static bool key_matches(const shape_key *key, const uint8_t *record, uint16_t count)
+/* Whether the element headers of a record of at least key->span bytes are those of `key`.
+ * Four at a time, as plain loads: gathering them for wider comparisons costs more. */
+static inline bool key_matches(const shape_key *key, const uint8_t *record, uint16_t count)
 {
     if (key->count != count) {
         return false;
     }
+    const uint16_t *at = key->at;
+    const uint32_t *header = key->header;
     uint32_t differs = 0;
-    for (size_t i = 0; i < count; i++) {
-        /* at[i] + 4 <= span */
-        differs |= load_u32(record + key->at[i]) ^ key->header[i];
+    for (size_t i = 0; i < count; i += KEY_STEP) {
+        /* at[i] + 4 <= span, for what pads the last step too */
+        differs |= (load_u32(record + at[i]) ^ header[i]) | (load_u32(record + at[i + 1]) ^ header[i + 1]) |
+                   (load_u32(record + at[i + 2]) ^ header[i + 2]) | (load_u32(record + at[i + 3]) ^ header[i + 3]);
     }
     return differs == 0;
 }
@@ -110,6 +122,11 @@ static walk walk_elements(span record, uint16_t count, shape_key *key)
     key->hash = hash;
     key->count = count;
     key->span = (uint16_t)at;
+    /* The first element again, until the step is full. */
+    for (size_t i = count; count != 0 && i < SHAPE_ELEMENTS_MAX && i % KEY_STEP != 0; i++) {
+        key->at[i] = key->at[0];
+        key->header[i] = key->header[0];
+    }
     return count <= SHAPE_ELEMENTS_MAX ? WALK_REGULAR : WALK_IRREGULAR;
 }
 
@@ -249,6 +266,8 @@ static size_t add_run(flow_index *index, span data, size_t at, uint32_t announce
     uint64_t unknown = 0;
     while (added < most && span_has(data, at, FLOW_HEADER)) {
         const uint8_t *record = data.data + at;
+        /* Where the next record starts is known only now; what lies ahead is wanted either way. */
+        PREFETCH(record);
         const uint32_t head = load_u32(record);
         const uint16_t count = load_u16(record + 4);
         const size_t size = head >> 16;

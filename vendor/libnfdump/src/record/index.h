@@ -7,6 +7,9 @@
 
 /* Flows with more elements than this (duplicates, masked ones) get NFDUMP_SHAPE_NONE. */
 #define SHAPE_ELEMENTS_MAX 48u
+/* Element headers are compared so many at a time. */
+#define KEY_STEP 4u
+_Static_assert(SHAPE_ELEMENTS_MAX % KEY_STEP == 0, "the last step must fit");
 /* Open addressing at a load of at most one half. */
 #define SHAPE_BUCKETS (2u * NFDUMP_SHAPES_MAX)
 
