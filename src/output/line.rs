@@ -65,9 +65,9 @@ static ZERO_RUNS: [(u8, u8); 256] = {
 fn eight_digits(number: u32) -> u64 {
     // Halves, then quarters, then eighths, all at once: a division by a constant is a product.
     let halves = u64::from(number / 10_000) | u64::from(number % 10_000) << 32;
-    let hundreds = (halves * 10_486 >> 20) & 0x0000_007F_0000_007F;
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;
     let quarters = hundreds | (halves - hundreds * 100) << 16;
-    let tens = (quarters * 103 >> 10) & 0x000F_000F_000F_000F;
+    let tens = ((quarters * 103) >> 10) & 0x000F_000F_000F_000F;
     tens | (quarters - tens * 10) << 8
 }
 
