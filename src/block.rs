@@ -185,6 +185,29 @@ impl Block {
         }
     }
 
+    /// All records, decoded; flows are slices of it.
+    #[cfg(feature = "output")]
+    pub(crate) fn data(&self) -> &[u8] {
+        self.raw.as_ref().map_or(&[], RawBlock::data)
+    }
+
+    /// Where in [`data`](Self::data) the records of all types begin.
+    #[cfg(feature = "output")]
+    pub(crate) fn record_offsets(&self) -> impl Iterator<Item = u32> {
+        const HEADER: u16 = 4;
+        let data = self.data();
+        let size_at = |at: u32| {
+            let size = data.get(at as usize + 2..)?.first_chunk::<2>()?;
+            Some(u16::from_le_bytes(*size)).filter(|size| *size >= HEADER)
+        };
+        let mut next = 0_u32;
+        std::iter::from_fn(move || {
+            let at = next;
+            next = at.checked_add(u32::from(size_at(at)?))?;
+            Some(at)
+        })
+    }
+
     /// Records with names of applications, interfaces and VRFs, header included.
     #[cfg(feature = "write")]
     pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {

@@ -1,12 +1,17 @@
 //! The command line: what there is to say and its help. Does nothing itself.
 
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rewrite::{CompressArg, parse_compression};
 
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::output::csv::TokenList;
+use crate::output::fields::FieldList;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -40,6 +45,8 @@ pub(super) enum Command {
     Rewrite(RewriteArgs),
     /// Write a well-formed file with all that can be read of a damaged one
     Repair(RepairArgs),
+    /// List the names for --fields, and the tokens of -f csv:...
+    Fields,
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -50,12 +57,65 @@ pub(super) enum Command {
 }
 
 /// How flows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Arrays of objects, as `nfdump -o json`
     Json,
-    /// One object a line, as `nfdump -o ndjson`
     Ndjson,
+    /// nfdump's columns if there is no list.
+    Csv(Option<TokenList>),
+}
+
+/// Reads the name of a [`Format`].
+#[derive(Clone)]
+struct FormatParser;
+
+/// What help says of each form.
+const FORMATS: [(&str, &str); 5] = [
+    ("json", "Arrays of objects, as `nfdump -o json`"),
+    ("ndjson", "One object a line, as `nfdump -o ndjson`"),
+    (
+        "csv",
+        "Lines of values as `nfdump -o csv`; with --fields those fields",
+    ),
+    (
+        "csv:%ts,%td,...",
+        "Columns of your choice, as `nfdump -o csv:...`",
+    ),
+    ("csv-fast", "As `nfdump -o csv-fast`"),
+];
+
+impl TypedValueParser for FormatParser {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Format, clap::Error> {
+        let parse = |text: &str| match (text, text.strip_prefix("csv:")) {
+            ("json", _) => Ok(Format::Json),
+            ("ndjson", _) => Ok(Format::Ndjson),
+            ("csv", _) => Ok(Format::Csv(None)),
+            ("csv-fast", _) => Ok(Format::Csv(Some(TokenList::fast()))),
+            (_, Some(list)) => match TokenList::parse(list) {
+                Ok(tokens) => Ok(Format::Csv(Some(tokens))),
+                Err(error) => Err(error.to_string()),
+            },
+            _ => {
+                let names = FORMATS.map(|(name, _)| name).join(", ");
+                Err(format!("there are {names}"))
+            }
+        };
+        StringValueParser::new()
+            .try_map(move |text| parse(&text))
+            .parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = FORMATS.map(|(name, help)| PossibleValue::new(name).help(help));
+        Some(Box::new(values.into_iter()))
+    }
 }
 
 /// When to show a progress bar.
@@ -73,8 +133,26 @@ pub(super) enum ProgressMode {
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs {
     /// How to write flows
-    #[arg(short, long, value_enum, default_value = "json")]
-    pub(super) format: Format,
+    ///
+    /// json if not given.
+    #[arg(short, long, value_parser = FormatParser)]
+    pub(super) format: Option<Format>,
+
+    /// Print these fields, in this order; `nfdecode fields` lists all. For json, ndjson and csv
+    #[arg(long, value_name = "NAME,...", value_parser = FieldList::parse)]
+    pub(super) fields: Option<FieldList>,
+
+    /// In csv with --fields, put this between values: one character, or `tab`
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
+    pub(super) delimiter: Option<u8>,
+
+    /// In csv, begin with a line of names (as is done anyway)
+    #[arg(long, overrides_with = "no_header")]
+    pub(super) header: bool,
+
+    /// In csv, do not print the line of names
+    #[arg(long, overrides_with = "header")]
+    pub(super) no_header: bool,
 
     /// Write to FILE instead of standard output; it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -268,6 +346,18 @@ pub(super) struct RepairArgs {
     /// The new file; it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
+}
+
+/// A character that can stand between values of CSV.
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [b'"' | b'\n' | b'\r'] => {
+            Err("quotes and line ends have a meaning of their own".to_owned())
+        }
+        [byte] if byte.is_ascii() => Ok(*byte),
+        b"tab" | b"\\t" => Ok(b'\t'),
+        _ => Err("expected one ASCII character, or tab".to_owned()),
+    }
 }
 
 /// A number of seconds, or a number with `s`, `m`, `h` or `d`.

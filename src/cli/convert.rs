@@ -12,8 +12,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::args::ConvertArgs;
+use super::args::{ConvertArgs, Format};
 use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
+use super::formats::Style;
 use super::interrupt;
 use super::progress::Progress;
 use super::report::{Report, Stop};
@@ -40,6 +41,12 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     if args.select.explain {
         return super::print(select::explain(&selection).as_bytes());
     }
+    let style = Style::new(&args.output, Format::Json)?;
+    let arrangement = if style.can_tell_files() {
+        Arrangement::ByFile
+    } else {
+        Arrangement::Together
+    };
     // A capture that is no capture is the more useful thing to be told of, a missing program the
     // quicker one; neither takes long.
     let size = if is_stdin(args) {
@@ -58,8 +65,8 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
 
     let mut target = Target::open(args.output.output.as_deref())?;
     let writer = FlowWriter {
-        format: args.output.format,
-        arrangement: Arrangement::ByFile,
+        style,
+        arrangement,
         zone,
         selection,
         count_only: args.select.count,

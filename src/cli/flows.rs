@@ -15,12 +15,12 @@ use crate::error::Error;
 use crate::file::File;
 use crate::filter::{Filter, Scope};
 use crate::flow::Flow;
-use crate::output::json::JsonFormat;
+use crate::names::Names;
 use crate::output::{FlowFormat, TextBuffer};
 use crate::pipeline::{self, Lane, Stages, Stopped};
 use crate::time::Zone;
 
-use super::args::Format;
+use super::formats::{Formatter, Style};
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::select::Selection;
@@ -34,7 +34,7 @@ const TEXT_MAX: usize = 4 << 20;
 pub(super) enum Arrangement {
     /// One sequence over all files.
     Together,
-    /// A JSON object with an array for each file; or, one object a line, each with its file.
+    /// A JSON object with an array for each file; or, one line a flow, each with its file.
     ByFile,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Source {
 
 /// How to print flows.
 pub(super) struct FlowWriter<'a> {
-    pub(super) format: Format,
+    pub(super) style: Style,
     pub(super) arrangement: Arrangement,
     pub(super) zone: Zone,
     pub(super) selection: Selection,
@@ -113,7 +113,8 @@ impl FlowWriter<'_> {
             progress,
             file_done,
         };
-        let items = sources.flat_map(|source| items_of(source, self));
+        let mut names = self.style.needs_names().then(Arc::default);
+        let items = sources.flat_map(move |source| items_of(source, self, names.as_mut()));
         let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
         let Tally {
             printed,
@@ -153,7 +154,7 @@ impl FlowWriter<'_> {
 
     /// Whether there is a JSON object around the files' arrays.
     fn is_object(&self) -> bool {
-        self.arrangement == Arrangement::ByFile && self.format == Format::Json && !self.count_only
+        self.arrangement == Arrangement::ByFile && self.style.is_object() && !self.count_only
     }
 
     /// Whether selecting needs the running numbers of records.
@@ -163,27 +164,8 @@ impl FlowWriter<'_> {
     }
 
     fn new_format(&self) -> Formatter {
-        Formatter::Json(match (self.format, self.arrangement) {
-            (Format::Json, _) => JsonFormat::json(self.zone.clone()),
-            (Format::Ndjson, Arrangement::Together) => JsonFormat::ndjson(self.zone.clone()),
-            (Format::Ndjson, Arrangement::ByFile) => {
-                JsonFormat::ndjson(self.zone.clone()).with_file_names()
-            }
-        })
-    }
-}
-
-/// The chosen form. Which one it is is asked once for each block: printing a flow is no virtual call.
-enum Formatter {
-    Json(JsonFormat),
-}
-
-impl Formatter {
-    /// For all that happens less often than once for each flow.
-    fn any(&mut self) -> &mut dyn FlowFormat {
-        match self {
-            Self::Json(format) => format,
-        }
+        let tell_files = self.arrangement == Arrangement::ByFile;
+        self.style.formatter(tell_files, &self.zone)
     }
 }
 
@@ -279,6 +261,8 @@ struct Open {
     file: File,
     /// None of its flows can be wanted, so none is read.
     passed_over: bool,
+    /// What its flows may refer to, if anybody asks.
+    names: Option<Arc<Names>>,
 }
 
 enum Item {
@@ -309,6 +293,8 @@ struct LoadedBlock {
     selected: Option<Vec<u32>>,
     /// Flows before it.
     count: u64,
+    /// Records of all types before it.
+    records: u64,
     /// How many of its flows to print.
     take: u64,
 }
@@ -353,10 +339,12 @@ impl<'b> Iterator for Wanted<'b> {
     }
 }
 
-/// Opens a file and gives its parts.
+/// Opens a file and gives its parts. Its names, and those of the files before it, are known from its
+/// first flow on, if there are `names` to collect.
 fn items_of<'a>(
     source: Source,
     writer: &'a FlowWriter<'_>,
+    names: Option<&mut Arc<Names>>,
 ) -> impl Iterator<Item = Item> + use<'a> {
     let file = if writer.salvage {
         File::open_partial(&source.path)
@@ -366,10 +354,17 @@ fn items_of<'a>(
     let (open, refused) = match file {
         Ok(file) => {
             let passed_over = !writer.salvage && !writer.selection.may_select(&file);
+            let names = names.map(|names| {
+                let known = Arc::make_mut(names);
+                let blocks = file.blocks().flatten();
+                blocks.for_each(|block| known.collect(&block));
+                Arc::clone(names)
+            });
             let open = Open {
                 source,
                 file,
                 passed_over,
+                names,
             };
             (Some(Arc::new(open)), None)
         }
@@ -406,9 +401,11 @@ impl Worker {
             .as_ref()
             .is_none_or(|known| !Arc::ptr_eq(known, open))
         {
-            self.format
-                .any()
-                .set_file(open.file.ident(), &open.source.name);
+            let format = self.format.any();
+            format.set_file(open.file.ident(), &open.source.name);
+            if let Some(names) = &open.names {
+                format.set_names(names);
+            }
             self.file = Some(Arc::clone(open));
         }
     }
@@ -442,6 +439,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                     block,
                     selected: None,
                     count: 0,
+                    records: 0,
                     take: 0,
                 };
                 if !self.0.counts_records() {
@@ -469,6 +467,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                     // Only here it is known how many records there are before.
                     loaded.select(&self.0.selection, tally.records);
                 }
+                loaded.records = tally.records;
                 if let Ok(block) = &loaded.block {
                     tally.records += u64::from(block.counts().records);
                     tally.printed.read += block.len() as u64;
@@ -561,6 +560,7 @@ impl FlowWriter<'_> {
             block,
             selected,
             count,
+            records: before,
             take,
         } = loaded;
         let size = u64::from(found.stored_size());
@@ -575,6 +575,7 @@ impl FlowWriter<'_> {
             }
         };
         worker.tell_file(&open);
+        worker.format.any().set_block(&block, before);
         worker.buffer.clear();
         if !self.count_only {
             let wanted = match &selected {
@@ -585,7 +586,9 @@ impl FlowWriter<'_> {
             let flows = wanted.take(take).zip(count + 1..);
             let buffer = &mut worker.buffer;
             match &mut worker.format {
-                Formatter::Json(format) => format_flows(format, flows, buffer, lane)?,
+                Formatter::Json(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
+                Formatter::Csv(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
+                Formatter::Fields(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
             }
         }
         let (records, stands_for) = (block.len() as u64, block.flow_count());

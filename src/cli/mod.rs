@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod convert;
+mod fields;
 mod flows;
+mod formats;
 mod info;
 mod inputs;
 mod interrupt;
@@ -45,6 +47,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &report),
         Command::Rewrite(args) => rewrite::rewrite(args, &report),
         Command::Repair(args) => rewrite::repair(args, &report),
+        Command::Fields => print(&fields::list()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "nfdecode", &mut script);

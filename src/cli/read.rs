@@ -2,8 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::args::ReadArgs;
+use super::args::{Format, ReadArgs};
 use super::flows::{Arrangement, FlowWriter, Source};
+use super::formats::Style;
 use super::inputs;
 use super::progress::Progress;
 use super::report::{Report, Stop};
@@ -12,6 +13,12 @@ use super::target::Target;
 
 pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = super::zone(&args.output)?;
+    let style = Style::new(&args.output, Format::Json)?;
+    if args.by_file && !style.can_tell_files() {
+        return Err(Stop::Usage(
+            "--by-file goes with json, ndjson and --fields only".to_owned(),
+        ));
+    }
     let (paths, operand) = select::take_filter(&args.paths)?;
     let selection = Selection::new(&args.select, &zone, operand)?;
     if args.select.explain {
@@ -34,7 +41,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let mut target = Target::open(args.output.output.as_deref())?;
     let by_file = args.by_file;
     let writer = FlowWriter {
-        format: args.output.format,
+        style,
         arrangement: if by_file {
             Arrangement::ByFile
         } else {

@@ -31,7 +31,7 @@ const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
+pub(super) enum Layout {
     /// An array, one member a line.
     Json,
     /// One object a line.
@@ -40,7 +40,7 @@ enum Layout {
 
 impl Layout {
     /// What stands before and after a member's key.
-    fn around_key(self) -> (&'static str, &'static str) {
+    pub(super) fn around_key(self) -> (&'static str, &'static str) {
         let [json, ndjson] = AROUND_KEY;
         match self {
             Self::Json => json,
@@ -224,7 +224,7 @@ impl FlowFormat for JsonFormat {
             for member in members {
                 if flow.holds(member.condition, payload, member.offset) {
                     out.put(&member.key.text, member.key.length);
-                    value(
+                    value::<true>(
                         member.kind,
                         payload,
                         member.offset,
@@ -328,7 +328,7 @@ impl Member {
 }
 
 impl FieldKind {
-    fn is_tls(self) -> bool {
+    pub(super) fn is_tls(self) -> bool {
         matches!(
             self,
             Self::TlsVersion | Self::TlsSni | Self::TlsJa3 | Self::TlsJa4
@@ -472,9 +472,9 @@ fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut Te
     }
 }
 
-/// The value of a member, with the closing quote of a string.
+/// The value of a member; in JSON texts are escaped, and strings have their closing quote.
 #[inline]
-fn value(
+pub(super) fn value<const JSON: bool>(
     kind: FieldKind,
     payload: &[u8],
     at: usize,
@@ -512,19 +512,26 @@ fn value(
         FieldKind::DstNet => network(flow.dst_net(), out),
         FieldKind::UserName => match text_at(payload, at, USER_NAME_MAX) {
             [] => out.extend(b"<empty>"),
-            name => text::json_string(name, out),
+            name => free_text::<JSON>(name, out),
         },
-        FieldKind::Text => text::json_string(text_at(payload, at, usize::MAX), out),
+        FieldKind::Text => free_text::<JSON>(text_at(payload, at, usize::MAX), out),
+        FieldKind::Bytes => text::hex_bytes(payload.get(at..).unwrap_or_default(), out),
         // Geo is in the key.
         FieldKind::Geo => return,
-        // TLS has its own function, bytes have no key.
-        FieldKind::Bytes
-        | FieldKind::TlsVersion
-        | FieldKind::TlsSni
-        | FieldKind::TlsJa3
-        | FieldKind::TlsJa4 => {}
+        // TLS has its own functions.
+        FieldKind::TlsVersion | FieldKind::TlsSni | FieldKind::TlsJa3 | FieldKind::TlsJa4 => {}
     }
-    out.push(b'"');
+    if JSON {
+        out.push(b'"');
+    }
+}
+
+fn free_text<const JSON: bool>(value: &[u8], out: &mut TextBuffer) {
+    if JSON {
+        text::json_string(value, out);
+    } else {
+        out.extend(value);
+    }
 }
 
 #[inline]

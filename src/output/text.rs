@@ -60,6 +60,11 @@ impl TextBuffer {
         self.len = 0;
     }
 
+    /// Forgets all but the first `len` bytes.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Takes the last byte away.
     pub fn pop(&mut self) {
         self.len = self.len.saturating_sub(1);
@@ -162,7 +167,7 @@ pub(super) static THREE_DIGITS: [[u8; 4]; 1000] = {
 
 /// Below 1000, three digits.
 #[inline]
-fn padded(number: usize, out: &mut TextBuffer) {
+pub(super) fn padded(number: usize, out: &mut TextBuffer) {
     if let Some(digits) = THREE_DIGITS.get(number) {
         out.put(digits, 3);
     }
@@ -187,6 +192,30 @@ pub(super) fn hex(number: u32, out: &mut TextBuffer) {
     let zeros = (number.leading_zeros() / 4).min(7);
     let shifted = u64::from_be_bytes(text) << (8 * zeros);
     out.put(&shifted.to_be_bytes(), 8 - zeros as usize);
+}
+
+/// As [`hex`], of 64 bits.
+pub(super) fn hex_long(number: u64, out: &mut TextBuffer) {
+    let (high, low) = ((number >> 32) as u32, number as u32);
+    if high == 0 {
+        return hex(low, out);
+    }
+    hex(high, out);
+    hex_bytes(&low.to_be_bytes(), out);
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub(super) fn hex_bytes(bytes: &[u8], out: &mut TextBuffer) {
+    for byte in bytes {
+        out.put(&HEX_PAIRS[usize::from(*byte)], 2);
+    }
+}
+
+/// Blanks until what was written since `from` takes `width` columns.
+pub(super) fn pad(from: usize, width: usize, out: &mut TextBuffer) {
+    while out.len() < from + width {
+        out.push(b' ');
+    }
 }
 
 /// Dotted decimal.
@@ -252,6 +281,19 @@ pub(super) fn milliseconds(micros: u64, out: &mut TextBuffer) {
         out.put(b"000", 3);
     } else {
         display(format_args!("{:.6}", micros as f64 / 1000.0), out);
+    }
+}
+
+/// A number of thousandths with three decimals, by way of a double as nfdump does.
+pub(super) fn thousandths(number: u64, out: &mut TextBuffer) {
+    // Up to here the double is so exact that its decimals are those of the integer.
+    const EXACT: u64 = 1 << 40;
+    if number < EXACT {
+        decimal(number / 1000, out);
+        out.push(b'.');
+        padded((number % 1000) as usize, out);
+    } else {
+        display(format_args!("{:.3}", number as f64 / 1000.0), out);
     }
 }
 
@@ -370,6 +412,10 @@ mod tests {
     fn hex_has_no_leading_zeros() {
         for (number, expected) in [(0, "0"), (0xf, "f"), (0x10, "10"), (u32::MAX, "ffffffff")] {
             assert_eq!(text(|out| hex(number, out)), expected);
+            let number = u64::from(number);
+            assert_eq!(text(|out| hex_long(number, out)), expected);
+            let number = number << 32 | 0x0a;
+            assert_eq!(text(|out| hex_long(number, out)), format!("{number:x}"));
         }
     }
 

@@ -215,6 +215,12 @@ impl TimeFormatter {
         self.days[day & 1].pieces(time)
     }
 
+    /// The text that [`TimeFormatter::write_spaced`] would append.
+    #[inline]
+    pub(crate) fn spaced_text(&mut self, time: Timestamp) -> &[u8] {
+        self.text(time, b' ')
+    }
+
     #[inline]
     fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
         let day = self.day(time);
