@@ -145,8 +145,8 @@ impl File {
 
     /// The blocks in stored order, decoded one after the other.
     ///
-    /// An `Err` tells of a block that is lost or of a chain that breaks off; iteration goes on
-    /// with the next block as long as its place is known, and ends for good otherwise. A block
+    /// An `Err` tells of a block that is lost, or of a chain that breaks off; iteration goes on
+    /// where the next sound block is found, and ends for good if there is none. A block
     /// that is partly readable is `Ok`, see [`Block::damage`].
     #[must_use]
     pub fn blocks(&self) -> Blocks<'_> {

@@ -5,7 +5,7 @@
 //! that need them: collect a whole file before resolving. Numbers of exporters are unique within
 //! one file only; names of interfaces and VRFs are not tied to an exporter.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::block::Block;
@@ -18,6 +18,14 @@ const APPLICATIONS: u16 = 12;
 const INTERFACES: u16 = 13;
 const VRFS: u16 = 14;
 const SAMPLER: u16 = 15;
+
+/// Names kept at most, in bytes with what keeping them costs. A file made to fill memory gets no
+/// further; real ones need some kilobytes.
+const NAMES_MAX: usize = 16 << 20;
+/// What an entry costs beside its bytes.
+const ENTRY: usize = 128;
+/// Samplers kept at most.
+const SAMPLERS_MAX: usize = 1 << 16;
 
 /// An exporter known to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +62,7 @@ impl Exporter {
 
 /// A sampler of an exporter. One group of `packet_interval` packets is taken out of
 /// `packet_interval + packet_space`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Sampler {
     /// The exporter's number.
@@ -86,6 +94,9 @@ pub struct Names {
     /// Statistics may be stored before the exporter they belong to.
     statistics: BTreeMap<u16, (u64, u64, u64)>,
     samplers: Vec<Sampler>,
+    known_samplers: HashSet<Sampler>,
+    /// Bytes of names taken so far, replaced ones included.
+    held: usize,
     applications: HashMap<Vec<u8>, ApplicationName>,
     interfaces: HashMap<u32, Vec<u8>>,
     vrfs: HashMap<u32, Vec<u8>>,
@@ -99,22 +110,7 @@ impl Names {
                 EXPORTER => self.add_exporter(record),
                 EXPORTER_STATISTICS => self.add_statistics(record),
                 SAMPLER | SAMPLER_LEGACY => self.add_sampler(record),
-                APPLICATIONS => {
-                    for entry in entries(record) {
-                        let name = ApplicationName {
-                            name: entry.name.to_vec(),
-                            description: entry.description.map(<[u8]>::to_vec),
-                        };
-                        self.applications.insert(entry.id.to_vec(), name);
-                    }
-                }
-                INTERFACES => {
-                    self.interfaces
-                        .extend(entries(record).map(|entry| (entry.number, entry.name.to_vec())));
-                }
-                VRFS => self
-                    .vrfs
-                    .extend(entries(record).map(|entry| (entry.number, entry.name.to_vec()))),
+                APPLICATIONS | INTERFACES | VRFS => self.add_names(kind, record),
                 _ => {}
             }
         }
@@ -156,6 +152,27 @@ impl Names {
         }
     }
 
+    fn add_names(&mut self, kind: u16, record: &[u8]) {
+        for entry in entries(record) {
+            let description = entry.description.unwrap_or_default();
+            let size = entry.id.len() + entry.name.len() + description.len() + ENTRY;
+            if self.held + size > NAMES_MAX {
+                return;
+            }
+            self.held += size;
+            let name = entry.name.to_vec();
+            match kind {
+                APPLICATIONS => {
+                    let description = entry.description.map(<[u8]>::to_vec);
+                    self.applications
+                        .insert(entry.id.to_vec(), ApplicationName { name, description });
+                }
+                INTERFACES => drop(self.interfaces.insert(entry.number, name)),
+                _ => drop(self.vrfs.insert(entry.number, name)),
+            }
+        }
+    }
+
     fn add_sampler(&mut self, record: &[u8]) {
         let Some(found) = raw::parse_sampler(record) else {
             return;
@@ -167,7 +184,7 @@ impl Names {
             packet_interval: found.packet_interval,
             packet_space: found.packet_space,
         };
-        if !self.samplers.contains(&sampler) {
+        if self.samplers.len() < SAMPLERS_MAX && self.known_samplers.insert(sampler) {
             self.samplers.push(sampler);
         }
     }
@@ -225,6 +242,17 @@ impl Names {
             self.interfaces.len(),
             self.vrfs.len(),
         )
+    }
+}
+
+/// Whether a record of exporters, samplers or names, of the type it says, can be read.
+pub(crate) fn is_well_formed(kind: u16, record: &[u8]) -> bool {
+    match kind {
+        EXPORTER => raw::parse_exporter(record).is_some(),
+        EXPORTER_STATISTICS => raw::exporter_stat_at(record, 0).is_some(),
+        SAMPLER | SAMPLER_LEGACY => raw::parse_sampler(record).is_some(),
+        APPLICATIONS | INTERFACES | VRFS => raw::name_at(record, 0).is_some(),
+        _ => true,
     }
 }
 

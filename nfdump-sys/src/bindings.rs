@@ -215,10 +215,15 @@ pub struct nfdump_cursor {
     pub offset: u64,
     pub index: u32,
     pub ended: u32,
+    pub stored: u32,
+    pub records: u32,
+    pub type_: u16,
+    pub flags: u16,
+    pub tries: u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_cursor"][::core::mem::size_of::<nfdump_cursor>() - 16usize];
+    ["Size of nfdump_cursor"][::core::mem::size_of::<nfdump_cursor>() - 32usize];
     ["Alignment of nfdump_cursor"][::core::mem::align_of::<nfdump_cursor>() - 8usize];
     ["Offset of field: nfdump_cursor::offset"]
         [::core::mem::offset_of!(nfdump_cursor, offset) - 0usize];
@@ -226,6 +231,16 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_cursor, index) - 8usize];
     ["Offset of field: nfdump_cursor::ended"]
         [::core::mem::offset_of!(nfdump_cursor, ended) - 12usize];
+    ["Offset of field: nfdump_cursor::stored"]
+        [::core::mem::offset_of!(nfdump_cursor, stored) - 16usize];
+    ["Offset of field: nfdump_cursor::records"]
+        [::core::mem::offset_of!(nfdump_cursor, records) - 20usize];
+    ["Offset of field: nfdump_cursor::type_"]
+        [::core::mem::offset_of!(nfdump_cursor, type_) - 24usize];
+    ["Offset of field: nfdump_cursor::flags"]
+        [::core::mem::offset_of!(nfdump_cursor, flags) - 26usize];
+    ["Offset of field: nfdump_cursor::tries"]
+        [::core::mem::offset_of!(nfdump_cursor, tries) - 28usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]

@@ -6,8 +6,10 @@ use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
+use crate::block::BlockCounts;
 use crate::error::Error;
 use crate::file::File;
+use crate::names;
 use crate::pipeline;
 
 use super::args::CheckArgs;
@@ -45,6 +47,9 @@ pub(super) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Damaged places listed of one file at most; the others are counted.
+const LISTED_MAX: usize = 1_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Intact,
@@ -75,25 +80,33 @@ struct Findings {
     flows: u64,
     announced_flows: Option<u64>,
     dropped_flows: u64,
+    /// Records of all types.
+    records: u64,
+    /// Damaged places beyond those kept.
+    unlisted: u64,
+}
+
+/// What one block contributes.
+struct Block {
+    flows: u64,
+    stands_for: u64,
+    broken_records: u64,
+    counts: BlockCounts,
+    damage: Option<Error>,
 }
 
 impl Findings {
     fn of(input: &Input, threads: NonZeroUsize) -> Result<Self, Stop> {
         let mut this = Self::default();
-        let file = match File::open(&input.path) {
-            Ok(file) => file,
-            Err(error) => match File::open_partial(&input.path) {
-                Ok(file) => {
-                    this.damage.push(error);
-                    file
-                }
-                Err(error) => {
-                    this.refused = Some(error);
-                    return Ok(this);
-                }
-            },
-        };
-        this.look_at(&file, threads)?;
+        this.damage.extend(File::open(&input.path).err());
+        // What can be recovered counts, whatever the header announces.
+        match File::open_partial(&input.path) {
+            Ok(file) => this.look_at(&file, threads)?,
+            Err(error) => {
+                this.damage.clear();
+                this.refused = Some(error);
+            }
+        }
         Ok(this)
     }
 
@@ -108,6 +121,7 @@ impl Findings {
             .extend(file.appendix_damage().filter(|_| self.damage.is_empty()));
 
         let mut stands_for = 0_u64;
+        let mut broken_records = 0_u64;
         pipeline::map_blocks(
             file,
             threads,
@@ -116,23 +130,29 @@ impl Findings {
                 let flows = block.flows();
                 let stands_for =
                     flows.fold(0, |sum: u64, flow| sum.saturating_add(flow.flow_count()));
-                Ok((
-                    block.len() as u64,
+                let broken = block
+                    .records()
+                    .filter(|(kind, record)| !names::is_well_formed(*kind, record));
+                Ok(Block {
+                    flows: block.len() as u64,
                     stands_for,
-                    block.counts().dropped_flows,
-                    block.damage().cloned(),
-                ))
+                    broken_records: broken.count() as u64,
+                    counts: block.counts(),
+                    damage: block.damage().cloned(),
+                })
             },
             |result: Result<_, Error>| {
                 match result {
-                    Ok((flows, stood_for, dropped, damage)) => {
+                    Ok(block) => {
                         self.blocks += 1;
-                        self.flows += flows;
-                        stands_for = stands_for.saturating_add(stood_for);
-                        self.dropped_flows += u64::from(dropped);
-                        self.damage.extend(damage);
+                        self.flows += block.flows;
+                        stands_for = stands_for.saturating_add(block.stands_for);
+                        self.records += u64::from(block.counts.records);
+                        self.dropped_flows += u64::from(block.counts.dropped_flows);
+                        broken_records += block.broken_records;
+                        self.note(block.damage);
                     }
-                    Err(error) => self.damage.push(error),
+                    Err(error) => self.note(Some(error)),
                 }
                 if interrupt::interrupted() {
                     ControlFlow::Break(())
@@ -143,6 +163,24 @@ impl Findings {
         );
         interrupt::check()?;
 
+        if broken_records != 0 {
+            self.remarks.push(format!(
+                "{broken_records} records of exporters, samplers or names are not well-formed"
+            ));
+        }
+        if self.damage.is_empty()
+            && !header.unfinished
+            && u64::from(self.announced_blocks) != self.blocks
+        {
+            self.remarks.push(format!(
+                "{} blocks, but the header announces {}",
+                self.blocks, self.announced_blocks
+            ));
+        }
+        if self.unlisted != 0 {
+            self.remarks
+                .push(format!("{} more damaged places", self.unlisted));
+        }
         self.announced_flows = file.statistics().map(|statistics| statistics.total.flows);
         if let Some(announced) = self
             .announced_flows
@@ -154,6 +192,14 @@ impl Findings {
             ));
         }
         Ok(())
+    }
+
+    fn note(&mut self, damage: Option<Error>) {
+        if self.damage.len() < LISTED_MAX {
+            self.damage.extend(damage);
+        } else {
+            self.unlisted += u64::from(damage.is_some());
+        }
     }
 
     fn verdict(&self) -> Verdict {
@@ -200,6 +246,7 @@ impl Findings {
             "flows": self.flows,
             "announced_flows": self.announced_flows,
             "dropped_flows": self.dropped_flows,
+            "records": self.records,
             "blocks": self.blocks,
             "announced_blocks": self.announced_blocks,
             "damage": self.refused.iter().chain(&self.damage).map(place).collect::<Vec<_>>(),

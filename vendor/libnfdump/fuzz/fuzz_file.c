@@ -18,15 +18,23 @@ static void read_file(const uint8_t *data, size_t size, uint32_t flags)
     const nfdump_info *info = nfdump_file_info(file);
     touch(info->ident, info->ident_length);
     check(info->appendix.reason != NULL);
-    while ((status = nfdump_file_next(file, &cursor, &ref, &error)) == NFDUMP_OK) {
+    uint64_t reached = 0;
+    while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
         nfdump_block_view view;
+        if (status != NFDUMP_OK) {
+            check(error.status == (int32_t)status && error.reason != NULL);
+            continue;
+        }
+        /* No byte belongs to two blocks. */
+        check(ref.offset >= reached);
+        reached = ref.offset + 12 + ref.stored;
+        check(reached <= size);
         if (nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK) {
             use_view(&view);
         } else {
             check(error.reason != NULL && error.block == ref.index);
         }
     }
-    check(status == NFDUMP_END || error.status == (int32_t)status);
     /* The chain has ended for good. */
     check(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
     nfdump_file_close(file);

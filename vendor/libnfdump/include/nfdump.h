@@ -136,9 +136,14 @@ typedef struct nfdump_block nfdump_block;
 
 /* Position in the chain of blocks.  Start with all zeros. */
 typedef struct nfdump_cursor {
-    uint64_t offset; /* of the next block header; 0 = start */
-    uint32_t index;  /* number of the next block */
-    uint32_t ended;  /* 1: NFDUMP_END or an error that ends the file was returned */
+    uint64_t offset;  /* of the next block header; 0 = start */
+    uint32_t index;   /* number of the next block */
+    uint32_t ended;   /* 1: NFDUMP_END or an error that ends the file was returned */
+    uint32_t stored;  /* not 0: the header of the next block is wrong; this is its size, ... */
+    uint32_t records; /* its number of records, ... */
+    uint16_t type;    /* its type */
+    uint16_t flags;   /* and its flags */
+    uint32_t tries;   /* of finding blocks behind damage, so far */
 } nfdump_cursor;
 
 /* One block as its header describes it. */
@@ -208,9 +213,15 @@ nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32
 void nfdump_file_close(nfdump_file *file);
 const nfdump_info *nfdump_file_info(const nfdump_file *file);
 
-/* The next block of the chain.  NFDUMP_END after the last.  Any error ends the chain: without a sound
- * header the start of the following block is unknown.  cursor->offset is then where it broke off, so
- * that a file that has grown meanwhile can be opened anew and read on from there (set `ended` to 0). */
+/* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
+ * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
+ * returns NFDUMP_END, and cursor->offset is where the chain broke off, so that a file that has grown
+ * meanwhile can be opened anew and read on from there (set `ended` to 0).
+ *
+ * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
+ * records as announced, and the chain goes on from there.  The block whose header is wrong ends
+ * where that one begins, and is handed out with this size if it is then readable.  Work for this is
+ * limited: about 1000 trials in one file. */
 nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                nfdump_error *error);
 

@@ -4,9 +4,11 @@
  */
 #include <bzlib.h>
 #include <lz4.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <zstd.h>
 
+#include "../fuzz/parts.h"
 #include "../src/codec/lzo1x.h"
 #include "test.h"
 
@@ -215,7 +217,7 @@ static void damage(void)
 
     p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
     EXPECT(LOAD(3) == NFDUMP_OK && view.num_flows == 2 && view.damage.status == NFDUMP_E_COUNT);
-    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_OK);
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_COUNT && view.damage.offset == 76);
     EXPECT(LOAD(0) == NFDUMP_OK && view.num_flows == 0 && view.damage.status == NFDUMP_E_COUNT);
     p.data[78] = 3, p.data[79] = 0; /* record 1: size 3 */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_RECORD);
@@ -401,12 +403,174 @@ static void other_records(void)
     EXPECT(nfdump_exporter_stat_at(stat, 32, 1, &entry) == NFDUMP_END);
 }
 
+/* Four blocks of 8, 4, 6 and 5 flows with ports 100.., 200.., 300.., 400..; `at` says where they begin, at[4]
+ * where the appendix does. */
+static void put_four(bytes *b, uint8_t compression, size_t at[5])
+{
+    static const uint16_t counts[4] = {8, 4, 6, 5};
+    static bytes plain, stored;
+    b->length = 0;
+    put_header(b, compression, 4, 1);
+    for (uint16_t block = 0; block < 4; block++) {
+        plain.length = 0;
+        for (uint16_t i = 0; i < counts[block]; i++) {
+            put_flow(&plain, (uint16_t)(100 * (block + 1) + i));
+        }
+        stored.length = parts_encode(compression, plain.data, plain.length, stored.data, sizeof stored.data);
+        at[block] = b->length;
+        put_block(b, counts[block], 3, 0, &stored);
+    }
+    plain.length = 0;
+    put_appendix(&plain, "demo");
+    stored.length = parts_encode(compression, plain.data, plain.length, stored.data, sizeof stored.data);
+    at[4] = b->length;
+    put_u64(b->data + 24, b->length);
+    put_block(b, 2, 3, 0, &stored);
+}
+
+/* Reads all there is.  Counts flows by block (their port tells), and errors; no flow may come twice. */
+static unsigned read_all(const bytes *b, uint32_t flags, unsigned flows[5])
+{
+    nfdump_file *file = NULL;
+    nfdump_error error;
+    nfdump_cursor cursor = {0};
+    nfdump_block_ref ref;
+    nfdump_status status;
+    unsigned errors = 0;
+    bool seen[65536] = {false};
+    memset(flows, 0, 5 * sizeof *flows);
+    EXPECT(nfdump_file_open_memory(b->data, b->length, flags, &file, &error) == NFDUMP_OK);
+    nfdump_block *block = nfdump_block_new();
+    while (file != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
+        nfdump_block_view view;
+        if (status != NFDUMP_OK || nfdump_block_load(block, file, &ref, &view, &error) != NFDUMP_OK) {
+            EXPECT(error.reason[0] != 0 && error.block != NFDUMP_NONE);
+            errors++;
+            continue;
+        }
+        errors += view.damage.status != NFDUMP_OK;
+        for (size_t i = 0; i < view.num_flows; i++) {
+            const uint8_t *generic = view.data + view.flows[i].offset + 16;
+            const unsigned port = generic[40] | (unsigned)generic[41] << 8;
+            EXPECT(port < 500 && !seen[port]);
+            seen[port] = true;
+            flows[port / 100 % 5]++;
+        }
+    }
+    nfdump_block_free(block);
+    nfdump_file_close(file);
+    return errors;
+}
+
+/* Behind a damaged block header the chain goes on. */
+static void resync(void)
+{
+    static bytes b;
+    size_t at[5];
+    unsigned flows[5];
+    static const struct {
+        size_t field, width;
+        uint64_t value;
+    } cases[] = {
+        {4, 4, 0}, {4, 4, 1}, {4, 4, 100}, {4, 4, 600}, {4, 4, 5242869}, {4, 4, 0xFFFFFFFF}, {0, 4, 0}, {0, 4, 0xFFFFFFFF},
+        {8, 2, 0x7777}, {0, 8, 0}, {0, 12, 0}, {4, 8, 0xFFFFFFFFFFFFFFFF},
+    };
+    for (uint8_t compression = 0; compression < METHODS; compression++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            for (size_t broken = 0; broken < 4; broken++) {
+                for (uint32_t flags = 0; flags <= NFDUMP_OPEN_PARTIAL; flags++) {
+                    put_four(&b, compression, at);
+                    for (size_t byte = 0; byte < cases[i].width; byte++) {
+                        const uint64_t value = byte < 8 ? cases[i].value >> (8 * byte) : 0;
+                        b.data[at[broken] + cases[i].field + byte] = (uint8_t)value;
+                    }
+                    const unsigned errors = read_all(&b, flags, flows);
+                    EXPECT(errors != 0);
+                    EXPECT((broken == 0 || flows[1] == 8) && (broken == 1 || flows[2] == 4) && (broken == 2 || flows[3] == 6) &&
+                           (broken == 3 || flows[4] == 5));
+                    /* A type that nobody knows is not guessed, if the header is otherwise sound. */
+                    const bool readable = cases[i].field != 8;
+                    static const unsigned whole[4] = {8, 4, 6, 5};
+                    EXPECT(flows[(broken + 1) % 5] == (readable ? whole[broken] : 0));
+                }
+            }
+        }
+        /* A chunk gone from the middle of block 1, header of block 2 included, and from its payload. */
+        for (size_t from = 4; from < 8; from += 3) {
+            put_four(&b, compression, at);
+            const size_t start = from == 4 ? at[2] - 7 : at[1] + 30;
+            memmove(b.data + start, b.data + start + 20, b.length - start - 20);
+            b.length -= 20;
+            EXPECT(read_all(&b, 0, flows) != 0 && flows[1] == 8 && flows[4] == 5 && (from == 4 || flows[3] == 6));
+        }
+        /* Garbage between two blocks, and no appendix to tell where it ends. */
+        put_four(&b, compression, at);
+        memmove(b.data + at[2] + 1000, b.data + at[2], b.length - at[2]);
+        memset(b.data + at[2], 0x5A, 1000);
+        b.length = at[4] + 1000;
+        put_u64(b.data + 24, 0), put_u16(b.data + 18, 0);
+        EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL, flows) != 0);
+        EXPECT(flows[1] == 8 && flows[2] == 4 && flows[3] == 6 && flows[4] == 5);
+        /* An offset of the appendix that points to a block is not the end of the data. */
+        put_four(&b, compression, at);
+        put_u64(b.data + 24, at[2]);
+        (void)read_all(&b, 0, flows);
+        EXPECT(flows[1] == 8 && flows[2] == 4 && flows[3] == 6 && flows[4] == 5);
+    }
+}
+
+/* A whole file inside a payload is no part of the chain. */
+static void nested(void)
+{
+    static bytes inner, plain, b;
+    size_t at[5];
+    put_four(&inner, 0, at);
+    for (int broken = 0; broken < 2; broken++) {
+        plain.length = b.length = 0;
+        put_flow(&plain, 1);
+        put(&plain, 11, 2), put(&plain, 12 + 4 + inner.length, 2), put(&plain, 1, 2), put_zeros(&plain, 6);
+        put(&plain, 29, 2), put(&plain, 4 + inner.length, 2), put_bytes(&plain, inner.data, inner.length);
+        put_header(&b, 0, 2, 1);
+        const size_t first = b.length;
+        put_block(&b, 2, 3, 0, &plain);
+        plain.length = 0;
+        put_flow(&plain, 250), put_flow(&plain, 251);
+        put_block(&b, 2, 3, 0, &plain);
+        put_u64(b.data + 24, b.length);
+        plain.length = 0;
+        put_appendix(&plain, "outer");
+        put_block(&b, 2, 3, 0, &plain);
+        if (broken) {
+            put_u32(b.data + first + 4, 0);
+        }
+        nfdump_file *file = NULL;
+        nfdump_error error;
+        nfdump_cursor cursor = {0};
+        nfdump_block_ref ref;
+        size_t found = 0;
+        nfdump_status status;
+        EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
+        nfdump_block *block = nfdump_block_new();
+        while (file != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
+            nfdump_block_view view;
+            if (status == NFDUMP_OK && nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK) {
+                found += view.num_flows;
+            }
+        }
+        EXPECT(found == 4);
+        nfdump_block_free(block);
+        nfdump_file_close(file);
+    }
+}
+
 int main(void)
 {
     headers();
     whole_file();
     partial();
     damage();
+    resync();
+    nested();
     many_shapes();
     codecs();
     lzo();

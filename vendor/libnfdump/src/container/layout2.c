@@ -6,6 +6,7 @@
 #include "../codec/codec.h"
 #include "../error.h"
 #include "../record/types.h"
+#include "resync.h"
 
 /* An ident record must be shorter than this to be taken (nfdump 1.7.10). */
 #define IDENT_RECORD_LIMIT 128u
@@ -81,36 +82,75 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
     return status;
 }
 
+/* Where data blocks may lie.  An offset of the appendix counts only if an appendix is there. */
+static block_area data_area(const byte_source *source, const nfdump_info *info)
+{
+    const bool known = info->appendix_blocks != 0 && info->appendix.status == NFDUMP_OK &&
+                       (info->has_ident || info->has_stat) && info->appendix_offset >= LAYOUT2_HEADER;
+    return (block_area){
+        .source = source,
+        .compression = info->compression,
+        .end = known ? info->appendix_offset : source->size,
+        .end_known = known,
+    };
+}
+
+static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
+{
+    cursor->offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref->stored;
+    cursor->index++;
+    cursor->stored = 0;
+    return NFDUMP_OK;
+}
+
 nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error)
 {
+    const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
+    const block_area area = data_area(source, info);
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
     }
-    const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
-    const bool at_end = partial ? cursor->offset == info->file_size : cursor->index >= info->num_blocks;
-    if (cursor->ended || at_end) {
+    if (cursor->ended || (partial ? cursor->offset == area.end : cursor->index >= info->num_blocks)) {
         cursor->ended = 1;
         return NFDUMP_END;
     }
     /* A header that announces too many blocks must not make us read the appendix as data. */
-    if (info->appendix_blocks != 0 && cursor->offset == info->appendix_offset) {
+    if (area.end_known && cursor->offset >= area.end) {
         cursor->ended = 1;
         if (partial) {
             return NFDUMP_END;
         }
-        (void)nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "fewer data blocks than the header announces",
-                         cursor->index, info->num_blocks);
-        return NFDUMP_E_COUNT;
+        return nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "fewer data blocks than the header announces",
+                          cursor->index, info->num_blocks);
     }
-    nfdump_status status = nfdump_layout2_block_at(source, cursor->offset, cursor->index, ref, error);
-    if (status != NFDUMP_OK) {
+    if (cursor->stored != 0) {
+        /* What nfdump_resync has found out about a block whose header is wrong. */
+        *ref = (nfdump_block_ref){
+            .offset = cursor->offset, .index = cursor->index, .num_records = cursor->records, .stored = cursor->stored,
+            .type = cursor->type, .flags = cursor->flags,
+        };
+        return advance(cursor, ref);
+    }
+    const uint32_t index = cursor->index;
+    nfdump_error found;
+    *ref = (nfdump_block_ref){.offset = cursor->offset, .index = index};
+    nfdump_status status = nfdump_layout2_block_at(source, cursor->offset, index, ref, &found);
+    const bool last = !partial && !area.end_known && index + 1 >= info->num_blocks;
+    if (status == NFDUMP_OK && nfdump_resync_count_is_possible(ref->num_records) &&
+        (last || nfdump_resync_follows(&area, cursor->offset + LAYOUT2_BLOCK_HEADER + ref->stored))) {
+        return advance(cursor, ref);
+    }
+    if (status == NFDUMP_E_IO) {
         cursor->ended = 1;
-        return status;
+    } else if (nfdump_resync(&area, cursor, ref, status == NFDUMP_OK, &found)) {
+        return advance(cursor, ref);
     }
-    cursor->offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref->stored;
-    cursor->index++;
-    return NFDUMP_OK;
+    found.block = index;
+    if (error != NULL) {
+        *error = found;
+    }
+    return (nfdump_status)found.status;
 }
 
 static void take_ident(nfdump_info *info, span payload)

@@ -334,6 +334,9 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
             at = add_run(index, data, at, announced, view);
         }
     }
+    if (view->walked == announced && at < data.length) {
+        note_damage(view, NFDUMP_E_COUNT, at, "block goes on after its last record", data.length - at, 0);
+    }
 
     view->flows = index->flows;
     view->num_flows = index->num_flows;
