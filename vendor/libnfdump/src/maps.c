@@ -176,9 +176,12 @@ static const map_change *valid_before(const map_book *book, uint64_t offset, uin
 static void advance(map_book *book, const nfdump_file *file)
 {
     nfdump_error error;
+    nfdump_status status;
+    /* After damage the chain may go on. */
     do {
-        book->ended = nfdump_file_next(file, &book->cursor, &book->front, &error) != NFDUMP_OK;
-    } while (!book->ended && book->front.type != BLOCK_LAYOUT1);
+        status = nfdump_file_next(file, &book->cursor, &book->front, &error);
+    } while (status != NFDUMP_END && (status != NFDUMP_OK || book->front.type != BLOCK_LAYOUT1));
+    book->ended = status == NFDUMP_END;
     book->started = true;
 }
 
