@@ -88,6 +88,16 @@ impl<T> Lane<'_, T> {
     }
 }
 
+impl<T> Lane<'_, T> {
+    /// Whether [`in_turn`](Self::in_turn) would not wait: all earlier items are done, or the run has
+    /// ended.
+    #[must_use]
+    pub fn is_turn(&self) -> bool {
+        let turns = self.shared.lock();
+        turns.stopped || turns.done == self.index
+    }
+}
+
 struct Shared<T> {
     turns: Mutex<Turns<T>>,
     changed: Condvar,

@@ -26,8 +26,19 @@ use super::report::{Report, Stop};
 use super::select::Selection;
 use super::target::{BUFFER, Target};
 
-/// Text of one block that a thread collects before it waits for its turn to write.
-const TEXT_MAX: usize = 4 << 20;
+/// Text that a thread writes at once when it is its turn: it has not left the cache by then.
+const PIECE: usize = 256 << 10;
+/// Text that waits in all threads together, as long as each has at least [`WAITING_MIN`].
+const WAITING: usize = 24 << 20;
+/// Text that a thread collects at least before it waits for its turn. A whole block is about 10 MB.
+const WAITING_MIN: usize = 4 << 20;
+/// Text that a thread collects at most.
+const WAITING_MAX: usize = 12 << 20;
+
+/// Text that each of so many threads collects before it waits for its turn.
+fn waiting(threads: NonZeroUsize) -> usize {
+    (WAITING / threads).clamp(WAITING_MIN, WAITING_MAX)
+}
 
 /// How the flows of several files are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +191,9 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn write(&mut self, text: &[u8]) -> Result<(), Stop> {
-        if self.held.len() + text.len() <= BUFFER {
+        // Once some has left, only what is small is worth a copy.
+        let is_held = !self.flushed || text.len() < PIECE / 4;
+        if is_held && self.held.len() + text.len() <= BUFFER {
             self.held.extend(text);
             return Ok(());
         }
@@ -423,7 +436,8 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
     fn worker(&self) -> Worker {
         Worker {
             format: self.0.new_format(),
-            buffer: TextBuffer::default(),
+            // Memory that is never written to is never there.
+            buffer: TextBuffer::with_capacity(waiting(self.0.threads) + PIECE),
             file: None,
         }
     }
@@ -637,21 +651,28 @@ impl FlowWriter<'_> {
     }
 }
 
-/// Formats numbered flows into `buffer`; what gets too large for it is written already.
+/// Formats numbered flows into `buffer`; what gets too large for it is written already, and so is
+/// every piece when nobody is to be waited for.
 fn format_flows<'b>(
     format: &mut impl FlowFormat,
     flows: impl Iterator<Item = (Flow<'b>, u64)>,
     buffer: &mut TextBuffer,
     lane: &mut Lane<'_, Tally<'_, '_>>,
 ) -> Result<(), Stopped> {
+    let mut look_at = PIECE;
     for (flow, number) in flows {
         format.flow(number, &flow, buffer);
-        if buffer.len() >= TEXT_MAX {
+        if buffer.len() < look_at {
+            continue;
+        }
+        look_at = buffer.len() + PIECE;
+        if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
             lane.in_turn(|tally| {
                 let result = tally.text.write(buffer.as_bytes());
                 tally.stop_with(result)
             })?;
             buffer.clear();
+            look_at = PIECE;
         }
     }
     Ok(())

@@ -55,6 +55,12 @@ impl TextBuffer {
         self.len == 0
     }
 
+    /// Bytes of text there is memory for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Forgets the text, keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
