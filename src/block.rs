@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use crate::Error;
 use crate::error::Result;
 use crate::flow::Flow;
+#[cfg(feature = "arrow")]
+use crate::raw::RawShape;
 use crate::raw::{self, RawBlock, RawBlockRef, RawFile, RawFlowRef, SHAPE_NONE};
 
 /// Buffers kept for reuse at most: enough for a decoder on each of many cores.
@@ -225,6 +227,30 @@ impl Block {
             flows: raw.flows(),
             shapes: raw.shapes(),
         })
+    }
+
+    /// Where elements lie, by shape number.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn shapes(&self) -> &[RawShape] {
+        self.raw.as_ref().map_or(&[], RawBlock::shapes)
+    }
+
+    /// The union of the elements of all flows.
+    #[cfg(feature = "cli")]
+    pub(crate) fn elements(&self) -> u64 {
+        let shapes = self.shapes();
+        let known = shapes.iter().fold(0, |set, shape| set | shape.present);
+        let flows = self.flows().zip(self.shape_numbers());
+        flows
+            .filter(|(_, shape)| usize::from(*shape) >= shapes.len())
+            .fold(known, |set, (flow, _)| set | flow.elements())
+    }
+
+    /// The shape number of each flow; those of no shape have one that does not exist.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn shape_numbers(&self) -> impl Iterator<Item = u16> {
+        let flows = self.raw.as_ref().map_or(&[][..], RawBlock::flows);
+        flows.iter().map(|found| found.shape)
     }
 
     /// Records that are not flows: type and bytes, header included.

@@ -808,7 +808,7 @@ pub(crate) const USER_NAME_MAX: usize = 66;
 
 /// `N` bytes at `at`; bytes that the element does not have are 0.
 #[inline]
-fn bytes_at<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn bytes_at<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
     match payload.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
         Some(bytes) => *bytes,
         None => padded_bytes_at(payload, at),

@@ -88,6 +88,15 @@ impl Error {
         self
     }
 
+    /// The place is `by` bytes further on in the file than it seemed.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn moved(mut self, by: u64) -> Self {
+        if self.0.record.is_none() {
+            self.0.offset = self.0.offset.saturating_add(by);
+        }
+        self
+    }
+
     pub(crate) fn in_file(mut self, file: &Arc<Path>) -> Self {
         self.0.file = Some(Arc::clone(file));
         self

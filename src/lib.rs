@@ -30,6 +30,8 @@
 //! | feature | adds |
 //! |---|---|
 //! | `output` | flows as nfdump prints them (module `output`), time zones, TLS fingerprints |
+//! | `arrow` | flows as Arrow record batches (module `columns`) |
+//! | `parquet` | what Parquet files of them need |
 //! | `filter` | nfdump's filter language (module `filter`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
@@ -44,6 +46,8 @@
 #![warn(missing_debug_implementations)]
 
 pub mod block;
+#[cfg(feature = "arrow")]
+pub mod columns;
 pub mod element;
 pub mod error;
 pub mod field;
@@ -70,7 +74,7 @@ pub mod cli;
 pub mod convert;
 #[cfg(feature = "output")]
 pub mod output;
-#[cfg(feature = "output")]
+#[cfg(any(feature = "arrow", feature = "output"))]
 pub mod tls;
 
 pub use block::{Block, BlockRef};

@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::columns::Slot;
 use super::rewrite::{CompressArg, parse_compression};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::output::csv::TokenList;
-use crate::output::fields::FieldList;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -63,6 +63,8 @@ pub(super) enum Format {
     Ndjson,
     /// nfdump's columns if there is no list.
     Csv(Option<TokenList>),
+    Arrow,
+    Parquet,
 }
 
 /// Reads the name of a [`Format`].
@@ -70,7 +72,7 @@ pub(super) enum Format {
 struct FormatParser;
 
 /// What help says of each form.
-const FORMATS: [(&str, &str); 5] = [
+const FORMATS: [(&str, &str); 7] = [
     ("json", "Arrays of objects, as `nfdump -o json`"),
     ("ndjson", "One object a line, as `nfdump -o ndjson`"),
     (
@@ -82,6 +84,14 @@ const FORMATS: [(&str, &str); 5] = [
         "Columns of your choice, as `nfdump -o csv:...`",
     ),
     ("csv-fast", "As `nfdump -o csv-fast`"),
+    (
+        "arrow",
+        "Arrow IPC: a file with -o, a stream on standard output",
+    ),
+    (
+        "parquet",
+        "A Parquet file, or with --partition-by a directory of them",
+    ),
 ];
 
 impl TypedValueParser for FormatParser {
@@ -97,6 +107,8 @@ impl TypedValueParser for FormatParser {
             ("json", _) => Ok(Format::Json),
             ("ndjson", _) => Ok(Format::Ndjson),
             ("csv", _) => Ok(Format::Csv(None)),
+            ("arrow", _) => Ok(Format::Arrow),
+            ("parquet", _) => Ok(Format::Parquet),
             ("csv-fast", _) => Ok(Format::Csv(Some(TokenList::fast()))),
             (_, Some(list)) => match TokenList::parse(list) {
                 Ok(tokens) => Ok(Format::Csv(Some(tokens))),
@@ -138,9 +150,10 @@ pub(super) struct OutputArgs {
     #[arg(short, long, value_parser = FormatParser)]
     pub(super) format: Option<Format>,
 
-    /// Print these fields, in this order; `nfdecode fields` lists all. For json, ndjson and csv
-    #[arg(long, value_name = "NAME,...", value_parser = FieldList::parse)]
-    pub(super) fields: Option<FieldList>,
+    /// Print these fields, in this order; `nfdecode fields` lists all. Not for csv:... and csv-fast; in
+    /// arrow and parquet also `all` and `standard`
+    #[arg(long, value_name = "NAME,...")]
+    pub(super) fields: Option<String>,
 
     /// In csv with --fields, put this between values: one character, or `tab`
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
@@ -157,6 +170,15 @@ pub(super) struct OutputArgs {
     /// Write to FILE instead of standard output; it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: Option<PathBuf>,
+
+    /// In parquet, bloom filters on columns of addresses
+    #[arg(long)]
+    pub(super) bloom: bool,
+
+    /// In parquet, write a file for each input and slot of time (UTC) into the directory of -o; inputs
+    /// that are there already are passed over
+    #[arg(long, value_enum, value_name = "SLOT")]
+    pub(super) partition_by: Option<Slot>,
 
     /// Print times in this zone: a name (Europe/Zurich) or a POSIX rule (CET-1CEST,M3.5.0,M10.5.0/3)
     #[arg(long, value_name = "ZONE")]

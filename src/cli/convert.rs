@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::args::{ConvertArgs, Format};
+use super::columns::{ColumnWriter, Form};
 use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
 use super::formats::Style;
 use super::interrupt;
@@ -63,6 +64,22 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
     let prepared = prepare(args, &work, &mut progress, report)?;
 
+    if let Some(form) = Form::of(&args.output)?
+        && !args.select.count
+    {
+        return convert_to_columns(
+            form,
+            selection,
+            args,
+            &program,
+            &prepared,
+            &work,
+            keep.as_ref(),
+            &mut progress,
+            report,
+        );
+    }
+
     let mut target = Target::open(args.output.output.as_deref())?;
     let writer = FlowWriter {
         style,
@@ -88,18 +105,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
             )?
             .finish()?;
     } else {
-        let input = prepared.path.as_deref().unwrap_or(&args.capture);
-        progress.restart(
-            fs::metadata(input).map_or(0, |found| found.len()),
-            "converting",
-        );
-        let job = Job {
-            capture: input,
-            packets: Some(prepared.packets),
-            slot: args.slot,
-            timeout: args.timeout,
-            stall: STALL,
-        };
+        let job = prepared.job(args, &mut progress);
         let (watched, text) = convert(
             &program,
             job,
@@ -152,6 +158,24 @@ struct Prepared {
     /// The rewritten one; `None`: the user's own will do.
     path: Option<PathBuf>,
     packets: u64,
+}
+
+impl Prepared {
+    /// What nfpcapd has to do.
+    fn job<'a>(&'a self, args: &'a ConvertArgs, progress: &mut Progress) -> Job<'a> {
+        let input = self.path.as_deref().unwrap_or(&args.capture);
+        progress.restart(
+            fs::metadata(input).map_or(0, |found| found.len()),
+            "converting",
+        );
+        Job {
+            capture: input,
+            packets: Some(self.packets),
+            slot: args.slot,
+            timeout: args.timeout,
+            stall: STALL,
+        }
+    }
 }
 
 /// Looks at the capture and rewrites it if need be.
@@ -269,6 +293,72 @@ impl<'a> Keep<'a> {
     }
 }
 
+/// Columns are written when nfpcapd is done: which of them have values must be known first.
+#[expect(clippy::too_many_arguments)]
+fn convert_to_columns(
+    form: Form,
+    selection: Selection,
+    args: &ConvertArgs,
+    program: &Nfpcapd,
+    prepared: &Prepared,
+    work: &WorkDir,
+    keep: Option<&Keep<'_>>,
+    progress: &mut Progress,
+    report: &Report,
+) -> Result<(), Stop> {
+    let (sender, receiver) = mpsc::channel();
+    let summary = if prepared.packets == 0 {
+        report.note(format!("{}: the capture holds no packets", name_of(args)));
+        None
+    } else {
+        let job = prepared.job(args, progress);
+        let gave_up = AtomicBool::new(false);
+        Some(watch(program, job, work, &sender, &gave_up, progress)?)
+    };
+    drop(sender);
+    let writer = ColumnWriter {
+        form,
+        columns: Form::columns(&args.output)?,
+        with_file: true,
+        selection,
+        limit: None,
+        threads: form.threads(args.output.jobs),
+        all_must_open: true,
+        salvage: false,
+        origin: Some(&args.capture),
+        report,
+    };
+    let mut file_done = |source: &Source| done_with(source, keep);
+    let printed = writer.write(
+        receiver.into_iter().map(source_of).collect(),
+        args.output.output.as_deref(),
+        &mut |_| (),
+        &mut file_done,
+    )?;
+    if let Some(summary) = &summary {
+        judge(summary, printed, prepared.packets, report);
+    }
+    interrupt::forget(work.path());
+    Ok(())
+}
+
+fn source_of(path: PathBuf) -> Source {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Source { path, name }
+}
+
+/// Takes a file that has been printed out of the way.
+fn done_with(source: &Source, keep: Option<&Keep<'_>>) -> Result<(), Stop> {
+    keep.map_or(Ok(()), |keep| keep.take(&source.path))?;
+    // The directory goes in the end anyway; this only keeps it small.
+    let _ = fs::remove_file(&source.path);
+    Ok(())
+}
+
 /// Runs nfpcapd and prints its files as they come. How the run ended, and what was printed.
 fn convert<'t>(
     program: &Nfpcapd,
@@ -282,20 +372,8 @@ fn convert<'t>(
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel::<PathBuf>();
         let printer = scope.spawn(move || {
-            let sources = receiver.into_iter().map(|path| {
-                let name = path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                Source { path, name }
-            });
-            let mut file_done = |source: &Source| {
-                keep.map_or(Ok(()), |keep| keep.take(&source.path))?;
-                // The directory goes in the end anyway; this only keeps it small.
-                let _ = fs::remove_file(&source.path);
-                Ok(())
-            };
+            let sources = receiver.into_iter().map(source_of);
+            let mut file_done = |source: &Source| done_with(source, keep);
             writer.print(sources, target, &mut |_| (), &mut file_done)
         });
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::block::{Block, BlockRef, Flows};
 use crate::error::Error;
 use crate::file::File;
-use crate::filter::{Filter, Scope};
+use crate::filter::Scope;
 use crate::flow::Flow;
 use crate::names::Names;
 use crate::output::{FlowFormat, TextBuffer};
@@ -125,7 +125,9 @@ impl FlowWriter<'_> {
             file_done,
         };
         let mut names = self.style.needs_names().then(Arc::default);
-        let items = sources.flat_map(move |source| items_of(source, self, names.as_mut()));
+        let items = sources.flat_map(move |source| {
+            items_of(source, self.salvage, &self.selection, names.as_mut())
+        });
         let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
         let Tally {
             printed,
@@ -166,12 +168,6 @@ impl FlowWriter<'_> {
     /// Whether there is a JSON object around the files' arrays.
     fn is_object(&self) -> bool {
         self.arrangement == Arrangement::ByFile && self.style.is_object() && !self.count_only
-    }
-
-    /// Whether selecting needs the running numbers of records.
-    fn counts_records(&self) -> bool {
-        let filter = self.selection.filter.as_ref();
-        filter.is_some_and(Filter::needs_count)
     }
 
     fn new_format(&self) -> Formatter {
@@ -269,16 +265,17 @@ impl Tally<'_, '_> {
 }
 
 /// A file being printed.
-struct Open {
-    source: Source,
-    file: File,
+pub(super) struct Open {
+    pub(super) source: Source,
+    pub(super) file: File,
     /// None of its flows can be wanted, so none is read.
-    passed_over: bool,
+    pub(super) passed_over: bool,
     /// What its flows may refer to, if anybody asks.
     names: Option<Arc<Names>>,
 }
 
-enum Item {
+/// A part of a file.
+pub(super) enum Item {
     Start(Arc<Open>),
     Block(Arc<Open>, BlockRef),
     /// A place in the chain of blocks that cannot be read.
@@ -298,23 +295,41 @@ enum Loaded {
 }
 
 /// A block that has been read, or not.
-struct LoadedBlock {
-    open: Arc<Open>,
-    found: BlockRef,
-    block: Result<Block, Error>,
+pub(super) struct LoadedBlock {
+    pub(super) open: Arc<Open>,
+    pub(super) found: BlockRef,
+    pub(super) block: Result<Block, Error>,
     /// The indices of its flows that are wanted; `None`: all.
-    selected: Option<Vec<u32>>,
+    pub(super) selected: Option<Vec<u32>>,
     /// Flows before it.
     count: u64,
     /// Records of all types before it.
     records: u64,
     /// How many of its flows to print.
-    take: u64,
+    pub(super) take: u64,
 }
 
 impl LoadedBlock {
+    /// Reads a block, and finds the wanted flows unless that depends on what is before them.
+    pub(super) fn load(open: Arc<Open>, found: BlockRef, selection: &Selection) -> Self {
+        let block = open.file.load(found);
+        let mut loaded = Self {
+            open,
+            found,
+            block,
+            selected: None,
+            count: 0,
+            records: 0,
+            take: 0,
+        };
+        if !selection.counts_records() {
+            loaded.select(selection, 0);
+        }
+        loaded
+    }
+
     /// Finds the wanted flows.
-    fn select(&mut self, selection: &Selection, records_before: u64) {
+    pub(super) fn select(&mut self, selection: &Selection, records_before: u64) {
         let (Some(filter), Ok(block)) = (&selection.filter, &self.block) else {
             return;
         };
@@ -325,7 +340,7 @@ impl LoadedBlock {
         filter.select(block, scope, self.selected.get_or_insert_default());
     }
 
-    fn wanted(&self) -> u64 {
+    pub(super) fn wanted(&self) -> u64 {
         match (&self.selected, &self.block) {
             (Some(selected), _) => selected.len() as u64,
             (None, Ok(block)) => block.len() as u64,
@@ -354,19 +369,20 @@ impl<'b> Iterator for Wanted<'b> {
 
 /// Opens a file and gives its parts. Its names, and those of the files before it, are known from its
 /// first flow on, if there are `names` to collect.
-fn items_of<'a>(
+pub(super) fn items_of(
     source: Source,
-    writer: &'a FlowWriter<'_>,
+    salvage: bool,
+    selection: &Selection,
     names: Option<&mut Arc<Names>>,
-) -> impl Iterator<Item = Item> + use<'a> {
-    let file = if writer.salvage {
+) -> impl Iterator<Item = Item> + use<> {
+    let file = if salvage {
         File::open_partial(&source.path)
     } else {
         File::open(&source.path)
     };
     let (open, refused) = match file {
         Ok(file) => {
-            let passed_over = !writer.salvage && !writer.selection.may_select(&file);
+            let passed_over = !salvage && !selection.may_select(&file);
             let names = names.map(|names| {
                 let known = Arc::make_mut(names);
                 let blocks = file.blocks().flatten();
@@ -446,19 +462,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
         match item {
             Item::Start(open) => Loaded::Start(open, 0),
             Item::Block(open, found) => {
-                let block = open.file.load(found);
-                let mut loaded = LoadedBlock {
-                    open,
-                    found,
-                    block,
-                    selected: None,
-                    count: 0,
-                    records: 0,
-                    take: 0,
-                };
-                if !self.0.counts_records() {
-                    loaded.select(&self.0.selection, 0);
-                }
+                let loaded = LoadedBlock::load(open, found, &self.0.selection);
                 Loaded::Block(Box::new(loaded))
             }
             Item::Gap(error) => Loaded::Gap(error),
@@ -477,7 +481,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 }
             }
             Loaded::Block(loaded) => {
-                if self.0.counts_records() {
+                if self.0.selection.counts_records() {
                     // Only here it is known how many records there are before.
                     loaded.select(&self.0.selection, tally.records);
                 }
@@ -523,7 +527,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                     worker.format.any().begin(&mut worker.buffer);
                 }
                 lane.in_turn(|tally| {
-                    self.0.report_header(&open);
+                    report_header(self.0.report, &open);
                     tally.in_file = true;
                     tally.read = [0; 2];
                     let result = tally.text.write(worker.buffer.as_bytes());
@@ -548,7 +552,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 lane.in_turn(|tally| {
                     tally.in_file = false;
                     if tally.left != 0 && !open.passed_over {
-                        self.0.report_missing(&open, tally.read);
+                        report_missing(self.0.report, &open, tally.read);
                     }
                     let written = tally.text.write(worker.buffer.as_bytes());
                     let result = written.and_then(|()| (tally.file_done)(&open.source));
@@ -617,38 +621,6 @@ impl FlowWriter<'_> {
             tally.stop_with(result)
         })
     }
-
-    /// Whether the file's own statistics tell of more flows. Collectors count records, other writers
-    /// the flows that records stand for; less than both is a loss.
-    fn report_missing(&self, open: &Open, read: [u64; 2]) {
-        let announced = open
-            .file
-            .statistics()
-            .map_or(0, |statistics| statistics.total.flows);
-        let [records, stands_for] = read;
-        if records.max(stands_for) < announced {
-            let path = open.source.path.display();
-            self.report.damage(format!(
-                "{path}: {records} flows read, but the file's statistics tell of {announced}"
-            ));
-        }
-    }
-
-    /// What the file itself gives away about its state.
-    fn report_header(&self, open: &Open) {
-        let path = open.source.path.display();
-        if let Some(error) = open.file.appendix_damage() {
-            let reason = error.reason();
-            self.report.damage(format!(
-                "{path}: ident and statistics are not readable: {reason}"
-            ));
-        }
-        if open.file.header().unfinished {
-            self.report.damage(format!(
-                "{path}: file is unfinished: still being written, or abandoned"
-            ));
-        }
-    }
 }
 
 /// Formats numbered flows into `buffer`; what gets too large for it is written already, and so is
@@ -676,6 +648,43 @@ fn format_flows<'b>(
         }
     }
     Ok(())
+}
+
+/// Reports it if the file's own statistics tell of more flows. Collectors count records, other
+/// writers the flows that records stand for; less than both is a loss.
+pub(super) fn report_missing(report: &Report, open: &Open, read: [u64; 2]) -> bool {
+    let announced = open
+        .file
+        .statistics()
+        .map_or(0, |statistics| statistics.total.flows);
+    let [records, stands_for] = read;
+    let is_missing = records.max(stands_for) < announced;
+    if is_missing {
+        let path = open.source.path.display();
+        report.damage(format!(
+            "{path}: {records} flows read, but the file's statistics tell of {announced}"
+        ));
+    }
+    is_missing
+}
+
+/// Reports what the file itself gives away about its state, if that is not sound.
+pub(super) fn report_header(report: &Report, open: &Open) -> bool {
+    let path = open.source.path.display();
+    let appendix = open.file.appendix_damage();
+    if let Some(error) = &appendix {
+        let reason = error.reason();
+        report.damage(format!(
+            "{path}: ident and statistics are not readable: {reason}"
+        ));
+    }
+    let unfinished = open.file.header().unfinished;
+    if unfinished {
+        report.damage(format!(
+            "{path}: file is unfinished: still being written, or abandoned"
+        ));
+    }
+    appendix.is_some() || unfinished
 }
 
 /// The end of a file's array, without the newline: a comma or the end of the object follows.

@@ -24,10 +24,10 @@ impl Style {
         let format = args.format.clone().unwrap_or(default);
         let usage = |message: &str| Err(Stop::Usage(message.to_owned()));
         let is_csv = matches!(format, Format::Csv(_));
-        if args.fields.is_some()
-            && !matches!(format, Format::Json | Format::Ndjson | Format::Csv(None))
-        {
-            return usage("--fields goes with the formats json, ndjson and csv only");
+        if args.fields.is_some() && matches!(format, Format::Csv(Some(_))) {
+            return usage(
+                "--fields does not go with csv:... and csv-fast: these choose themselves",
+            );
         }
         if args.delimiter.is_some() && !(is_csv && args.fields.is_some()) {
             return usage(
@@ -37,9 +37,16 @@ impl Style {
         if (args.header || args.no_header) && !is_csv {
             return usage("--header and --no-header go with the csv formats only");
         }
+        let fields = match &args.fields {
+            Some(names) if !matches!(format, Format::Arrow | Format::Parquet) => {
+                let list = FieldList::parse(names);
+                Some(list.map_err(|error| Stop::Usage(format!("--fields: {error}")))?)
+            }
+            _ => None,
+        };
         Ok(Self {
             format,
-            fields: args.fields.clone(),
+            fields,
             delimiter: args.delimiter.unwrap_or(b','),
             header: !args.no_header,
         })
@@ -47,7 +54,7 @@ impl Style {
 
     /// Whether flows of several files can be kept apart: in a JSON object, or by a name on each line.
     pub(super) fn can_tell_files(&self) -> bool {
-        matches!(self.format, Format::Json | Format::Ndjson) || self.fields.is_some()
+        !matches!(self.format, Format::Csv(_)) || self.fields.is_some()
     }
 
     /// Whether files are members of one object, rather than lines of one text.
@@ -82,7 +89,10 @@ impl Style {
             Format::Ndjson if tell_files => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone).with_file_names()))
             }
-            Format::Ndjson => Formatter::Json(Box::new(JsonFormat::ndjson(zone))),
+            // Columns are not made here.
+            Format::Ndjson | Format::Arrow | Format::Parquet => {
+                Formatter::Json(Box::new(JsonFormat::ndjson(zone)))
+            }
             Format::Csv(tokens) => {
                 let tokens = tokens.clone().unwrap_or_else(TokenList::standard);
                 let format = CsvFormat::new(tokens, zone);

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod columns;
 mod convert;
 mod fields;
 mod flows;

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::args::{Format, ReadArgs};
+use super::columns::{ColumnWriter, Form};
 use super::flows::{Arrangement, FlowWriter, Source};
 use super::formats::Style;
 use super::inputs;
@@ -38,6 +39,28 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let total = inputs.iter().map(size).sum();
     let mut progress = Progress::new(args.output.progress, total, "reading", report);
 
+    if let Some(form) = Form::of(&args.output)?
+        && !args.select.count
+    {
+        let writer = ColumnWriter {
+            form,
+            columns: Form::columns(&args.output)?,
+            with_file: args.by_file,
+            selection,
+            limit: args.limit,
+            threads: form.threads(args.output.jobs),
+            all_must_open: false,
+            salvage: args.salvage,
+            origin: None,
+            report,
+        };
+        let sources = inputs.iter().map(source_of).collect();
+        let mut advance = advance(&mut progress);
+        let output = args.output.output.as_deref();
+        writer.write(sources, output, &mut advance, &mut |_| Ok(()))?;
+        return Ok(());
+    }
+
     let mut target = Target::open(args.output.output.as_deref())?;
     let by_file = args.by_file;
     let writer = FlowWriter {
@@ -57,18 +80,13 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         gave_up: &AtomicBool::new(false),
         report,
     };
-    let sources = inputs.iter().map(|input| Source {
-        path: input.path.clone(),
-        name: input.name.clone(),
-    });
+    let sources = inputs.iter().map(source_of);
     // Without flows to print no file needs to be opened.
     let sources = sources.take(if args.limit == Some(0) { 0 } else { usize::MAX });
-    let mut done = 0;
-    let mut advance = |bytes| {
-        done += bytes;
-        progress.set(done);
+    let text = {
+        let mut advance = advance(&mut progress);
+        writer.print(sources, &mut target, &mut advance, &mut |_| Ok(()))?
     };
-    let text = writer.print(sources, &mut target, &mut advance, &mut |_| Ok(()))?;
     drop(progress);
     let printed = text.printed;
     if printed.files == 0 && printed.refused != 0 {
@@ -80,4 +98,20 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     }
     text.finish()?;
     target.finish()
+}
+
+fn source_of(input: &inputs::Input) -> Source {
+    Source {
+        path: input.path.clone(),
+        name: input.name.clone(),
+    }
+}
+
+/// Tells the progress bar of bytes that have been read.
+fn advance(progress: &mut Progress) -> impl FnMut(u64) {
+    let mut done = 0;
+    move |bytes| {
+        done += bytes;
+        progress.set(done);
+    }
 }

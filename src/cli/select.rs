@@ -64,13 +64,16 @@ impl Selection {
         })
     }
 
+    /// Whether selecting needs the running numbers of records, which count over all files.
+    pub(super) fn counts_records(&self) -> bool {
+        self.filter.as_ref().is_some_and(Filter::needs_count)
+    }
+
     /// Whether a file of this name can have wanted flows. Names tell when a slot starts, in a zone
     /// that is not known; only what is days away is left out.
     pub(super) fn may_be_in(&self, path: &Path) -> bool {
         let start = path.file_name().and_then(slot_of);
-        // Running numbers count over all files.
-        let counts = self.filter.as_ref().is_some_and(Filter::needs_count);
-        counts || start.is_none_or(|start| self.is_near(start, start))
+        self.counts_records() || start.is_none_or(|start| self.is_near(start, start))
     }
 
     /// Whether an open file can have wanted flows.

@@ -1,0 +1,610 @@
+//! From nfcapd files to typed columns: Arrow IPC, Parquet, and directories of Parquet files.
+//!
+//! Blocks are decoded and encoded on several threads, a few at a time; what comes out is written in
+//! the order of files and blocks, so that it is the same for any number of threads. What a form
+//! does with its pieces is in a [`Sink`] of its own.
+
+mod ipc;
+mod parquet;
+mod partition;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::columns::{Labels, Projection, Rows};
+use crate::error::Error;
+use crate::file::File;
+use crate::pipeline::{self, Lane, Stages, Stopped};
+
+use super::args::{Format, OutputArgs};
+use super::flows::{
+    Item, LoadedBlock, Open, Printed, Source, items_of, report_header, report_missing,
+};
+use super::interrupt;
+use super::report::{Report, Stop};
+use super::select::Selection;
+use super::target::Target;
+
+pub(super) use partition::Slot;
+
+/// Files that a group has parts of at most: all of them are open at the same time.
+const FILES_MAX: usize = 16;
+/// Threads for Parquet if nobody says how many: each holds the blocks of a row group.
+const PARQUET_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
+
+/// What to make of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Arrow IPC: a file, or a stream on standard output.
+    Arrow,
+    /// Parquet: one file, or a directory with one for each input and slot of time.
+    Parquet {
+        partition_by: Option<Slot>,
+        bloom: bool,
+    },
+}
+
+impl Form {
+    /// What the arguments ask for; `None` if that is no form with columns.
+    pub(super) fn of(args: &OutputArgs) -> Result<Option<Self>, Stop> {
+        let is_parquet = args.format == Some(Format::Parquet);
+        if !is_parquet && (args.bloom || args.partition_by.is_some()) {
+            return Err(Stop::Usage(
+                "--bloom and --partition-by go with -f parquet only".to_owned(),
+            ));
+        }
+        Ok(match args.format {
+            Some(Format::Arrow) => Some(Self::Arrow),
+            Some(Format::Parquet) => Some(Self::Parquet {
+                partition_by: args.partition_by,
+                bloom: args.bloom,
+            }),
+            _ => None,
+        })
+    }
+
+    /// The columns that the arguments ask for, if they do.
+    pub(super) fn columns(args: &OutputArgs) -> Result<Option<Projection>, Stop> {
+        let columns = args.fields.as_deref().map(|names| {
+            Projection::of(names.split(',').map(str::trim))
+                .map_err(|error| Stop::Usage(format!("--fields: {error}")))
+        });
+        columns.transpose()
+    }
+
+    /// How many threads suit it.
+    pub(super) fn threads(self, wanted: Option<NonZeroUsize>) -> NonZeroUsize {
+        let threads = super::threads(wanted);
+        match (self, wanted) {
+            (Self::Parquet { .. }, None) => threads.min(PARQUET_THREADS),
+            _ => threads,
+        }
+    }
+}
+
+/// How to write columns.
+pub(super) struct ColumnWriter<'a> {
+    pub(super) form: Form,
+    /// Which columns; without, those that have values.
+    pub(super) columns: Option<Projection>,
+    /// A column with the name of each flow's file.
+    pub(super) with_file: bool,
+    /// Which flows.
+    pub(super) selection: Selection,
+    /// Flows to write at most.
+    pub(super) limit: Option<u64>,
+    pub(super) threads: NonZeroUsize,
+    /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
+    pub(super) all_must_open: bool,
+    /// Take what is there of files without their end.
+    pub(super) salvage: bool,
+    /// What the files were made from, if they are not what the user named.
+    pub(super) origin: Option<&'a Path>,
+    pub(super) report: &'a Report,
+}
+
+type FileDone<'a> = &'a mut (dyn FnMut(&Source) -> Result<(), Stop> + Send);
+
+impl ColumnWriter<'_> {
+    /// Writes the flows of all sources to `output`, or standard output. Damage is reported and passed
+    /// over. `progress` is told of bytes read, `file_done` of each file that has been written.
+    pub(super) fn write(
+        &self,
+        sources: Vec<Source>,
+        output: Option<&Path>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        file_done: FileDone<'_>,
+    ) -> Result<Printed, Stop> {
+        match self.form {
+            Form::Arrow => {
+                let (out, fault) = open_binary(output)?;
+                let columns = self.choose(&sources)?;
+                let labels = self.labels(&sources, &columns);
+                let sink = ipc::Ipc::new(columns, labels);
+                let writer = sink.begin(out, output.is_some())?;
+                let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
+                let written = ended.and_then(|printed| Ok((printed, writer.finish()?)));
+                self.close(fault.explain(written)?, output)
+            }
+            Form::Parquet {
+                partition_by: None,
+                bloom,
+            } => {
+                let (out, fault) = open_binary(output)?;
+                let columns = self.choose(&sources)?;
+                let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
+                let sink = parquet::OneFile::new(&columns, bloom)?;
+                let writer = sink.begin(out)?;
+                let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
+                let written =
+                    ended.and_then(|printed| Ok((printed, parquet::finish(writer, &names)?)));
+                self.close(fault.explain(written)?, output)
+            }
+            Form::Parquet {
+                partition_by: Some(slot),
+                bloom,
+            } => {
+                if self.limit.is_some() {
+                    return Err(Stop::Usage(
+                        "--partition-by writes whole files: it does not go with --limit".to_owned(),
+                    ));
+                }
+                let directory = output.ok_or_else(|| {
+                    Stop::Usage("--partition-by needs a directory: -o DIR".to_owned())
+                })?;
+                let columns = self.columns.clone().unwrap_or_default();
+                let columns = self.with_file_column(columns)?;
+                let sink =
+                    partition::Directory::new(directory, &columns, slot, bloom, &self.selection)?;
+                let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report)?;
+                let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
+                let printed = ended?;
+                if known != 0 {
+                    let directory = directory.display();
+                    self.report.note(format!(
+                        "{known} files had been written to {directory} before"
+                    ));
+                }
+                if printed.files == 0 && printed.refused != 0 && known == 0 {
+                    self.report.nothing_read();
+                }
+                Ok(printed)
+            }
+        }
+    }
+
+    /// Makes the output visible, unless there is nothing to show.
+    fn close(
+        &self,
+        (printed, out): (Printed, Out),
+        output: Option<&Path>,
+    ) -> Result<Printed, Stop> {
+        if printed.files == 0 && printed.refused != 0 {
+            self.report.nothing_read();
+            if output.is_some() {
+                // A file is for results; standard output has got an empty but valid document.
+                return Ok(printed);
+            }
+        }
+        out.0.finish()?;
+        Ok(printed)
+    }
+
+    fn with_file_column(&self, columns: Projection) -> Result<Projection, Stop> {
+        if !self.with_file || columns.has("file") {
+            return Ok(columns);
+        }
+        let names = columns.columns().iter().map(|column| column.name());
+        Projection::of(std::iter::once("file").chain(names)).map_err(Stop::failed)
+    }
+
+    /// The columns that were asked for, or those of the standard ones that have values. To know
+    /// which these are, all files are read; that is quick compared to what follows.
+    fn choose(&self, sources: &[Source]) -> Result<Projection, Stop> {
+        let columns = match &self.columns {
+            Some(columns) => columns.clone(),
+            None => {
+                let (mut elements, mut flows) = (0, 0_u64);
+                for source in sources {
+                    interrupt::check()?;
+                    // Who cannot be read is reported later.
+                    let Ok(file) = self.open(&source.path) else {
+                        continue;
+                    };
+                    pipeline::map_blocks(
+                        &file,
+                        self.threads,
+                        |block| {
+                            block.map_or((0, 0), |block| (block.elements(), block.len() as u64))
+                        },
+                        |(found, count)| {
+                            elements |= found;
+                            flows = flows.saturating_add(count);
+                            let enough = self.limit.is_some_and(|limit| flows >= limit);
+                            if enough || interrupt::interrupted() {
+                                ControlFlow::Break(())
+                            } else {
+                                ControlFlow::Continue(())
+                            }
+                        },
+                    );
+                    if self.limit.is_some_and(|limit| flows >= limit) {
+                        break;
+                    }
+                }
+                Projection::standard().filled_by(elements)
+            }
+        };
+        self.with_file_column(columns)
+    }
+
+    fn open(&self, path: &Path) -> Result<File, Error> {
+        if self.salvage {
+            File::open_partial(path)
+        } else {
+            File::open(path)
+        }
+    }
+
+    /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
+    /// change once it is written.
+    fn labels(
+        &self,
+        sources: &[Source],
+        columns: &Projection,
+    ) -> Option<(Labels, HashMap<String, u32>)> {
+        if !columns.has("file") && !columns.has("ident") {
+            return None;
+        }
+        let idents: Vec<Option<Vec<u8>>> = sources
+            .iter()
+            .map(|source| self.open(&source.path).ok()?.ident().map(<[u8]>::to_vec))
+            .collect();
+        let names = sources.iter().map(|source| source.name.as_str());
+        let labels = Labels::of(names.clone().zip(idents.iter().map(Option::as_deref)));
+        let numbers = names.map(str::to_owned).zip(0..).collect();
+        Some((labels, numbers))
+    }
+
+    fn run<S: Sink>(
+        &self,
+        sink: &S,
+        out: S::Out,
+        sources: Vec<Source>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        file_done: FileDone<'_>,
+    ) -> (S::Out, Result<Printed, Stop>) {
+        // Without flows to write no file needs to be opened.
+        let wanted = if self.limit == Some(0) { 0 } else { usize::MAX };
+        let gave_up = AtomicBool::new(false);
+        let tally = Tally {
+            printed: Printed::default(),
+            records: 0,
+            left: self.limit.unwrap_or(u64::MAX),
+            read: [0; 2],
+            damaged: false,
+            stop: None,
+            out,
+            gave_up: &gave_up,
+            progress,
+            file_done,
+        };
+        let sources = sources.into_iter().take(wanted);
+        let groups = Groups {
+            items: sources
+                .flat_map(|source| items_of(source, self.salvage, &self.selection, None))
+                .peekable(),
+            shape: sink.groups(),
+        };
+        let writing = Writing { writer: self, sink };
+        let (tally, _) = pipeline::run(&writing, self.threads, groups, tally);
+        let ended = match tally.stop {
+            Some(stop) => Err(stop),
+            None => Ok(tally.printed),
+        };
+        (tally.out, ended)
+    }
+}
+
+/// Opens the target of what is no text.
+fn open_binary(output: Option<&Path>) -> Result<(Out, Fault), Stop> {
+    use std::io::IsTerminal as _;
+    if output.is_none() && io::stdout().is_terminal() {
+        return Err(Stop::Usage(
+            "this form is not for terminals: give a file with -o, or redirect".to_owned(),
+        ));
+    }
+    let fault = Fault::default();
+    Ok((Out(Target::open(output)?, fault.clone()), fault))
+}
+
+/// Which blocks are worked on together.
+#[derive(Clone, Copy, Debug)]
+struct GroupShape {
+    /// Flows after which a group is large enough, by what block headers announce.
+    flows: u64,
+    /// Blocks at most: headers are not to be trusted.
+    blocks: usize,
+    /// A group ends with its file.
+    one_file: bool,
+}
+
+/// What becomes of the flows of a group of blocks.
+trait Sink: Sync {
+    /// What a thread keeps.
+    type Worker;
+    /// What is made of a group on any thread.
+    type Piece;
+    /// What pieces are written to in order.
+    type Out: Send;
+
+    fn groups(&self) -> GroupShape;
+    fn worker(&self) -> Self::Worker;
+    /// `files` are those that rows have the numbers of.
+    fn make(
+        &self,
+        worker: &mut Self::Worker,
+        rows: Rows<'_>,
+        files: &[Arc<Open>],
+    ) -> Result<Self::Piece, Stop>;
+    fn write(&self, out: &mut Self::Out, piece: Self::Piece) -> Result<(), Stop>;
+    /// All flows of a file have been written.
+    fn end_file(&self, _: &mut Self::Out, _: &Open, _damaged: bool) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// Parts of files, put together.
+struct Groups<I: Iterator<Item = Item>> {
+    items: std::iter::Peekable<I>,
+    shape: GroupShape,
+}
+
+impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
+    type Item = Vec<Item>;
+
+    fn next(&mut self) -> Option<Vec<Item>> {
+        let (mut flows, mut blocks, mut files) = (0_u64, 0, 0);
+        let mut group = Vec::new();
+        while flows < self.shape.flows && blocks < self.shape.blocks && files < FILES_MAX {
+            let Some(item) = self.items.next() else { break };
+            let is_end = matches!(item, Item::End(_));
+            match &item {
+                Item::Block(_, found) => {
+                    flows = flows.saturating_add(found.announced_records().into());
+                    blocks += 1;
+                }
+                Item::Start(_) | Item::Gap(_) | Item::Refused(_) => files += 1,
+                Item::End(_) => {}
+            }
+            group.push(item);
+            if is_end && self.shape.one_file {
+                break;
+            }
+        }
+        (!group.is_empty()).then_some(group)
+    }
+}
+
+/// A part of a group.
+enum Part {
+    Start(Arc<Open>),
+    Block(Box<LoadedBlock>),
+    Gap(Error),
+    End(Arc<Open>),
+    Refused(Error),
+}
+
+/// What has to happen in order.
+struct Tally<'a, O> {
+    printed: Printed,
+    /// Records of all kinds so far.
+    records: u64,
+    /// Flows that may still be written.
+    left: u64,
+    /// Flows of the current file that could be read, and how many these stand for.
+    read: [u64; 2],
+    /// The current file is.
+    damaged: bool,
+    /// Why the run ends early.
+    stop: Option<Stop>,
+    out: O,
+    gave_up: &'a AtomicBool,
+    progress: &'a mut (dyn FnMut(u64) + Send),
+    file_done: FileDone<'a>,
+}
+
+struct Writing<'a, S> {
+    writer: &'a ColumnWriter<'a>,
+    sink: &'a S,
+}
+
+impl<'a, S: Sink> Stages for Writing<'a, S> {
+    type Item = Vec<Item>;
+    type Loaded = Vec<Part>;
+    type Worker = S::Worker;
+    type Tally = Tally<'a, S::Out>;
+
+    fn worker(&self) -> S::Worker {
+        self.sink.worker()
+    }
+
+    fn load(&self, group: Vec<Item>) -> Vec<Part> {
+        let load = |item| match item {
+            Item::Start(open) => Part::Start(open),
+            Item::Block(open, found) => {
+                let loaded = LoadedBlock::load(open, found, &self.writer.selection);
+                Part::Block(Box::new(loaded))
+            }
+            Item::Gap(error) => Part::Gap(error),
+            Item::End(open) => Part::End(open),
+            Item::Refused(error) => Part::Refused(error),
+        };
+        group.into_iter().map(load).collect()
+    }
+
+    fn number(&self, group: &mut Vec<Part>, tally: &mut Self::Tally) -> ControlFlow<()> {
+        for part in &mut *group {
+            match part {
+                Part::Start(_) => tally.printed.files += 1,
+                Part::Block(loaded) => {
+                    if self.writer.selection.counts_records() {
+                        // Only here it is known how many records there are before.
+                        loaded.select(&self.writer.selection, tally.records);
+                    }
+                    if let Ok(block) = &loaded.block {
+                        tally.records += u64::from(block.counts().records);
+                        tally.printed.read += block.len() as u64;
+                    }
+                    loaded.take = loaded.wanted().min(tally.left);
+                    tally.left -= loaded.take;
+                    tally.printed.flows += loaded.take;
+                }
+                Part::Refused(_) => tally.printed.refused += 1,
+                Part::Gap(_) | Part::End(_) => {}
+            }
+        }
+        if tally.left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn work(
+        &self,
+        worker: &mut S::Worker,
+        group: Vec<Part>,
+        lane: &mut Lane<'_, Self::Tally>,
+    ) -> Result<(), Stopped> {
+        let mut files: Vec<Arc<Open>> = Vec::new();
+        let mut rows = Rows::new();
+        for part in &group {
+            let Part::Block(loaded) = part else { continue };
+            if files
+                .last()
+                .is_none_or(|last| !Arc::ptr_eq(last, &loaded.open))
+            {
+                files.push(Arc::clone(&loaded.open));
+            }
+            if let Ok(block) = &loaded.block {
+                let most = usize::try_from(loaded.take).unwrap_or(usize::MAX);
+                rows.add(
+                    block,
+                    files.len() as u32 - 1,
+                    loaded.selected.as_deref(),
+                    most,
+                );
+            }
+        }
+        let mut piece = (rows.len() != 0).then(|| self.sink.make(worker, rows, &files));
+        drop(files);
+        lane.in_turn(|tally| {
+            let mut result = interrupt::check();
+            for part in &group {
+                result = result.and_then(|()| {
+                    if matches!(part, Part::End(_)) {
+                        self.hand_over(tally, piece.take())?;
+                    }
+                    self.account(tally, part)
+                });
+            }
+            match result.and_then(|()| self.hand_over(tally, piece.take())) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(stop) => {
+                    tally.stop.get_or_insert(stop);
+                    tally.gave_up.store(true, Ordering::Relaxed);
+                    ControlFlow::Break(())
+                }
+            }
+        })
+    }
+}
+
+impl<S: Sink> Writing<'_, S> {
+    fn hand_over(
+        &self,
+        tally: &mut Tally<'_, S::Out>,
+        piece: Option<Result<S::Piece, Stop>>,
+    ) -> Result<(), Stop> {
+        piece.map_or(Ok(()), |piece| self.sink.write(&mut tally.out, piece?))
+    }
+
+    /// Counts and reports a part.
+    fn account(&self, tally: &mut Tally<'_, S::Out>, part: &Part) -> Result<(), Stop> {
+        let report = self.writer.report;
+        match part {
+            Part::Start(open) => {
+                tally.read = [0; 2];
+                tally.damaged = report_header(report, open);
+            }
+            Part::Block(loaded) => {
+                (tally.progress)(loaded.found.stored_size().into());
+                let damage = match &loaded.block {
+                    Ok(block) => {
+                        tally.read[0] += block.len() as u64;
+                        tally.read[1] = tally.read[1].saturating_add(block.flow_count());
+                        block.damage()
+                    }
+                    Err(error) => Some(error),
+                };
+                if let Some(damage) = damage {
+                    tally.damaged = true;
+                    report.damage(damage);
+                }
+            }
+            Part::Refused(error) if self.writer.all_must_open => return Err(Stop::failed(error)),
+            Part::Gap(error) | Part::Refused(error) => {
+                tally.damaged = true;
+                report.damage(error);
+            }
+            Part::End(open) => {
+                if tally.left != 0 && !open.passed_over {
+                    tally.damaged |= report_missing(report, open, tally.read);
+                }
+                self.sink.end_file(&mut tally.out, open, tally.damaged)?;
+                (tally.file_done)(&open.source)?;
+            }
+        }
+        interrupt::check()
+    }
+}
+
+/// A target as something to write to.
+pub(super) struct Out(Target, Fault);
+
+/// Why a target could not be written to: what libraries make of it is not the reason.
+#[derive(Clone, Default)]
+struct Fault(Arc<Mutex<Option<Stop>>>);
+
+impl Fault {
+    fn explain<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
+        result.map_err(|stop| {
+            let known = self.0.lock().ok().and_then(|mut known| known.take());
+            known.unwrap_or(stop)
+        })
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(stop) => {
+                if let Ok(mut known) = self.1.0.lock() {
+                    known.get_or_insert(stop);
+                }
+                Err(io::Error::other("the output cannot be written"))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,468 @@
+//! A directory of Parquet files in partitions of time, named as Hive does: `day=2026-01-01/hour=12/`.
+//!
+//! Each input becomes one file in each partition that it has flows of. The name of a file follows
+//! from the input's name and place, so that writing an input again replaces what it wrote before.
+//!
+//! What has been written is remembered in `_nfdecode/`, which readers of such directories pass over:
+//! a file for each input with its size and time of change, and the files made of it. An input that
+//! is known there, and has not changed, is not read again. The list is written before the first of
+//! its files appears, so that after a crash nothing is left over that nobody knows of.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use ::parquet::file::writer::SerializedFileWriter;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::{NamedTempFile, TempPath};
+
+use super::super::flows::{Open, Source};
+use super::super::interrupt;
+use super::super::report::{Report, Stop};
+use super::super::select::Selection;
+use super::parquet::{failed, groups, labels, options};
+use super::{GroupShape, Sink};
+use crate::columns::parquet::{Format, RowGroup, name_sources};
+use crate::columns::{BatchBuilder, Projection, Rows, SCHEMA_VERSION};
+use crate::time::Timestamp;
+
+/// Files that are open for writing at a time; more are made by closing all of them.
+const OPEN_MAX: usize = 64;
+/// Partitions that one input may have: more than that come of damaged clocks or of malice.
+const PARTITIONS_MAX: usize = 10_000;
+/// Where it is remembered what has been written.
+const MEMORY: &str = "_nfdecode";
+
+/// Length of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in super::super) enum Slot {
+    /// day=2026-01-01
+    Day,
+    /// day=2026-01-01/hour=12
+    Hour,
+    /// day=2026-01-01/hour=12/minute=05
+    #[value(name = "5m")]
+    FiveMinutes,
+}
+
+impl Slot {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::FiveMinutes => "5m",
+        }
+    }
+
+    fn millis(self) -> i64 {
+        match self {
+            Self::Day => 86_400_000,
+            Self::Hour => 3_600_000,
+            Self::FiveMinutes => 300_000,
+        }
+    }
+
+    /// The directory of a partition that begins at this time; the one Hive has for nulls without.
+    fn directory(self, start: Option<i64>) -> PathBuf {
+        const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+        let time = start.map(|start| Timestamp::from_millis(start.unsigned_abs()).to_string());
+        let (day, rest) = match &time {
+            Some(time) => time.split_once('T').unwrap_or((time, "")),
+            None => (NULL, ""),
+        };
+        let part = |from| match time {
+            Some(_) => rest.get(from..from + 2).unwrap_or(NULL),
+            None => NULL,
+        };
+        let mut path = PathBuf::from(format!("day={day}"));
+        if self != Self::Day {
+            path.push(format!("hour={}", part(0)));
+        }
+        if self == Self::FiveMinutes {
+            path.push(format!("minute={}", part(3)));
+        }
+        path
+    }
+}
+
+/// What an input was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Input {
+    /// Name of its files, without partition and ending.
+    stem: String,
+    source: String,
+    size: u64,
+    /// Nanoseconds since the epoch.
+    modified: u64,
+}
+
+impl Input {
+    /// `origin`: what the file was made from, which then is what must not change.
+    fn of(source: &Source, origin: Option<&Path>) -> io::Result<Self> {
+        let path = origin.unwrap_or(&source.path);
+        let metadata = fs::metadata(path)?;
+        let mut path = fs::canonicalize(path)?;
+        if origin.is_some() {
+            path.push(&source.name);
+        }
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        let id = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        Ok(Self {
+            // Names that begin with a dot or an underscore are not seen by readers.
+            stem: format!(
+                "{}-{}",
+                name.chars()
+                    .map(plain)
+                    .collect::<String>()
+                    .trim_start_matches('.'),
+                id.collect::<String>()
+            ),
+            source: path.to_string_lossy().into_owned(),
+            size: metadata.len(),
+            modified: modified.map_or(0, |time| time.as_nanos() as u64),
+        })
+    }
+
+    fn memory(&self, state: &str, damaged: bool, files: &[(PathBuf, u64)]) -> Value {
+        let files = files
+            .iter()
+            .map(|(path, rows)| json!({ "path": path.to_string_lossy(), "flows": rows }));
+        json!({
+            "source": self.source,
+            "size": self.size,
+            "modified": self.modified,
+            "state": state,
+            "damaged": damaged,
+            "files": files.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Whether this is what was remembered.
+    fn is(&self, memory: &Value) -> bool {
+        memory["source"] == self.source.as_str()
+            && memory["size"] == self.size
+            && memory["modified"] == self.modified
+            && memory["state"] == "written"
+    }
+}
+
+/// Files that a memory tells of.
+fn files_of(memory: &Value) -> Vec<PathBuf> {
+    let files = memory["files"].as_array().into_iter().flatten();
+    let paths = files
+        .filter_map(|file| file["path"].as_str())
+        .map(PathBuf::from);
+    // A memory is a file like others; it must not lead out of the directory.
+    let inside = |path: &PathBuf| {
+        path.components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)))
+    };
+    paths.filter(inside).collect()
+}
+
+/// The directory and how its files are written.
+pub(super) struct Directory {
+    path: PathBuf,
+    slot: Slot,
+    columns: Projection,
+    format: Format,
+    inputs: std::sync::Mutex<BTreeMap<PathBuf, Input>>,
+}
+
+impl Directory {
+    pub(super) fn new(
+        path: &Path,
+        columns: &Projection,
+        slot: Slot,
+        bloom: bool,
+        selection: &Selection,
+    ) -> Result<Self, Stop> {
+        let this = Self {
+            path: path.to_owned(),
+            slot,
+            format: Format::new(columns, &options(bloom)).map_err(failed)?,
+            columns: columns.clone(),
+            inputs: std::sync::Mutex::default(),
+        };
+        fs::create_dir_all(path.join(MEMORY)).map_err(|error| this.failed(&error))?;
+        let names: Vec<_> = columns
+            .columns()
+            .iter()
+            .map(|column| column.name())
+            .collect();
+        let settings = json!({
+            "schema_version": SCHEMA_VERSION,
+            "partition_by": slot.name(),
+            "columns": names,
+            "filter": selection.filter.as_ref().map(ToString::to_string),
+        });
+        let known = path.join(MEMORY).join("settings.json");
+        match read_json(&known) {
+            Some(other) if other != settings => Err(Stop::Usage(format!(
+                "{}: this directory was written with other columns, partitions or filter; see {}",
+                path.display(),
+                known.display()
+            ))),
+            Some(_) => Ok(this),
+            None => {
+                this.write_json(&known, &settings)?;
+                Ok(this)
+            }
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> Stop {
+        Stop::failed(format!("{}: {error}", self.path.display()))
+    }
+
+    fn memory_of(&self, input: &Input) -> PathBuf {
+        self.path.join(MEMORY).join(format!("{}.json", input.stem))
+    }
+
+    /// Replaces a file as a whole.
+    fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
+        let result = (|| {
+            let mut file = temporary(&self.path.join(MEMORY))?;
+            serde_json::to_writer_pretty(&mut file, value)?;
+            let name = file.path().to_owned();
+            let result = file.persist(path);
+            interrupt::forget(&name);
+            result.map(drop).map_err(|error| error.error)
+        })();
+        result.map_err(|error| self.failed(&error))
+    }
+
+    /// The sources that are not in the directory yet, or have changed, and how many others there are.
+    pub(super) fn not_yet_written(
+        &self,
+        sources: Vec<Source>,
+        origin: Option<&Path>,
+        report: &Report,
+    ) -> Result<(Vec<Source>, u64), Stop> {
+        let (mut wanted, mut known) = (Vec::new(), 0);
+        let mut inputs = BTreeMap::new();
+        for source in sources {
+            if source.name == "-" && origin.is_none() {
+                return Err(Stop::Usage(
+                    "--partition-by needs files: standard input cannot be told apart".to_owned(),
+                ));
+            }
+            // One that cannot be looked at cannot be opened either, which is reported then.
+            let Ok(input) = Input::of(&source, origin) else {
+                wanted.push(source);
+                continue;
+            };
+            let memory = read_json(&self.memory_of(&input)).unwrap_or(Value::Null);
+            let there = files_of(&memory)
+                .iter()
+                .all(|path| self.path.join(path).is_file());
+            if there && input.is(&memory) {
+                known += 1;
+                if memory["damaged"] == true {
+                    let source = input.source;
+                    report.damage(format!("{source}: was damaged when it was written earlier"));
+                }
+                continue;
+            }
+            inputs.insert(source.path.clone(), input);
+            wanted.push(source);
+        }
+        if let Ok(mut known) = self.inputs.lock() {
+            *known = inputs;
+        }
+        Ok((wanted, known))
+    }
+
+    pub(super) fn begin(&self) -> Files {
+        Files::default()
+    }
+
+    /// The input that a file is.
+    fn input(&self, open: &Open) -> Result<Input, Stop> {
+        let known = self.inputs.lock().ok();
+        let input = known.and_then(|known| known.get(&open.source.path).cloned());
+        input.ok_or_else(|| Stop::failed(format!("{}: has vanished", open.source.path.display())))
+    }
+}
+
+fn read_json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// A file that readers do not see yet.
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = tempfile::Builder::new()
+        .prefix(".nfdecode-")
+        .suffix(".tmp")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(directory)?;
+    interrupt::remove_on_exit(file.path());
+    Ok(file)
+}
+
+/// The files of the input at work.
+#[derive(Default)]
+pub(super) struct Files {
+    /// By start of their partition.
+    open: BTreeMap<Option<i64>, (SerializedFileWriter<fs::File>, TempPath, u64)>,
+    /// Those that are complete: partition, flows.
+    complete: Vec<(Option<i64>, TempPath, u64)>,
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let paths = self.open.values().map(|(_, path, _)| path);
+        paths
+            .chain(self.complete.iter().map(|(_, path, _)| path))
+            .for_each(|path| interrupt::forget(path));
+    }
+}
+
+impl Directory {
+    fn close_all(&self, files: &mut Files, source: &str) -> Result<(), Stop> {
+        for (start, (mut writer, path, rows)) in std::mem::take(&mut files.open) {
+            name_sources(&mut writer, &[source.to_owned()]);
+            writer.close().map_err(failed)?;
+            files.complete.push((start, path, rows));
+        }
+        Ok(())
+    }
+
+    /// Makes the files of an input visible, and remembers them.
+    fn commit(&self, files: &mut Files, input: &Input, damaged: bool) -> Result<(), Stop> {
+        self.close_all(files, &input.source)?;
+        let mut numbers = BTreeMap::<Option<i64>, u32>::new();
+        let mut names = Vec::new();
+        for (start, _, rows) in &files.complete {
+            let number = numbers.entry(*start).or_default();
+            *number += 1;
+            let name = match number {
+                1 => format!("{}.parquet", input.stem),
+                number => format!("{}-{number}.parquet", input.stem),
+            };
+            names.push((self.slot.directory(*start).join(name), *rows));
+        }
+        let memory = self.memory_of(input);
+        let before = files_of(&read_json(&memory).unwrap_or(Value::Null));
+        // Until all is done both are listed, what was there before and what comes.
+        let mut listed = names.clone();
+        let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
+        let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
+        listed.extend(gone.iter().map(|path| (path.clone(), 0)));
+        self.write_json(&memory, &input.memory("writing", damaged, &listed))?;
+        for ((_, path, _), (name, _)) in files.complete.drain(..).zip(&names) {
+            let temporary = path.to_path_buf();
+            let result = path.persist(self.path.join(name));
+            interrupt::forget(&temporary);
+            result.map_err(|error| self.failed(&error.error))?;
+        }
+        for path in gone {
+            match fs::remove_file(self.path.join(path)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed(&error));
+                }
+                _ => {}
+            }
+        }
+        self.write_json(&memory, &input.memory("written", damaged, &names))
+    }
+}
+
+impl Sink for Directory {
+    type Worker = BatchBuilder;
+    /// A row group for each partition, by start, and the input they are from.
+    type Piece = (Input, Vec<(Option<i64>, RowGroup)>);
+    type Out = Files;
+
+    fn groups(&self) -> GroupShape {
+        groups(true)
+    }
+
+    fn worker(&self) -> BatchBuilder {
+        BatchBuilder::new(&self.columns)
+    }
+
+    fn make(
+        &self,
+        builder: &mut BatchBuilder,
+        mut rows: Rows<'_>,
+        files: &[Arc<Open>],
+    ) -> Result<Self::Piece, Stop> {
+        let Some(open) = files.first() else {
+            return Err(Stop::failed("flows of no file"));
+        };
+        builder.set_labels(labels(files));
+        let slot = self.slot.millis();
+        let starts: Vec<_> = rows
+            .sort_by_first()
+            .into_iter()
+            .map(|first| first.map(|first| first - first.rem_euclid(slot)))
+            .collect();
+        let mut groups = Vec::new();
+        let mut begin = 0;
+        for run in starts.chunk_by(|a, b| a == b) {
+            if groups.len() >= PARTITIONS_MAX {
+                return Err(too_many(open));
+            }
+            let range = begin..begin + run.len();
+            begin = range.end;
+            let group = self.format.encode(builder, &rows, range).map_err(failed)?;
+            groups.push((run.first().copied().flatten(), group));
+        }
+        Ok((self.input(open)?, groups))
+    }
+
+    fn write(&self, files: &mut Files, (input, groups): Self::Piece) -> Result<(), Stop> {
+        for (start, group) in groups {
+            if !files.open.contains_key(&start) && files.open.len() >= OPEN_MAX {
+                self.close_all(files, &input.source)?;
+            }
+            let entry = match files.open.entry(start) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let directory = self.path.join(self.slot.directory(start));
+                    let opened = fs::create_dir_all(&directory)
+                        .and_then(|()| temporary(&directory))
+                        .map_err(|error| self.failed(&error))?;
+                    let (file, path) = opened.into_parts();
+                    let writer = self.format.writer(file).map_err(failed)?;
+                    entry.insert((writer, path, 0))
+                }
+            };
+            entry.2 += group.rows as u64;
+            group.write(&mut entry.0).map_err(failed)?;
+        }
+        if files.open.len() + files.complete.len() > PARTITIONS_MAX {
+            return Err(Stop::failed(format!(
+                "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+                input.source
+            )));
+        }
+        Ok(())
+    }
+
+    fn end_file(&self, files: &mut Files, open: &Open, damaged: bool) -> Result<(), Stop> {
+        self.commit(files, &self.input(open)?, damaged)
+    }
+}
+
+fn too_many(open: &Open) -> Stop {
+    Stop::failed(format!(
+        "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+        open.source.path.display()
+    ))
+}

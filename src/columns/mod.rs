@@ -1,0 +1,42 @@
+//! Flows as typed columns: Arrow record batches, whole files or byte by byte, and Parquet.
+//!
+//! The schema is derived from the element table ([`crate::element`]) and listed in
+//! `docs/schema.md`; [`Column`] describes one column, [`Projection`] chooses some of them. What is
+//! not chosen is not decoded.
+//!
+//! * [`Reader`] turns files into record batches, in file order, decoded on several threads. It is a
+//!   [`RecordBatchReader`](arrow_array::RecordBatchReader), so whatever takes Arrow takes it.
+//! * [`Decoder`] takes the bytes of a file in pieces, as a network brings them.
+//! * [`BatchBuilder`] is the step from one decoded block to record batches.
+//! * `parquet` (feature `parquet`) has what Parquet files of flows need: properties, and row groups
+//!   in order of time.
+//!
+//! ```no_run
+//! use nfdecode::columns::{Projection, Reader};
+//!
+//! let columns = Projection::of(["first", "src_addr", "dst_port", "in_bytes"])?;
+//! for batch in Reader::new(["nfcapd.202601011200"], &columns) {
+//!     println!("{} flows", batch?.num_rows());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here writes files; the program `nfdecode` does (`-f arrow`, `-f parquet`).
+
+mod batch;
+mod column;
+mod decoder;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+mod projection;
+mod reader;
+mod rows;
+
+pub use batch::BatchBuilder;
+pub use column::{COLUMNS, Column, ColumnKind};
+pub use decoder::Decoder;
+pub use projection::{Projection, SCHEMA_VERSION, UnknownColumn};
+pub use reader::Reader;
+
+pub(crate) use batch::Labels;
+pub(crate) use rows::Rows;

@@ -1,0 +1,335 @@
+//! Record batches of files: blocks decoded on several threads, batches in file order.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::batch::{BatchBuilder, Labels};
+use super::projection::Projection;
+use super::rows::Rows;
+use crate::block::{Block, BlockRef};
+use crate::error::Error;
+use crate::file::File;
+use crate::pipeline::{self, Lane, Stages, Stopped};
+
+/// Record batches of nfcapd files, in the order of files and blocks whatever the number of threads.
+///
+/// A batch holds the flows of one block: 10,000 to 20,000 in files of today's writers, never more
+/// than 65,536. Memory is bounded by the number of threads, not by the files.
+///
+/// An error is an [`ArrowError::ExternalError`] with an [`Error`](crate::Error): a file that does not
+/// open, or damage. It comes in its place, after the flows that are intact before it, and reading
+/// goes on with the next call. Who stops at the first error has not read everything; who passes
+/// over errors has read what is readable.
+///
+/// ```no_run
+/// use std::num::NonZeroUsize;
+/// use nfdecode::columns::{Projection, Reader};
+///
+/// let columns = Projection::of(["src_addr", "dst_addr", "in_bytes"])?;
+/// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+/// let reader = Reader::new(["nfcapd.202601011200", "nfcapd.202601011205"], &columns).threads(threads);
+/// let batches = reader.collect::<Result<Vec<_>, _>>()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Reader {
+    projection: Projection,
+    state: State,
+}
+
+enum State {
+    /// Not begun.
+    New {
+        inputs: Vec<Input>,
+        threads: NonZeroUsize,
+        salvage: bool,
+    },
+    /// On the caller's thread.
+    Inline(Box<Inline>),
+    /// On threads of its own.
+    Threads(Threads),
+    Ended,
+}
+
+/// A pipeline at work, and where its batches come out.
+struct Threads {
+    batches: Receiver<Result<RecordBatch, ArrowError>>,
+    pipeline: Option<JoinHandle<()>>,
+}
+
+enum Input {
+    Path(PathBuf),
+    Open(File),
+}
+
+impl Reader {
+    /// Reads the files of these paths, one after the other. Nothing is opened before the first call
+    /// of `next`.
+    #[must_use]
+    pub fn new<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        projection: &Projection,
+    ) -> Self {
+        let inputs = paths.into_iter().map(|path| Input::Path(path.into()));
+        Self::over(inputs.collect(), projection)
+    }
+
+    /// Reads files that are open, perhaps in memory.
+    #[must_use]
+    pub fn of_files(files: impl IntoIterator<Item = File>, projection: &Projection) -> Self {
+        Self::over(files.into_iter().map(Input::Open).collect(), projection)
+    }
+
+    fn over(inputs: Vec<Input>, projection: &Projection) -> Self {
+        Self {
+            projection: projection.clone(),
+            state: State::New {
+                inputs,
+                threads: NonZeroUsize::MIN,
+                salvage: false,
+            },
+        }
+    }
+
+    /// Decodes on so many threads. One, if this is not called: then there is no thread but the
+    /// caller's. No effect once reading has begun.
+    #[must_use]
+    pub fn threads(mut self, count: NonZeroUsize) -> Self {
+        if let State::New { threads, .. } = &mut self.state {
+            *threads = count;
+        }
+        self
+    }
+
+    /// Takes what is there of files without their end, as [`File::open_partial`]. No effect once
+    /// reading has begun.
+    #[must_use]
+    pub fn salvage(mut self, wanted: bool) -> Self {
+        if let State::New { salvage, .. } = &mut self.state {
+            *salvage = wanted;
+        }
+        self
+    }
+
+    /// The columns that are read.
+    #[must_use]
+    pub fn projection(&self) -> &Projection {
+        &self.projection
+    }
+
+    fn begin(&mut self) {
+        let State::New {
+            inputs,
+            threads,
+            salvage,
+        } = std::mem::replace(&mut self.state, State::Ended)
+        else {
+            return;
+        };
+        let items = inputs
+            .into_iter()
+            .flat_map(move |input| items_of(input, salvage));
+        if threads == NonZeroUsize::MIN {
+            self.state = State::Inline(Box::new(Inline {
+                items: Box::new(items),
+                builder: BatchBuilder::new(&self.projection),
+                ready: VecDeque::new(),
+            }));
+            return;
+        }
+        let (sender, batches) = sync_channel(threads.get());
+        let stages = Batches(self.projection.clone());
+        let pipeline = thread::Builder::new().spawn(move || {
+            // A reader that is dropped early wants no more.
+            let _ = pipeline::run(&stages, threads, items, sender);
+        });
+        self.state = match pipeline {
+            Ok(pipeline) => State::Threads(Threads {
+                batches,
+                pipeline: Some(pipeline),
+            }),
+            Err(error) => {
+                let (sender, batches) = sync_channel(1);
+                // The channel is empty, and its other end right here.
+                let _ = sender.send(Err(ArrowError::from(error)));
+                State::Threads(Threads {
+                    batches,
+                    pipeline: None,
+                })
+            }
+        };
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if matches!(self.state, State::New { .. }) {
+            self.begin();
+        }
+        let next = match &mut self.state {
+            State::Inline(inline) => inline.next(),
+            State::Threads(threads) => threads.batches.recv().ok(),
+            State::New { .. } | State::Ended => None,
+        };
+        if next.is_none() {
+            self.state = State::Ended;
+        }
+        next
+    }
+}
+
+impl RecordBatchReader for Reader {
+    fn schema(&self) -> SchemaRef {
+        self.projection.schema()
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("projection", &self.projection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Whoever waits for room in the channel learns that nobody is there any more.
+        drop(std::mem::replace(&mut self.batches, sync_channel(0).1));
+        if let Some(pipeline) = self.pipeline.take() {
+            // A panic has been printed; there is nothing to be done about it in a destructor.
+            let _ = pipeline.join();
+        }
+    }
+}
+
+/// An open file with the name that its flows show.
+struct Open {
+    file: File,
+    labels: Labels,
+}
+
+type Item = Result<(Arc<Open>, BlockRef), Error>;
+
+fn items_of(input: Input, salvage: bool) -> impl Iterator<Item = Item> {
+    let file = match input {
+        Input::Path(path) if salvage => File::open_partial(path),
+        Input::Path(path) => File::open(path),
+        Input::Open(file) => Ok(file),
+    };
+    let (file, refused) = match file {
+        Ok(file) => (Some(file), None),
+        Err(error) => (None, Some(Err(error))),
+    };
+    let blocks = file.into_iter().flat_map(|file| {
+        let name = file.path().and_then(std::path::Path::file_name);
+        let name = name.unwrap_or_default().to_string_lossy();
+        let open = Arc::new(Open {
+            labels: Labels::one(&name, file.ident()),
+            file: file.clone(),
+        });
+        file.into_block_refs()
+            .map(move |found| Ok((Arc::clone(&open), found?)))
+    });
+    refused.into_iter().chain(blocks)
+}
+
+fn external(error: Error) -> ArrowError {
+    ArrowError::ExternalError(Box::new(error))
+}
+
+/// Batches of one block, and its damage after them.
+fn make(
+    builder: &mut BatchBuilder,
+    open: &Open,
+    block: Result<Block, Error>,
+) -> Vec<Result<RecordBatch, ArrowError>> {
+    let block = match block {
+        Ok(block) => block,
+        Err(error) => return vec![Err(external(error))],
+    };
+    builder.set_labels(open.labels.clone());
+    let mut rows = Rows::new();
+    rows.add(&block, 0, None, usize::MAX);
+    let mut made = match builder.batches(&rows) {
+        Ok(batches) => batches.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    };
+    made.extend(block.damage().map(|damage| Err(external(damage.clone()))));
+    made
+}
+
+struct Inline {
+    items: Box<dyn Iterator<Item = Item> + Send>,
+    builder: BatchBuilder,
+    ready: VecDeque<Result<RecordBatch, ArrowError>>,
+}
+
+impl Inline {
+    fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
+        while self.ready.is_empty() {
+            match self.items.next()? {
+                Ok((open, found)) => {
+                    let block = open.file.load(found);
+                    self.ready.extend(make(&mut self.builder, &open, block));
+                }
+                Err(error) => return Some(Err(external(error))),
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+/// The work of the threads.
+struct Batches(Projection);
+
+impl Stages for Batches {
+    type Item = Item;
+    type Loaded = Result<(Arc<Open>, Result<Block, Error>), Error>;
+    type Worker = BatchBuilder;
+    type Tally = SyncSender<Result<RecordBatch, ArrowError>>;
+
+    fn worker(&self) -> BatchBuilder {
+        BatchBuilder::new(&self.0)
+    }
+
+    fn load(&self, item: Item) -> Self::Loaded {
+        item.map(|(open, found)| {
+            let block = open.file.load(found);
+            (open, block)
+        })
+    }
+
+    fn number(&self, _: &mut Self::Loaded, _: &mut Self::Tally) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn work(
+        &self,
+        builder: &mut BatchBuilder,
+        loaded: Self::Loaded,
+        lane: &mut Lane<'_, Self::Tally>,
+    ) -> Result<(), Stopped> {
+        let made = match loaded {
+            Ok((open, block)) => make(builder, &open, block),
+            Err(error) => vec![Err(external(error))],
+        };
+        lane.in_turn(|sender| {
+            if made.into_iter().all(|batch| sender.send(batch).is_ok()) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })
+    }
+}
