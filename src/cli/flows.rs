@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::block::{Block, BlockRef, Flows};
 use crate::error::Error;
 use crate::file::File;
-use crate::filter::Scope;
+use crate::filter::{self, Scope};
 use crate::flow::Flow;
 use crate::names::Names;
 use crate::output::{FlowFormat, TextBuffer};
@@ -487,7 +487,11 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 }
                 loaded.records = tally.records;
                 if let Ok(block) = &loaded.block {
-                    tally.records += u64::from(block.counts().records);
+                    // Layout 1 has records that have no number: they only tell how to read others.
+                    tally.records += match loaded.open.file.header().layout {
+                        1 => filter::records_in(block),
+                        _ => block.counts().records.into(),
+                    };
                     tally.printed.read += block.len() as u64;
                 }
                 loaded.count = tally.count;

@@ -64,7 +64,7 @@ struct Inner {
 pub struct Scope<'a> {
     /// The ident of the file; without one it is `none`.
     pub ident: Option<&'a [u8]>,
-    /// Records of all kinds in the blocks and files before.
+    /// Records of all kinds in the blocks and files before, see [`records_in`].
     pub records_before: u64,
 }
 
@@ -325,6 +325,16 @@ impl FromStr for Filter {
     fn from_str(text: &str) -> Result<Self, FilterError> {
         Self::parse(text)
     }
+}
+
+/// How many records of a block the term `count` numbers, flows and others: what
+/// [`Scope::records_before`] grows by.
+#[must_use]
+pub fn records_in(block: &Block) -> u64 {
+    block.content().map_or(0, |content| {
+        let mut numbers = RecordNumbers::new(content.data, 0);
+        numbers.of(content.data.len()) - 1
+    })
 }
 
 /// Running numbers of records: all kinds count.
