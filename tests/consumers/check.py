@@ -127,7 +127,7 @@ def of_duckdb(connection, source):
             shown = f"epoch_ms({column})" if column in TIMES else column
             values = [row[0] for row in connection.execute(f"select {shown} from {source}").fetchall()]
         result[column] = digest(values)
-    return connection.execute(f"select count(*) from {source}").fetchone()[0], result
+    return connection.execute(f"select count(*) from {source}").fetchall()[0][0], result
 
 
 def same(name, found, wanted):
@@ -168,7 +168,7 @@ def check(nfdecode, nfdump, files, folder):
     same("Polars, Arrow file", of_polars(polars.read_ipc(path["arrow"])), wanted)
     same("Polars, Arrow stream", of_polars(polars.read_ipc_stream(path["arrows"])), wanted)
     same("Polars, Parquet", of_polars(polars.read_parquet(path["parquet"])), wanted)
-    scan = polars.scan_parquet(f"{directory}/", hive_partitioning=True)
+    scan = polars.scan_parquet(f"{directory}/**/*.parquet", hive_partitioning=True)
     same("Polars, directory", of_polars(scan.collect()), wanted)
 
     connection = duckdb.connect()
@@ -216,10 +216,10 @@ def prune(connection, source, directory, dataset, scan):
         sys.exit("all flows are in one partition: nothing to see of pruning")
     condition = f"day = '{day}' and hour = {hour} and minute = {minute}"
     start = f"'{day}'::timestamptz + interval {60 * hour + minute} minute"
-    count = connection.execute(f"select count(*) from {source} where {condition}").fetchone()[0]
+    count = connection.execute(f"select count(*) from {source} where {condition}").fetchall()[0][0]
     whole = connection.execute(
         f"select count(*) from {source} where first >= {start} and first < {start} + interval 5 minute"
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     plan = "".join(
         row[1] for row in connection.execute(f"explain analyze select sum(in_bytes) from {source} where {condition}").fetchall()
     )

@@ -30,9 +30,12 @@ enum Cli {
     },
     /// Time everything and print the table.
     Run(Run),
-    /// Sum one field over all flows with one of the readers.
+    /// Time columns only and print their table.
+    Columns(Run),
+    /// Sum one field over all flows with one of the readers, or make record batches: of all columns
+    /// with values, or of five.
     Sum {
-        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor"])]
+        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor", "columns", "five-columns"])]
         reader: String,
         file: PathBuf,
         #[arg(long, default_value = "1")]
@@ -61,6 +64,9 @@ struct Run {
     data: Option<PathBuf>,
 }
 
+/// Columns that many questions need.
+const FIVE: [&str; 5] = ["first", "src_addr", "dst_addr", "dst_port", "in_bytes"];
+
 const ENCODINGS: [&str; 5] = ["none", "lzo", "lz4", "zstd", "bz2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -72,6 +78,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             nfdecode,
         } => make(&out, flows, &encodings, &nfdecode),
         Cli::Run(run) => compare(&run),
+        Cli::Columns(run) => {
+            let temporary = tempfile::tempdir()?;
+            let folder = run.data.as_deref().unwrap_or(temporary.path());
+            let base = folder.join(format!("flows-{}", run.flows));
+            let lz4 = base.with_extension("lz4");
+            if !lz4.exists() {
+                make(&base, run.flows, &["lz4".to_owned()], &run.nfdecode)?;
+            }
+            columns(&run, &lz4, folder)
+        }
         Cli::Sum {
             reader,
             file,
@@ -82,6 +98,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "nfdecode" => readers::nfdecode(&file, threads)?,
                 "crate" => readers::crate_nfdump(&file)?,
                 "pipe" => readers::pipe(&nfdump, &file)?,
+                "columns" => readers::columns(&file, threads, &[])?,
+                "five-columns" => readers::columns(&file, threads, &FIVE)?,
                 _ => {
                     println!("{}", floor::run(&file)?);
                     return Ok(());
@@ -237,7 +255,48 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
         contestants[0].wall().as_secs_f64() * 1000.0,
         contestants[1].wall().as_secs_f64() * 1000.0
     );
+    columns(run, &lz4, folder)?;
     convert(run, folder)
+}
+
+/// Record batches and files of columns.
+fn columns(run: &Run, lz4: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let mut contestants = vec![
+        Contestant::new("batches of all columns with values", reader("columns", lz4, 1)?),
+        Contestant::new("the same, 2 threads", reader("columns", lz4, 2)?),
+        Contestant::new("batches of five columns", reader("five-columns", lz4, 1)?),
+    ];
+    let out = folder.join("flows.out");
+    for (form, jobs) in [("arrow", 1), ("parquet", 1), ("parquet", 2)] {
+        let mut command = nfdecode(run, form, jobs, lz4);
+        command.arg("-o").arg(&out);
+        contestants.push(Contestant::new(format!("-f {form}, {jobs} threads"), command));
+    }
+    let mut five = nfdecode(run, "parquet", 1, lz4);
+    five.args(["--fields", &FIVE.join(",")]).arg("-o").arg(&out);
+    contestants.push(Contestant::new("-f parquet, five columns, 1 thread", five));
+    let mut directory = nfdecode(run, "parquet", 2, lz4);
+    directory.args(["--partition-by", "5m"]);
+    directory.arg("-o").arg(folder.join("flows.out.d"));
+    // A second run would find everything done.
+    let mut fresh = Command::new("sh");
+    fresh.args(["-c", "rm -rf \"$1\"; shift; \"$@\"", "sh"]);
+    fresh.arg(folder.join("flows.out.d")).arg(directory.get_program());
+    fresh.args(directory.get_args());
+    contestants.push(Contestant::new("-f parquet --partition-by 5m, 2 threads", fresh));
+    contestants.push(Contestant::new("nfdump 1.7.10, ndjson", nfdump(run, "ndjson", lz4)));
+    timing::run(&mut contestants, run.rounds)?;
+    println!("\n| columns, lz4 | time | million flows/s | memory |\n|---|---|---|---|");
+    for contestant in &contestants {
+        let seconds = contestant.wall().as_secs_f64();
+        println!(
+            "| {} | {seconds:.2} s | {:.2} | {:.0} MiB |",
+            contestant.name,
+            run.flows as f64 / seconds / 1e6,
+            contestant.mebibytes(),
+        );
+    }
+    Ok(())
 }
 
 /// Conversion of a capture against the work of nfpcapd alone.

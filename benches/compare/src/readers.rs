@@ -57,6 +57,28 @@ pub fn nfdecode(path: &Path, threads: NonZeroUsize) -> Outcome {
     failed.map_or(Ok(total), |error| Err(error.into()))
 }
 
+/// Record batches of this project's library: of these columns, or without any of all that the flows
+/// of the first block have values for.
+pub fn columns(path: &Path, threads: NonZeroUsize, names: &[&str]) -> Outcome {
+    use nfdecode::columns::{Projection, Reader};
+    let projection = if names.is_empty() {
+        let file = nfdecode::File::open(path)?;
+        let block = file.blocks().next().ok_or("no block")??;
+        let elements = block.flows().fold(0, |set, flow| set | flow.elements());
+        Projection::all().filled_by(elements)
+    } else {
+        Projection::of(names)?
+    };
+    let mut sum = Sum::default();
+    for batch in Reader::new([path], &projection).threads(threads) {
+        let batch = batch?;
+        sum.flows += batch.num_rows() as u64;
+        sum.bytes += batch.get_array_memory_size() as u64;
+    }
+    println!("{} columns", projection.columns().len());
+    Ok(sum)
+}
+
 /// The crate `nfdump`.
 pub fn crate_nfdump(path: &Path) -> Outcome {
     let mut reader = nfdump::NfFileReader::new(BufReader::new(File::open(path)?))

@@ -1,0 +1,489 @@
+//! `nfdecode read -f arrow` and `-f parquet`: files, streams, directories; what is left when things go
+//! wrong. That other programs read them is checked by `tests/consumers/`.
+#![allow(missing_docs)]
+#![cfg(feature = "parquet")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{TimestampMillisecondType, UInt64Type};
+use arrow_array::{Array as _, RecordBatch};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use support::writer::{self, Encoding, FlowRecord};
+
+/// A flow of this start, in ms, and so many bytes.
+fn flow(first: u64, bytes: u64) -> Vec<u8> {
+    let mut generic = [
+        first.to_le_bytes(),
+        first.to_le_bytes(),
+        [0; 8],
+        [0; 8],
+        bytes.to_le_bytes(),
+    ]
+    .concat();
+    generic.extend([0, 0, 0, 0, 6, 0, 0, 0]);
+    let elements = vec![(1, generic), (2, vec![1, 2, 0, 192, 2, 100, 51, 198])];
+    FlowRecord {
+        elements,
+        ..FlowRecord::default()
+    }
+    .bytes()
+}
+
+/// 2026-01-01T12:00:00Z
+const NOON: u64 = 1_767_268_800_000;
+const HOUR: u64 = 3_600_000;
+
+fn write(path: &Path, flows: &[(u64, u64)]) {
+    let records: Vec<_> = flows
+        .iter()
+        .map(|(first, bytes)| flow(*first, *bytes))
+        .collect();
+    let blocks: Vec<_> = records.chunks(3).map(<[_]>::to_vec).collect();
+    fs::write(path, writer::file(Encoding::Lz4, Some("made"), &blocks)).expect("it is written");
+}
+
+fn read(arguments: &[&str], paths: &[&Path]) -> Output {
+    support::nfdecode()
+        .arg("read")
+        .args(arguments)
+        .args(paths)
+        .output()
+        .expect("it runs")
+}
+
+fn ok(output: &Output) {
+    assert_eq!(output.status.code(), Some(0), "{}", support::stderr(output));
+}
+
+fn parquet(path: &Path) -> Vec<RecordBatch> {
+    let file = fs::File::open(path).expect("it is there");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .expect("Parquet")
+        .build()
+        .expect("a reader");
+    reader.map(|batch| batch.expect("a batch")).collect()
+}
+
+fn bytes(batches: &[RecordBatch]) -> Vec<u64> {
+    let columns = batches
+        .iter()
+        .map(|batch| batch.column_by_name("in_bytes").expect("a column"));
+    columns
+        .flat_map(|column| column.as_primitive::<UInt64Type>().values().to_vec())
+        .collect()
+}
+
+fn firsts(batches: &[RecordBatch]) -> Vec<i64> {
+    let columns = batches
+        .iter()
+        .map(|batch| batch.column_by_name("first").expect("a column"));
+    columns
+        .flat_map(|column| {
+            column
+                .as_primitive::<TimestampMillisecondType>()
+                .values()
+                .to_vec()
+        })
+        .collect()
+}
+
+/// All Parquet files below a directory, relative to it.
+fn made(directory: &Path) -> Vec<PathBuf> {
+    let files = support::files_below(directory).into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"))
+        .map(|path| path.strip_prefix(directory).expect("below it").to_owned())
+        .collect()
+}
+
+#[test]
+fn one_parquet_file_in_order_of_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, b, out] =
+        ["nfcapd.1", "nfcapd.2", "flows.parquet"].map(|name| folder.path().join(name));
+    write(&a, &[(NOON + 5, 1), (NOON + 3, 2), (NOON + 9, 3), (0, 4)]);
+    write(&b, &[(NOON + 4, 5), (NOON, 6)]);
+    ok(&read(
+        &[
+            "-f",
+            "parquet",
+            "--bloom",
+            "--by-file",
+            "-o",
+            out.to_str().expect("text"),
+        ],
+        &[&a, &b],
+    ));
+    let batches = parquet(&out);
+    assert_eq!(bytes(&batches), [4, 6, 2, 5, 1, 3]);
+    assert!(firsts(&batches).is_sorted());
+    // Columns without values are left out, those of the header are there.
+    let schema = batches[0].schema();
+    assert!(schema.field_with_name("src_addr").is_ok() && schema.field_with_name("ident").is_ok());
+    assert!(
+        schema.field_with_name("src4_addr").is_err() && schema.field_with_name("mpls").is_err()
+    );
+
+    let reader = SerializedFileReader::new(fs::File::open(&out).expect("a file")).expect("Parquet");
+    let metadata = reader.metadata();
+    let named = metadata
+        .file_metadata()
+        .key_value_metadata()
+        .expect("metadata");
+    let value = |key: &str| {
+        named
+            .iter()
+            .find(|found| found.key == key)
+            .and_then(|found| found.value.clone())
+    };
+    assert_eq!(
+        value("nfdecode.sources").as_deref(),
+        Some("nfcapd.1\nnfcapd.2")
+    );
+    assert_eq!(value("nfdecode.schema_version").as_deref(), Some("1"));
+    for column in metadata.row_group(0).columns() {
+        let is_address = column.column_path().string().ends_with("_addr");
+        assert_eq!(column.bloom_filter_offset().is_some(), is_address);
+        assert!(column.statistics().is_some(), "{}", column.column_path());
+    }
+    assert!(metadata.row_group(0).sorting_columns().is_some());
+}
+
+#[test]
+fn fields_filters_and_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, out] = ["nfcapd.1", "flows.parquet"].map(|name| folder.path().join(name));
+    write(&a, &(0..10).map(|at| (NOON + at, at)).collect::<Vec<_>>());
+    let path = out.to_str().expect("text");
+    ok(&read(
+        &[
+            "-f",
+            "parquet",
+            "-o",
+            path,
+            "--fields",
+            "in_bytes,dst4_addr",
+            "--filter",
+            "bytes > 3",
+            "--limit",
+            "4",
+        ],
+        &[&a],
+    ));
+    let batches = parquet(&out);
+    assert_eq!(bytes(&batches), [4, 5, 6, 7]);
+    assert_eq!(batches[0].num_columns(), 2);
+    for (arguments, message) in [
+        (
+            &["-f", "parquet", "--fields", "bytess"][..],
+            "no column is called bytess",
+        ),
+        (&["-f", "json", "--bloom"], "go with -f parquet"),
+        (
+            &["-f", "parquet", "--partition-by", "day"],
+            "needs a directory",
+        ),
+        (
+            &[
+                "-f",
+                "parquet",
+                "--partition-by",
+                "day",
+                "--limit",
+                "1",
+                "-o",
+                path,
+            ],
+            "does not go with --limit",
+        ),
+    ] {
+        let output = read(arguments, &[&a]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            support::stderr(&output).contains(message),
+            "{}",
+            support::stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn arrow_file_and_stream_are_the_same_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, b, out] = ["nfcapd.1", "nfcapd.2", "flows.arrow"].map(|name| folder.path().join(name));
+    write(&a, &(0..20).map(|at| (NOON + at, at)).collect::<Vec<_>>());
+    write(&b, &(20..50).map(|at| (NOON + at, at)).collect::<Vec<_>>());
+    let path = out.to_str().expect("text");
+    let mut stream = None;
+    for threads in ["1", "2", "7"] {
+        ok(&read(
+            &["-f", "arrow", "-j", threads, "--by-file", "-o", path],
+            &[&a, &b],
+        ));
+        let output = read(&["-f", "arrow", "-j", threads, "--by-file"], &[&a, &b]);
+        ok(&output);
+        let file = fs::File::open(&out).expect("a file");
+        let file: Vec<_> = arrow_ipc::reader::FileReader::try_new(file, None)
+            .expect("Arrow")
+            .flatten()
+            .collect();
+        let reader = arrow_ipc::reader::StreamReader::try_new(output.stdout.as_slice(), None)
+            .expect("Arrow");
+        let batches: Vec<_> = reader.flatten().collect();
+        assert_eq!(bytes(&file), (0..50).collect::<Vec<_>>());
+        assert_eq!(file, batches);
+        assert_eq!(
+            stream.get_or_insert(output.stdout.clone()),
+            &output.stdout,
+            "{threads} threads"
+        );
+    }
+}
+
+#[test]
+fn partitions_restart_where_they_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, b, c, out] =
+        ["nfcapd.1", "nfcapd.2", "nfcapd.3", "out"].map(|name| folder.path().join(name));
+    write(&a, &[(NOON, 1), (NOON - 1, 2), (NOON + HOUR, 3)]);
+    write(&b, &[(NOON + 1, 4)]);
+    let arguments = [
+        "-f",
+        "parquet",
+        "--partition-by",
+        "hour",
+        "-o",
+        out.to_str().expect("text"),
+    ];
+    ok(&read(&arguments, &[&a, &b]));
+    let files = made(&out);
+    let hours: Vec<_> = files
+        .iter()
+        .map(|path| path.parent().expect("a folder").to_str().expect("text"))
+        .collect();
+    assert_eq!(
+        hours,
+        [
+            "day=2026-01-01/hour=11",
+            "day=2026-01-01/hour=12",
+            "day=2026-01-01/hour=12",
+            "day=2026-01-01/hour=13"
+        ]
+    );
+    let mut all: Vec<_> = files
+        .iter()
+        .flat_map(|path| bytes(&parquet(&out.join(path))))
+        .collect();
+    all.sort_unstable();
+    assert_eq!(all, [1, 2, 3, 4]);
+    // The same columns in all files, whether they have values or not.
+    let schemas: Vec<_> = files
+        .iter()
+        .map(|path| parquet(&out.join(path))[0].schema())
+        .collect();
+    assert!(
+        schemas
+            .windows(2)
+            .all(|pair| pair[0].fields() == pair[1].fields())
+    );
+
+    // What is there is not written again; what is new is.
+    let times = |files: &[PathBuf]| {
+        files
+            .iter()
+            .map(|path| {
+                fs::metadata(out.join(path))
+                    .and_then(|found| found.modified())
+                    .expect("a time")
+            })
+            .collect::<Vec<_>>()
+    };
+    let before = times(&files);
+    write(&c, &[(NOON, 5)]);
+    let output = read(&arguments, &[&a, &b, &c]);
+    ok(&output);
+    assert!(
+        support::stderr(&output).contains("2 files had been written"),
+        "{}",
+        support::stderr(&output)
+    );
+    assert_eq!(times(&files), before);
+    assert_eq!(made(&out).len(), 5);
+
+    // A changed input replaces its files, and takes away those it has no flows for any more.
+    write(&a, &[(NOON + 2, 7), (NOON + 3, 8)]);
+    ok(&read(&arguments, &[&a, &b, &c]));
+    let mut all: Vec<_> = made(&out)
+        .iter()
+        .flat_map(|path| bytes(&parquet(&out.join(path))))
+        .collect();
+    all.sort_unstable();
+    assert_eq!((all, made(&out).len()), (vec![4, 5, 7, 8], 3));
+
+    // A crash between renames: what the list tells of is written anew.
+    let memory = support::files_below(&out.join("_nfdecode"));
+    let of_b = memory
+        .iter()
+        .find(|path| path.to_string_lossy().contains("nfcapd.2-"))
+        .expect("a list");
+    let text = fs::read_to_string(of_b)
+        .expect("text")
+        .replace("\"written\"", "\"writing\"");
+    fs::write(of_b, text).expect("it is written");
+    ok(&read(&arguments, &[&a, &b, &c]));
+    assert!(
+        fs::read_to_string(of_b)
+            .expect("text")
+            .contains("\"written\"")
+    );
+    assert_eq!(made(&out).len(), 3);
+    // A missing file as well.
+    fs::remove_file(out.join(&made(&out)[0])).expect("it was there");
+    ok(&read(&arguments, &[&a, &b, &c]));
+    assert_eq!(made(&out).len(), 3);
+
+    // Other columns do not mix with these.
+    let output = read(&[&arguments[..], &["--fields", "in_bytes"]].concat(), &[&a]);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        support::stderr(&output)
+    );
+    // No temporary file is left.
+    let names = support::files_below(&out).into_iter();
+    let names: Vec<_> = names
+        .filter(|path| path.to_string_lossy().ends_with(".tmp"))
+        .collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn damage_is_told_and_remembered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [good, bad, text, out, one] = ["nfcapd.1", "nfcapd.2", "nfcapd.3", "out", "one.parquet"]
+        .map(|name| folder.path().join(name));
+    write(&good, &[(NOON, 1)]);
+    write(
+        &bad,
+        &(0..9).map(|at| (NOON + at, at + 10)).collect::<Vec<_>>(),
+    );
+    let mut broken = fs::read(&bad).expect("a file");
+    let second = 40 + 12 + u32::from_le_bytes(broken[44..48].try_into().expect("4 bytes")) as usize;
+    broken[second + 12..second + 40].fill(0xFF);
+    fs::write(&bad, broken).expect("it is written");
+    fs::write(&text, "no flow file").expect("it is written");
+
+    let output = read(
+        &["-f", "parquet", "-o", one.to_str().expect("text")],
+        &[&good, &bad, &text],
+    );
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        support::stderr(&output)
+    );
+    assert_eq!(bytes(&parquet(&one)).len(), 7);
+
+    let arguments = [
+        "-f",
+        "parquet",
+        "--partition-by",
+        "5m",
+        "-o",
+        out.to_str().expect("text"),
+    ];
+    for _ in 0..2 {
+        let output = read(&arguments, &[&good, &bad, &text]);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{}",
+            support::stderr(&output)
+        );
+        assert!(support::stderr(&output).contains("nfcapd.2"));
+        assert!(
+            made(&out)
+                .iter()
+                .all(|path| path.starts_with("day=2026-01-01/hour=12/minute=00"))
+        );
+        assert_eq!(
+            made(&out)
+                .iter()
+                .map(|path| bytes(&parquet(&out.join(path))).len())
+                .sum::<usize>(),
+            7
+        );
+    }
+    // Nothing at all: no file, status 1.
+    fs::remove_file(&one).expect("it was there");
+    let output = read(
+        &["-f", "parquet", "-o", one.to_str().expect("text")],
+        &[&text],
+    );
+    assert_eq!((output.status.code(), one.exists()), (Some(1), false));
+}
+
+#[test]
+fn flows_of_wild_clocks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, out] = ["nfcapd.1", "out"].map(|name| folder.path().join(name));
+    // Without a start, before the epoch's first day is over, far in the future, beyond what is a time.
+    let mut records: Vec<_> = [1, NOON, 4_102_444_800_000, u64::MAX]
+        .iter()
+        .map(|first| flow(*first, 1))
+        .collect();
+    records.push(
+        FlowRecord {
+            elements: vec![(39, vec![1; 8])],
+            ..FlowRecord::default()
+        }
+        .bytes(),
+    );
+    fs::write(&a, writer::file(Encoding::None, None, &[records])).expect("it is written");
+    ok(&read(
+        &[
+            "-f",
+            "parquet",
+            "--partition-by",
+            "day",
+            "-o",
+            out.to_str().expect("text"),
+        ],
+        &[&a],
+    ));
+    let days: Vec<_> = made(&out)
+        .iter()
+        .map(|path| {
+            path.parent()
+                .expect("a folder")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    assert_eq!(
+        days,
+        [
+            "day=1970-01-01",
+            "day=2026-01-01",
+            "day=2100-01-01",
+            "day=__HIVE_DEFAULT_PARTITION__"
+        ]
+    );
+    let nulls = out.join(made(&out).last().expect("a file"));
+    assert_eq!(parquet(&nulls)[0].num_rows(), 2);
+    assert_eq!(
+        parquet(&nulls)[0]
+            .column_by_name("first")
+            .expect("a column")
+            .null_count(),
+        2
+    );
+}
