@@ -309,7 +309,7 @@ impl<'a> IntoIterator for &'a Block {
 pub struct BlockCounts {
     /// Records of all types.
     pub records: u32,
-    /// Records of types that hold nothing we read.
+    /// Records that are neither flows nor exporters, samplers or names.
     pub skipped_records: u32,
     /// Flow records left out because their elements cannot be told apart or, in layout 1, their
     /// extension map is lost.

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use support::layout1;
 use support::writer::{self, Encoding, FlowRecord};
 
 /// Variants tried when nothing else is asked for.
@@ -76,6 +77,52 @@ fn originals() -> Vec<(Vec<u8>, usize)> {
                 writer::file(encoding, Some("made"), &blocks),
                 usize::from(flows) * blocks.len(),
             ));
+        }
+    }
+    files.extend(originals_of_layout_1());
+    files
+}
+
+/// The same of layout 1: maps in the first block only, or in each.
+fn originals_of_layout_1() -> Vec<(Vec<u8>, usize)> {
+    let flow = |number: u16, map: u16, extensions: usize| {
+        let flow = layout1::Flow {
+            old: false,
+            flags: 0,
+            version: 9,
+            sysid: 1,
+            map,
+            first: (1_700_000_000 + u32::from(number), 0),
+            last: (1_700_000_000 + u32::from(number), 5),
+            bytes: [0, 0x1B, 6, 0],
+            ports: [number, 443],
+            ends: [0, 0],
+            addresses: number.to_le_bytes().repeat(4),
+            packets: 1,
+            octets: 40,
+            extensions: vec![7; extensions],
+        };
+        flow.record()
+    };
+    let mut files = Vec::new();
+    for encoding in [Encoding::None, Encoding::Lzo, Encoding::Bz2, Encoding::Lz4] {
+        for everywhere in [false, true] {
+            let blocks: Vec<Vec<Vec<u8>>> = (0..3)
+                .map(|block| {
+                    let mut records = Vec::new();
+                    if block == 0 || everywhere {
+                        records.push(layout1::map(0, &[4, 6, 8]));
+                        records.push(layout1::map(1, &[5, 20, 22, 27, 37, 41]));
+                    }
+                    let flows = (0..12).map(|at| match at % 3 {
+                        0 => flow(12 * block + at, 1, 8 + 16 + 40 + 8 + 20 + 24),
+                        _ => flow(12 * block + at, 0, 12),
+                    });
+                    records.extend(flows);
+                    records
+                })
+                .collect();
+            files.push((layout1::file(encoding, 0, "made", &blocks), 36));
         }
     }
     files
@@ -205,7 +252,9 @@ fn damaged_files_are_read_as_far_as_they_go() {
             }
             status => panic!("status {status:?}: {}", context()),
         }
-        if let Some(nfdump) = nfdump.as_deref().filter(|_| variant % COMPARED == 0) {
+        // Of layout 1 nfdump prints what it finds in memory behind a block whose last record is cut.
+        let comparable = original[2] == 2 && variant % COMPARED == 0;
+        if let Some(nfdump) = nfdump.as_deref().filter(|_| comparable) {
             let theirs = flows_of(
                 Command::new(nfdump)
                     .args(["-W", "1", "-C", "none", "-G", "none", "-o", "ndjson", "-r"])

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod csv;
+pub mod layout1;
 pub mod reference;
 pub mod writer;
 

@@ -17,7 +17,7 @@ pub enum Encoding {
 impl Encoding {
     pub const ALL: [Self; 5] = [Self::None, Self::Lzo, Self::Bz2, Self::Lz4, Self::Zstd];
 
-    fn encode(self, plain: &[u8]) -> Vec<u8> {
+    pub fn encode(self, plain: &[u8]) -> Vec<u8> {
         match self {
             Self::None => plain.to_vec(),
             Self::Lzo => lzo::compress(plain).expect("it compresses"),

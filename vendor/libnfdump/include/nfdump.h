@@ -191,7 +191,7 @@ typedef struct nfdump_block_view {
     const nfdump_shape *shapes;
     size_t num_shapes;
     uint32_t walked;           /* records seen, of every type */
-    uint32_t skipped;          /* records of types that are not needed or not known */
+    uint32_t skipped;          /* records not handed out: of types not needed or not known, extension maps */
     uint32_t dropped;          /* flow records left out because they are damaged */
     uint32_t clipped;          /* flow records kept although an element runs past their end, or without
                                   their extensions (layout 1) */

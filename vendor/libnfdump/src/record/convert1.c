@@ -620,6 +620,7 @@ nfdump_status nfdump_convert1(converter *c, span data, uint32_t announced, const
             break;
         case RECORD_MAP:
             add_map(&r, record);
+            view->skipped++;
             break;
         case RECORD_EXPORTER:
         case RECORD_EXPORTER_STAT:
