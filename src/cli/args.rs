@@ -9,7 +9,7 @@ use super::columns::Slot;
 use super::rewrite::{CompressArg, parse_compression};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::output::csv::TokenList;
 
@@ -65,6 +65,10 @@ pub(super) enum Format {
     Csv(Option<TokenList>),
     Arrow,
     Parquet,
+    Line,
+    Long,
+    Extended,
+    Table,
 }
 
 /// Reads the name of a [`Format`].
@@ -72,7 +76,7 @@ pub(super) enum Format {
 struct FormatParser;
 
 /// What help says of each form.
-const FORMATS: [(&str, &str); 7] = [
+const FORMATS: [(&str, &str); 11] = [
     ("json", "Arrays of objects, as `nfdump -o json`"),
     ("ndjson", "One object a line, as `nfdump -o ndjson`"),
     (
@@ -84,6 +88,10 @@ const FORMATS: [(&str, &str); 7] = [
         "Columns of your choice, as `nfdump -o csv:...`",
     ),
     ("csv-fast", "As `nfdump -o csv-fast`"),
+    ("table", "Columns for people, as wide as the terminal"),
+    ("line", "As `nfdump -o line`"),
+    ("long", "As `nfdump -o long`"),
+    ("extended", "As `nfdump -o extended`"),
     (
         "arrow",
         "Arrow IPC: a file with -o, a stream on standard output",
@@ -109,6 +117,10 @@ impl TypedValueParser for FormatParser {
             ("csv", _) => Ok(Format::Csv(None)),
             ("arrow", _) => Ok(Format::Arrow),
             ("parquet", _) => Ok(Format::Parquet),
+            ("table", _) => Ok(Format::Table),
+            ("line", _) => Ok(Format::Line),
+            ("long", _) => Ok(Format::Long),
+            ("extended", _) => Ok(Format::Extended),
             ("csv-fast", _) => Ok(Format::Csv(Some(TokenList::fast()))),
             (_, Some(list)) => match TokenList::parse(list) {
                 Ok(tokens) => Ok(Format::Csv(Some(tokens))),
@@ -146,7 +158,7 @@ pub(super) enum ProgressMode {
 pub(super) struct OutputArgs {
     /// How to write flows
     ///
-    /// json if not given.
+    /// If not given: table when flows are read to a terminal, json otherwise.
     #[arg(short, long, value_parser = FormatParser)]
     pub(super) format: Option<Format>,
 
@@ -159,11 +171,15 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
     pub(super) delimiter: Option<u8>,
 
+    /// When to use colours in a table; on a terminal if NO_COLOR is not set
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+
     /// In csv, begin with a line of names (as is done anyway)
     #[arg(long, overrides_with = "no_header")]
     pub(super) header: bool,
 
-    /// In csv, do not print the line of names
+    /// Do not print the line of names, nor the summary of lines and tables
     #[arg(long, overrides_with = "header")]
     pub(super) no_header: bool,
 

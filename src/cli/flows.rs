@@ -611,6 +611,7 @@ impl FlowWriter<'_> {
                 Formatter::Json(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
                 Formatter::Csv(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
                 Formatter::Fields(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
+                Formatter::Lines(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
             }
         }
         let (records, stands_for) = (block.len() as u64, block.flow_count());

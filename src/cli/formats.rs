@@ -1,9 +1,16 @@
 //! The choice among text forms that the command line makes.
 
+use std::env;
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+
+use clap::ColorChoice;
+
 use crate::output::FlowFormat;
 use crate::output::csv::{CsvFormat, TokenList};
 use crate::output::fields::{FieldList, FieldsFormat};
 use crate::output::json::JsonFormat;
+use crate::output::lines::{LineFormat, Lines, Totals};
 use crate::time::Zone;
 
 use super::args::{Format, OutputArgs};
@@ -16,6 +23,9 @@ pub(super) struct Style {
     fields: Option<FieldList>,
     delimiter: u8,
     header: bool,
+    /// A table for this many columns of the terminal, with or without colours.
+    table: (Option<usize>, bool),
+    totals: Arc<Totals>,
 }
 
 impl Style {
@@ -34,8 +44,8 @@ impl Style {
                 "--delimiter needs -f csv and --fields: nfdump's own CSV always has commas",
             );
         }
-        if (args.header || args.no_header) && !is_csv {
-            return usage("--header and --no-header go with the csv formats only");
+        if (args.header || args.no_header) && matches!(format, Format::Json | Format::Ndjson) {
+            return usage("--header and --no-header go with csv, lines and tables only");
         }
         let fields = match &args.fields {
             Some(names) if !matches!(format, Format::Arrow | Format::Parquet) => {
@@ -44,11 +54,14 @@ impl Style {
             }
             _ => None,
         };
+        let on_terminal = args.output.is_none() && io::stdout().is_terminal();
         Ok(Self {
             format,
             fields,
             delimiter: args.delimiter.unwrap_or(b','),
             header: !args.no_header,
+            table: (columns(on_terminal), wants_color(args.color, on_terminal)),
+            totals: Arc::default(),
         })
     }
 
@@ -68,6 +81,15 @@ impl Style {
             Format::Csv(Some(tokens)) => tokens.needs_names(),
             _ => false,
         }
+    }
+
+    fn lines(&self, lines: Lines, zone: Zone) -> Formatter {
+        let format = LineFormat::new(lines, &self.totals, zone);
+        Formatter::Lines(Box::new(if self.header {
+            format
+        } else {
+            format.without_header()
+        }))
     }
 
     /// A formatter for one thread. `tell_files`: each flow's line names its file.
@@ -93,6 +115,13 @@ impl Style {
             Format::Ndjson | Format::Arrow | Format::Parquet => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone)))
             }
+            Format::Line => self.lines(Lines::Line, zone),
+            Format::Long => self.lines(Lines::Long, zone),
+            Format::Extended => self.lines(Lines::Extended, zone),
+            Format::Table => {
+                let (width, color) = self.table;
+                self.lines(Lines::Table { width, color }, zone)
+            }
             Format::Csv(tokens) => {
                 let tokens = tokens.clone().unwrap_or_else(TokenList::standard);
                 let format = CsvFormat::new(tokens, zone);
@@ -106,11 +135,46 @@ impl Style {
     }
 }
 
+/// What to print if nobody has said it: for eyes a table, for programs JSON.
+/// Options that only JSON has ask for it too.
+pub(super) fn default(args: &OutputArgs, by_file: bool) -> Format {
+    let plain = args.output.is_none() && args.fields.is_none() && !by_file;
+    if plain && io::stdout().is_terminal() {
+        Format::Table
+    } else {
+        Format::Json
+    }
+}
+
+/// Columns of the terminal; outside of one what `COLUMNS` says, if anything.
+fn columns(on_terminal: bool) -> Option<usize> {
+    let size = on_terminal
+        .then(|| terminal_size::terminal_size_of(io::stdout()))
+        .flatten();
+    match size {
+        Some((width, _)) => Some(width.0.into()),
+        None => env::var("COLUMNS").ok()?.parse().ok(),
+    }
+}
+
+fn wants_color(choice: ColorChoice, on_terminal: bool) -> bool {
+    let unset = |name| env::var_os(name).is_none_or(|value| value.is_empty());
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+            on_terminal && unset("NO_COLOR") && !dumb
+        }
+    }
+}
+
 /// The chosen form. Which one it is is asked once for each block: printing a flow is no virtual call.
 pub(super) enum Formatter {
     Json(Box<JsonFormat>),
     Csv(Box<CsvFormat>),
     Fields(Box<FieldsFormat>),
+    Lines(Box<LineFormat>),
 }
 
 impl Formatter {
@@ -120,6 +184,7 @@ impl Formatter {
             Self::Json(format) => format.as_mut(),
             Self::Csv(format) => format.as_mut(),
             Self::Fields(format) => format.as_mut(),
+            Self::Lines(format) => format.as_mut(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::args::{Format, ReadArgs};
+use super::args::ReadArgs;
 use super::columns::{ColumnWriter, Form};
 use super::flows::{Arrangement, FlowWriter, Source};
-use super::formats::Style;
+use super::formats::{self, Style};
 use super::inputs;
 use super::progress::Progress;
 use super::report::{Report, Stop};
@@ -14,7 +14,7 @@ use super::target::Target;
 
 pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = super::zone(&args.output)?;
-    let style = Style::new(&args.output, Format::Json)?;
+    let style = Style::new(&args.output, formats::default(&args.output, args.by_file))?;
     if args.by_file && !style.can_tell_files() {
         return Err(Stop::Usage(
             "--by-file goes with json, ndjson and --fields only".to_owned(),

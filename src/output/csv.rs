@@ -574,10 +574,12 @@ struct Row<'a> {
 
 const RECORD_HEADER: usize = 12 + 4;
 const GENERIC_SIZE: usize = 48;
+/// Where in an outer record the ports are.
+pub(super) const PORTS: std::ops::Range<usize> = RECORD_HEADER + 40..RECORD_HEADER + 44;
 
 /// A record of what is known of the outer packets of a tunnel: element 1 with the tunnel's protocol,
 /// and its addresses.
-fn outer_record(flow: &Flow<'_>) -> Option<Vec<u8>> {
+pub(super) fn outer_record(flow: &Flow<'_>) -> Option<Vec<u8>> {
     let generic = flow.element(1)?;
     let (id, size, tunnel) = match (flow.element(31), flow.element(32)) {
         (Some(tunnel), _) => (2_u16, 8, tunnel),

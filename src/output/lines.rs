@@ -90,11 +90,17 @@ impl Default for Totals {
 }
 
 impl Totals {
+    /// As nfdump: both directions, and nothing of a record without element 1.
     fn add(&self, flow: &Flow<'_>, seen: &Seen<'_>) {
+        if seen.generic.is_empty() {
+            return;
+        }
         let add = |sum: &AtomicU64, number| sum.fetch_add(number, Ordering::Relaxed);
         add(&self.flows, flow.aggr_flows().unwrap_or(1));
         add(&self.packets, seen.packets());
+        add(&self.packets, flow.out_packets().unwrap_or(0));
         add(&self.bytes, seen.bytes());
+        add(&self.bytes, flow.out_bytes().unwrap_or(0));
         self.first.fetch_min(seen.first, Ordering::Relaxed);
         self.last.fetch_max(seen.last(), Ordering::Relaxed);
     }
@@ -105,6 +111,8 @@ impl Totals {
         let (flows, packets, bytes) = (load(&self.flows), load(&self.packets), load(&self.bytes));
         let span = load(&self.last).saturating_sub(load(&self.first));
         let rate = |count: u64| per_second(count, span);
+        // nfdump has no mean either for flows without duration.
+        let mean = bytes.checked_div(packets).unwrap_or(0);
         out.extend(b"Summary: total flows: ");
         text::decimal(flows, out);
         for (name, number) in [
@@ -112,12 +120,11 @@ impl Totals {
             (", total packets: ", packets),
             (", avg bps: ", rate(bytes.wrapping_mul(8))),
             (", avg pps: ", rate(packets)),
-            (", avg bpp: ", bytes.checked_div(packets).unwrap_or(0)),
+            (", avg bpp: ", if span == 0 { 0 } else { mean }),
         ] {
             out.extend(name.as_bytes());
             scaled(number, out);
         }
-        out.push(b'\n');
     }
 }
 
@@ -159,7 +166,7 @@ fn per_second(count: u64, milliseconds: u64) -> u64 {
     if milliseconds == 0 {
         return 0;
     }
-    let rate = count as f64 / (milliseconds as f64 / 1000.0);
+    let rate = count as f64 * 1000.0 / milliseconds as f64;
     if rate < TOO_MUCH { rate as u64 } else { 0 }
 }
 
@@ -358,10 +365,9 @@ impl LineFormat {
             Column::Arrow => (2, true),
             Column::Flags => (8, false),
             Column::Tos => (4, false),
-            Column::Packets
-            | Column::Bytes
-            | Column::PacketsPerSecond
-            | Column::BitsPerSecond => (8, false),
+            Column::Packets | Column::Bytes | Column::PacketsPerSecond | Column::BitsPerSecond => {
+                (8, false)
+            }
             Column::BytesPerPacket => (6, false),
             Column::Flows => (5, false),
         }
@@ -477,13 +483,18 @@ const BLANKS: &[u8; 64] = &[b' '; 64];
 /// The columns that fit, and how long addresses can be.
 fn fitting(width: usize) -> (&'static [Column], usize) {
     // Besides the two addresses: times, protocol, ports, counters and the blanks between.
-    const WIDE_REST: usize = 23 + 1 + 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8 + 1 + 8 + 1 + 5;
+    const WIDE_REST: usize =
+        23 + 1 + 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8 + 1 + 8 + 1 + 5;
     const MIDDLE_REST: usize = 23 + 1 + 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8;
     const NARROW_REST: usize = 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8;
     // Shorter ones say too little.
     const SHORTEST: usize = 11;
     // The one that has room for IPv4 addresses; the room that is left goes to IPv6.
-    for (columns, rest) in [(WIDE, WIDE_REST), (MIDDLE, MIDDLE_REST), (NARROW, NARROW_REST)] {
+    for (columns, rest) in [
+        (WIDE, WIDE_REST),
+        (MIDDLE, MIDDLE_REST),
+        (NARROW, NARROW_REST),
+    ] {
         let room = width.saturating_sub(rest) / 2;
         if room >= ADDRESS - 1 {
             return (columns, room.min(WHOLE_ADDRESS));
@@ -547,8 +558,12 @@ impl FlowFormat for LineFormat {
         };
         if flow.elements() & TUNNELS != 0
             && !matches!(self.lines, Lines::Table { .. })
-            && let Some(record) = super::csv::outer_record(flow)
+            && let Some(mut record) = super::csv::outer_record(flow)
         {
+            // Unlike CSV, lines show no ports of the packets inside.
+            if let Some(ports) = record.get_mut(super::csv::PORTS) {
+                ports.fill(0);
+            }
             let outer = Flow::new(&record, None);
             let seen = Seen {
                 generic: outer.element(1).unwrap_or_default(),
@@ -565,6 +580,7 @@ impl FlowFormat for LineFormat {
             self.paint(paint::HEADER, out);
             self.totals.line(out);
             self.paint(paint::NONE, out);
+            out.push(b'\n');
         }
     }
 }
@@ -619,7 +635,19 @@ impl LineFormat {
 /// What nfdump calls a protocol; empty for those that it shows as numbers.
 fn protocol(number: u8) -> &'static str {
     const NAMES: [&str; 140] = [
-"", "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN", "NVPII", "PUP", "ARGUS", "ENCOM", "XNET", "CHAOS", "UDP", "MUX", "DCN", "HMP", "PRM", "XNS", "Trnk1", "Trnk2", "Leaf1", "Leaf2", "RDP", "IRTP", "ISO-4", "NETBK", "MFESP", "MEINP", "DCCP", "3PC", "IDPR", "XTP", "DDP", "IDPR", "TP++", "IL", "IPv6", "SDRP", "Rte6", "Frag6", "IDRP", "RSVP", "GRE", "MHRP", "BNA", "ESP", "AH", "INLSP", "SWIPE", "NARP", "MOBIL", "TLSP", "SKIP", "ICMP6", "NOHE6", "OPTS6", "HOST", "CFTP", "NET", "SATNT", "KLAN", "RVD", "IPPC", "FS", "SATM", "VISA", "IPCV", "CPNX", "CPHB", "WSN", "PVP", "BSATM", "SUNND", "WBMON", "WBEXP", "ISOIP", "VMTP", "SVMTP", "VINES", "TTP", "NSIGP", "DGP", "TCF", "EIGRP", "OSPF", "S-RPC", "LARP", "MTP", "AX.25", "OS", "MICP", "SCCSP", "ETHIP", "ENCAP", "", "GMTP", "IFMP", "PNNI", "PIM", "ARIS", "SCPS", "QNX", "A/N", "IPcmp", "SNP", "CpqPP", "IPXIP", "VRRP", "PGM", "0hop", "L2TP", "DDX", "IATP", "STP", "SRP", "UTI", "SMP", "SM", "PTP", "ISIS4", "FIRE", "CRTP", "CRUDP", "", "IPLT", "SPS", "PIPE", "SCTP", "FC", "", "MHEAD", "UDP-L", "MPLS", "", ""
+        "", "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN", "NVPII", "PUP",
+        "ARGUS", "ENCOM", "XNET", "CHAOS", "UDP", "MUX", "DCN", "HMP", "PRM", "XNS", "Trnk1",
+        "Trnk2", "Leaf1", "Leaf2", "RDP", "IRTP", "ISO-4", "NETBK", "MFESP", "MEINP", "DCCP",
+        "3PC", "IDPR", "XTP", "DDP", "IDPR", "TP++", "IL", "IPv6", "SDRP", "Rte6", "Frag6", "IDRP",
+        "RSVP", "GRE", "MHRP", "BNA", "ESP", "AH", "INLSP", "SWIPE", "NARP", "MOBIL", "TLSP",
+        "SKIP", "ICMP6", "NOHE6", "OPTS6", "HOST", "CFTP", "NET", "SATNT", "KLAN", "RVD", "IPPC",
+        "FS", "SATM", "VISA", "IPCV", "CPNX", "CPHB", "WSN", "PVP", "BSATM", "SUNND", "WBMON",
+        "WBEXP", "ISOIP", "VMTP", "SVMTP", "VINES", "TTP", "NSIGP", "DGP", "TCF", "EIGRP", "OSPF",
+        "S-RPC", "LARP", "MTP", "AX.25", "OS", "MICP", "SCCSP", "ETHIP", "ENCAP", "", "GMTP",
+        "IFMP", "PNNI", "PIM", "ARIS", "SCPS", "QNX", "A/N", "IPcmp", "SNP", "CpqPP", "IPXIP",
+        "VRRP", "PGM", "0hop", "L2TP", "DDX", "IATP", "STP", "SRP", "UTI", "SMP", "SM", "PTP",
+        "ISIS4", "FIRE", "CRTP", "CRUDP", "", "IPLT", "SPS", "PIPE", "SCTP", "FC", "", "MHEAD",
+        "UDP-L", "MPLS", "", "",
     ];
     NAMES.get(usize::from(number)).copied().unwrap_or_default()
 }

@@ -2,12 +2,13 @@
 //!
 //! A [`FlowFormat`] turns flows into bytes in a buffer; where the buffer goes is the caller's
 //! business. One implementation a file: [`json`] has JSON and NDJSON, [`csv`] nfdump's CSV, [`fields`]
-//! chosen fields in any of these.
+//! chosen fields in any of these, [`lines`] lines and tables for people.
 
 pub mod csv;
 pub mod fields;
 pub mod json;
 mod line;
+pub mod lines;
 mod text;
 
 use std::sync::Arc;
