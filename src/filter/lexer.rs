@@ -250,7 +250,9 @@ impl<'o> Lexer<'o> {
             let Some(&(source, start)) = self.open.last() else {
                 return Ok(self.end());
             };
-            let text = Arc::clone(&self.sources[source].text);
+            let Some(text) = self.sources.get(source).map(|open| Arc::clone(&open.text)) else {
+                return Ok(self.end());
+            };
             let rest = text.get(start..).unwrap_or_default();
             let Some(&first) = rest.first() else {
                 if self.open.len() == 1 {

@@ -324,13 +324,13 @@ impl Parser<'_> {
             "ethertype" => self.simple(Number::EtherType),
             "engine" | "icmp" => {
                 self.advance()?;
-                let second = self.second_word(key, start)?;
+                let second = self.second_word(key)?;
                 self.comparison(second)
             }
             "exporter" => {
                 self.advance()?;
                 if self.token.kind == Kind::Text {
-                    let second = self.second_word(key, start)?;
+                    let second = self.second_word(key)?;
                     self.comparison(second)
                 } else {
                     self.after_direction(Words {
@@ -430,7 +430,7 @@ impl Parser<'_> {
     }
 
     /// The second word of a term of two, such as `icmp type`.
-    fn second_word(&mut self, first: &str, start: Span) -> Result<Number> {
+    fn second_word(&mut self, first: &str) -> Result<Number> {
         let seconds = || {
             NUMBERS
                 .iter()
@@ -445,7 +445,6 @@ impl Parser<'_> {
             None => {
                 let message = format!("expected {expected} after `{first}`, found `{word}`");
                 let error = self.wrong_at(span, Wrong::Name, message);
-                let _ = start;
                 Err(match near(&word, seconds()) {
                     Some(meant) => error.help(format!("did you mean `{first} {meant}`?")),
                     None => error,
@@ -707,7 +706,6 @@ impl Parser<'_> {
             _ => return Err(self.unexpected("a time, as 2026-01-01T12:00:00")),
         };
         let token = self.advance()?;
-        // nfdump reads a slash as a dash.
         match times::parse(&text, &self.options.zone()) {
             Ok(time) => Ok(Term::Number(number, compare, time.as_millis())),
             Err(reason) => {
@@ -1157,7 +1155,7 @@ impl Parser<'_> {
         match word.to_ascii_lowercase().as_str() {
             "event" => self.named(Number::NatEvent, "a NAT event", names::NAT_EVENTS),
             "pblock" => {
-                let number = self.second_word("nat pblock", span)?;
+                let number = self.second_word("nat pblock")?;
                 self.comparison(number)
             }
             _ => {
