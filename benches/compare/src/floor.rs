@@ -21,3 +21,54 @@ pub fn run(path: &Path) -> io::Result<u64> {
         _ => Err(io::Error::other("the floor cannot read this file")),
     }
 }
+
+/// How long it takes to touch each byte of the file once it is in the memory of this process.
+pub fn memory(path: &Path) -> io::Result<std::time::Duration> {
+    let bytes = std::fs::read(path)?;
+    let start = std::time::Instant::now();
+    let words = bytes.chunks_exact(8);
+    let sum = words
+        .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+        .fold(0_u64, u64::wrapping_add);
+    let took = start.elapsed();
+    std::hint::black_box(sum);
+    Ok(took)
+}
+
+/// The blocks of an LZO file, decompressed by miniLZO: how many bytes come out.
+pub fn minilzo(path: &Path) -> io::Result<u64> {
+    use std::io::Read as _;
+    const LARGEST: usize = 5 << 20;
+    let mut file = std::fs::File::open(path)?;
+    let mut header = [0; 40];
+    file.read_exact(&mut header)?;
+    let [.., a, b, c, d] = header;
+    let (mut stored, mut plain) = (vec![0; LARGEST], vec![0; LARGEST]);
+    let mut total = 0;
+    for _ in 0..u32::from_le_bytes([a, b, c, d]) {
+        let mut block = [0; 12];
+        file.read_exact(&mut block)?;
+        let [_, _, _, _, a, b, c, d, ..] = block;
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let stored = stored
+            .get_mut(..length)
+            .ok_or_else(|| io::Error::other("a block is too large"))?;
+        file.read_exact(stored)?;
+        let mut produced = plain.len() as minilzo_sys::lzo_uint;
+        // SAFETY: both pointers are valid for the lengths given, and the function checks these.
+        let status = unsafe {
+            minilzo_sys::lzo1x_decompress_safe(
+                stored.as_ptr(),
+                stored.len() as minilzo_sys::lzo_uint,
+                plain.as_mut_ptr(),
+                &raw mut produced,
+                std::ptr::null_mut(),
+            )
+        };
+        if status != 0 {
+            return Err(io::Error::other(format!("miniLZO: {status}")));
+        }
+        total += produced as u64;
+    }
+    Ok(total)
+}

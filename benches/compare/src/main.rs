@@ -1,7 +1,13 @@
 //! Times nfdecode against nfdump 1.7.10, the crate `nfdump`, a pipe of nfdump's JSON, and what the
 //! hardware allows, on the same file in the same run, and prints a table in Markdown.
 //!
-//! `cargo run --release -p compare -- run --nfdump PATH/TO/1.7.10/nfdump`
+//! From the root of the repository, after `cargo build --release`:
+//!
+//! ```sh
+//! NFDECODE_ORACLE=FOLDER cargo run --release --manifest-path benches/compare/Cargo.toml -- run
+//! ```
+//!
+//! where `FOLDER/1.7.10/usr/bin` holds nfdump and nfpcapd; `--nfdump` and `--nfpcapd` name others.
 
 mod data;
 mod floor;
@@ -35,7 +41,7 @@ enum Cli {
     /// Sum one field over all flows with one of the readers, or make record batches: of all columns
     /// with values, or of five.
     Sum {
-        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor", "columns", "five-columns"])]
+        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor", "minilzo", "columns", "five-columns"])]
         reader: String,
         file: PathBuf,
         #[arg(long, default_value = "1")]
@@ -47,11 +53,15 @@ enum Cli {
 
 #[derive(clap::Args)]
 struct Run {
-    /// nfdump 1.7.10
+    /// Folder with the reference programs, in `1.7.10/usr/bin`
+    #[arg(long, env = "NFDECODE_ORACLE")]
+    oracle: Option<PathBuf>,
+    /// nfdump 1.7.10; without, that of the oracle folder or of `PATH`
     #[arg(long)]
-    nfdump: PathBuf,
-    #[arg(long, default_value = "nfpcapd")]
-    nfpcapd: PathBuf,
+    nfdump: Option<PathBuf>,
+    /// As `--nfdump`
+    #[arg(long)]
+    nfpcapd: Option<PathBuf>,
     #[arg(long, default_value = "target/release/nfdecode")]
     nfdecode: PathBuf,
     #[arg(long, default_value_t = 2_000_000)]
@@ -62,6 +72,37 @@ struct Run {
     /// Where to put the data; a temporary directory without
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Encodings to read; bz2 takes its time
+    #[arg(long, value_delimiter = ',', default_value = "none,lzo,lz4,zstd,bz2")]
+    encodings: Vec<String>,
+    /// Parts to run
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "read,lzo,text,others,start,columns,convert"
+    )]
+    parts: Vec<String>,
+}
+
+impl Run {
+    fn program(&self, given: Option<&PathBuf>, name: &str) -> PathBuf {
+        given.cloned().unwrap_or_else(|| match &self.oracle {
+            Some(folder) => folder.join("1.7.10/usr/bin").join(name),
+            None => PathBuf::from(name),
+        })
+    }
+
+    fn nfdump(&self) -> PathBuf {
+        self.program(self.nfdump.as_ref(), "nfdump")
+    }
+
+    fn nfpcapd(&self) -> PathBuf {
+        self.program(self.nfpcapd.as_ref(), "nfpcapd")
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.iter().any(|wanted| wanted == part)
+    }
 }
 
 /// Columns that many questions need.
@@ -100,6 +141,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "pipe" => readers::pipe(&nfdump, &file)?,
                 "columns" => readers::columns(&file, threads, &[])?,
                 "five-columns" => readers::columns(&file, threads, &FIVE)?,
+                "minilzo" => {
+                    println!("{}", floor::minilzo(&file)?);
+                    return Ok(());
+                }
                 _ => {
                     println!("{}", floor::run(&file)?);
                     return Ok(());
@@ -142,7 +187,7 @@ fn reader(name: &str, file: &Path, threads: usize) -> Result<Command, Box<dyn Er
 }
 
 fn nfdump(run: &Run, form: &str, file: &Path) -> Command {
-    let mut command = Command::new(&run.nfdump);
+    let mut command = Command::new(run.nfdump());
     command.args(["-W", "1", "-C", "none", "-G", "none", "-o", form, "-r"]);
     command.arg(file);
     command
@@ -153,6 +198,18 @@ fn nfdecode(run: &Run, form: &str, jobs: usize, file: &Path) -> Command {
     command.args(["read", "-f", form, "-j", &jobs.to_string()]);
     command.arg(file);
     command
+}
+
+/// The same command on one core: nfdump uses two threads.
+fn on_one_core(command: &Command) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", "0"]).arg(command.get_program());
+    pinned.args(command.get_args());
+    pinned
+}
+
+fn seconds(contestant: &Contestant) -> f64 {
+    contestant.wall().as_secs_f64()
 }
 
 fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
@@ -172,104 +229,166 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
     let lz4 = file("lz4");
     agree(run, &lz4)?;
     println!(
-        "{} flows; {} MB as lz4, {} MB uncompressed; medians of {} interleaved rounds.\n",
+        "{} cores; {} flows, {} MB uncompressed, {} MB as lz4; medians of {} interleaved rounds after one that does not count.",
+        std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         run.flows,
-        std::fs::metadata(&lz4)?.len() / 1_000_000,
         std::fs::metadata(file("none"))?.len() / 1_000_000,
+        std::fs::metadata(&lz4)?.len() / 1_000_000,
         run.rounds
     );
+    if run.wants("read") {
+        reading(run, &file)?;
+    }
+    if run.wants("lzo") {
+        lzo(run, &file("lzo"))?;
+    }
+    if run.wants("text") {
+        text(run, &lz4)?;
+    }
+    if run.wants("others") {
+        others(run, &lz4)?;
+    }
+    if run.wants("start") {
+        start(run, folder)?;
+    }
+    if run.wants("columns") {
+        columns(run, &lz4, folder)?;
+    }
+    if run.wants("convert") {
+        convert(run, folder)?;
+    }
+    Ok(())
+}
 
-    // Reading: each encoding against its floor, its nfdump, and with two threads.
+/// Each encoding against its floor, against nfdump, and with two threads.
+fn reading(run: &Run, file: &dyn Fn(&str) -> PathBuf) -> Result<(), Box<dyn Error>> {
     println!(
-        "| sum one field over all flows | floor in C | nfdecode, 1 thread | 2 threads | nfdump 1.7.10 `-o null` | speed of the floor | × nfdump | 2 threads |"
+        "\n| sum one field over all flows | floor in C | nfdecode, 1 thread | of the floor's speed | by processor time | 2 threads | against 1 | nfdump `-o null` | 1 thread against it | 2 threads | nfdump on one core | 1 thread against that |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for encoding in ENCODINGS {
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    for encoding in &run.encodings {
         let path = file(encoding);
+        let theirs = nfdump(run, "null", &path);
+        let pinned = on_one_core(&theirs);
         let mut contestants = vec![
             Contestant::new("floor", reader("floor", &path, 1)?),
             Contestant::new("nfdecode", reader("nfdecode", &path, 1)?),
             Contestant::new("nfdecode -j2", reader("nfdecode", &path, 2)?),
-            Contestant::new("nfdump -o null", nfdump(run, "null", &path)),
+            Contestant::new("nfdump -o null", theirs),
+            Contestant::new("nfdump -o null, one core", pinned),
         ];
         timing::run(&mut contestants, run.rounds)?;
-        let [floor, one, two, theirs] = [0, 1, 2, 3].map(|at| contestants[at].wall().as_secs_f64());
+        let [floor, one, two, theirs, pinned] = [0, 1, 2, 3, 4].map(|at| seconds(&contestants[at]));
         println!(
-            "| {encoding} | {floor:.3} s | {one:.3} s | {two:.3} s | {theirs:.3} s | {:.0} % | {:.1} | {:.1} × one |",
+            "| {encoding} | {floor:.3} s | {one:.3} s | {:.0} % | {:.0} % | {two:.3} s | {:.2} × | {theirs:.3} s | {:.1} × | {:.1} × | {pinned:.3} s | {:.1} × |",
             100.0 * floor / one,
+            100.0 * contestants[0].cpu().as_secs_f64() / contestants[1].cpu().as_secs_f64(),
+            one / two,
             theirs / one,
-            one / two
+            theirs / two,
+            pinned / one
         );
     }
+    let mut times = (0..run.rounds)
+        .map(|_| floor::memory(&file("none")))
+        .collect::<Result<Vec<_>, _>>()?;
+    times.sort();
+    let memory = times.get(times.len() / 2).copied().unwrap_or_default();
+    println!(
+        "\nTouching each byte of the uncompressed file when it is in the process's memory: {:.3} s.",
+        memory.as_secs_f64()
+    );
+    Ok(())
+}
 
-    // Text and other readers, all on the same file.
+/// Decompression alone, ours against miniLZO.
+fn lzo(run: &Run, path: &Path) -> Result<(), Box<dyn Error>> {
     let mut contestants = vec![
-        Contestant::new(
-            "nfdecode, ndjson, 1 thread",
-            nfdecode(run, "ndjson", 1, &lz4),
-        ),
-        Contestant::new(
-            "nfdecode, ndjson, 2 threads",
-            nfdecode(run, "ndjson", 2, &lz4),
-        ),
-        Contestant::new("nfdump 1.7.10, ndjson", nfdump(run, "ndjson", &lz4)),
-        Contestant::new("nfdecode, json, 1 thread", nfdecode(run, "json", 1, &lz4)),
-        Contestant::new("nfdecode, json, 2 threads", nfdecode(run, "json", 2, &lz4)),
-        Contestant::new("nfdump 1.7.10, json", nfdump(run, "json", &lz4)),
-        Contestant::new("nfdecode, csv, 1 thread", nfdecode(run, "csv", 1, &lz4)),
-        Contestant::new("nfdecode, csv, 2 threads", nfdecode(run, "csv", 2, &lz4)),
-        Contestant::new("nfdump 1.7.10, csv", nfdump(run, "csv", &lz4)),
-        Contestant::new(
-            "crate `nfdump` 0.2, sum one field",
-            reader("crate", &lz4, 1)?,
-        ),
+        Contestant::new("libnfdump", reader("floor", path, 1)?),
+        Contestant::new("miniLZO", reader("minilzo", path, 1)?),
     ];
-    let mut pipe = reader("pipe", &lz4, 1)?;
-    pipe.arg("--nfdump").arg(&run.nfdump);
-    contestants.push(Contestant::new(
-        "nfdump's ndjson through a pipe into serde",
-        pipe,
-    ));
     timing::run(&mut contestants, run.rounds)?;
-    let theirs = |at: usize| contestants[at].wall().as_secs_f64();
-    println!("\n| lz4, to /dev/null | time | memory | against nfdump's |\n|---|---|---|---|");
-    for (at, contestant) in contestants.iter().enumerate() {
-        let base = match at {
-            3..6 => 5,
-            6..9 => 8,
-            _ => 2,
-        };
+    let [ours, theirs] = [0, 1].map(|at| seconds(&contestants[at]));
+    println!(
+        "\nLZO decompression alone: libnfdump {ours:.3} s (it also touches each byte), miniLZO {theirs:.3} s: {:.2} ×.",
+        theirs / ours
+    );
+    Ok(())
+}
+
+/// Text to /dev/null.
+fn text(run: &Run, lz4: &Path) -> Result<(), Box<dyn Error>> {
+    println!(
+        "\n| lz4, to /dev/null | nfdump | nfdecode, 1 thread | against nfdump | by processor time | 2 threads | against nfdump | memory, 1 and 2 threads |\n|---|---|---|---|---|---|---|---|"
+    );
+    for form in ["ndjson", "json", "csv"] {
+        let mut contestants = vec![
+            Contestant::new("nfdump", nfdump(run, form, lz4)),
+            Contestant::new("1 thread", nfdecode(run, form, 1, lz4)),
+            Contestant::new("2 threads", nfdecode(run, form, 2, lz4)),
+        ];
+        timing::run(&mut contestants, run.rounds)?;
+        let [theirs, one, two] = [0, 1, 2].map(|at| seconds(&contestants[at]));
+        println!(
+            "| {form} | {theirs:.2} s | {one:.2} s | {:.1} × | {:.1} × | {two:.2} s | {:.1} × | {:.0} and {:.0} MiB |",
+            theirs / one,
+            contestants[0].cpu().as_secs_f64() / contestants[1].cpu().as_secs_f64(),
+            theirs / two,
+            contestants[1].mebibytes(),
+            contestants[2].mebibytes()
+        );
+    }
+    Ok(())
+}
+
+/// Other ways to the same sum.
+fn others(run: &Run, lz4: &Path) -> Result<(), Box<dyn Error>> {
+    let mut pipe = reader("pipe", lz4, 1)?;
+    pipe.arg("--nfdump").arg(run.nfdump());
+    let mut contestants = vec![
+        Contestant::new("nfdecode, 1 thread", reader("nfdecode", lz4, 1)?),
+        Contestant::new("crate `nfdump` 0.2", reader("crate", lz4, 1)?),
+        Contestant::new("nfdump's ndjson through a pipe into serde", pipe),
+    ];
+    timing::run(&mut contestants, run.rounds)?;
+    println!("\n| lz4, sum one field | time | memory | nfdecode is faster by |\n|---|---|---|---|");
+    for contestant in &contestants {
         println!(
             "| {} | {:.2} s | {:.0} MiB | {:.1} × |",
             contestant.name,
-            contestant.wall().as_secs_f64(),
+            seconds(contestant),
             contestant.mebibytes(),
-            theirs(base) / contestant.wall().as_secs_f64()
+            seconds(contestant) / seconds(&contestants[0])
         );
     }
+    Ok(())
+}
 
-    // A file of ten flows: what it costs to start.
+/// A file of ten flows: what it costs to start.
+fn start(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     let small = folder.join("flows-10");
     make(&small, 10, &["lz4".to_owned()], &run.nfdecode)?;
     let small = small.with_extension("lz4");
     let mut contestants = vec![
-        Contestant::new("nfdecode", nfdecode(run, "json", 1, &small)),
+        Contestant::new("nfdecode", nfdecode(run, "json", 2, &small)),
         Contestant::new("nfdump", nfdump(run, "json", &small)),
     ];
-    timing::run(&mut contestants, run.rounds)?;
+    timing::run(&mut contestants, run.rounds.max(20))?;
     println!(
         "\nTen flows to json: {:.1} ms, nfdump {:.1} ms.",
-        contestants[0].wall().as_secs_f64() * 1000.0,
-        contestants[1].wall().as_secs_f64() * 1000.0
+        seconds(&contestants[0]) * 1000.0,
+        seconds(&contestants[1]) * 1000.0
     );
-    columns(run, &lz4, folder)?;
-    convert(run, folder)
+    Ok(())
 }
 
 /// Record batches and files of columns.
 fn columns(run: &Run, lz4: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut contestants = vec![
-        Contestant::new("batches of all columns with values", reader("columns", lz4, 1)?),
+        Contestant::new(
+            "batches of all columns with values",
+            reader("columns", lz4, 1)?,
+        ),
         Contestant::new("the same, 2 threads", reader("columns", lz4, 2)?),
         Contestant::new("batches of five columns", reader("five-columns", lz4, 1)?),
     ];
@@ -277,7 +396,10 @@ fn columns(run: &Run, lz4: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     for (form, jobs) in [("arrow", 1), ("parquet", 1), ("parquet", 2)] {
         let mut command = nfdecode(run, form, jobs, lz4);
         command.arg("-o").arg(&out);
-        contestants.push(Contestant::new(format!("-f {form}, {jobs} threads"), command));
+        contestants.push(Contestant::new(
+            format!("-f {form}, {jobs} threads"),
+            command,
+        ));
     }
     let mut five = nfdecode(run, "parquet", 1, lz4);
     five.args(["--fields", &FIVE.join(",")]).arg("-o").arg(&out);
@@ -288,10 +410,18 @@ fn columns(run: &Run, lz4: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     // A second run would find everything done.
     let mut fresh = Command::new("sh");
     fresh.args(["-c", "rm -rf \"$1\"; shift; \"$@\"", "sh"]);
-    fresh.arg(folder.join("flows.out.d")).arg(directory.get_program());
+    fresh
+        .arg(folder.join("flows.out.d"))
+        .arg(directory.get_program());
     fresh.args(directory.get_args());
-    contestants.push(Contestant::new("-f parquet --partition-by 5m, 2 threads", fresh));
-    contestants.push(Contestant::new("nfdump 1.7.10, ndjson", nfdump(run, "ndjson", lz4)));
+    contestants.push(Contestant::new(
+        "-f parquet --partition-by 5m, 2 threads",
+        fresh,
+    ));
+    contestants.push(Contestant::new(
+        "nfdump 1.7.10, ndjson",
+        nfdump(run, "ndjson", lz4),
+    ));
     timing::run(&mut contestants, run.rounds)?;
     println!("\n| columns, lz4 | time | million flows/s | memory |\n|---|---|---|---|");
     for contestant in &contestants {
@@ -312,23 +442,23 @@ fn convert(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     data::write_capture(&capture, 600_000)?;
     let mut contestants = Vec::new();
     let out = tempfile::tempdir_in(folder)?;
-    let mut alone = Command::new(&run.nfpcapd);
+    let mut alone = Command::new(run.nfpcapd());
     alone.arg("-r").arg(&capture).arg("-w").arg(out.path());
     contestants.push(Contestant::new("nfpcapd alone", alone));
     for form in ["json", "ndjson"] {
         let mut ours = Command::new(&run.nfdecode);
         ours.args(["convert", "-f", form, "--nfpcapd"]);
-        ours.arg(&run.nfpcapd).arg(&capture);
+        ours.arg(run.nfpcapd()).arg(&capture);
         contestants.push(Contestant::new(form, ours));
     }
     timing::run(&mut contestants, run.rounds)?;
-    let [alone, json, ndjson] = [0, 1, 2].map(|at| contestants[at].wall().as_secs_f64());
+    let [alone, json, ndjson] = [0, 1, 2].map(|at| seconds(&contestants[at]));
     println!(
         "\nA capture of 600,000 flows: nfpcapd alone {alone:.2} s; convert to json {json:.2} s ({:.2} ×), to ndjson {ndjson:.2} s ({:.2} ×).",
         json / alone,
         ndjson / alone
     );
-    Ok(())
+    Ok(std::fs::remove_file(capture)?)
 }
 
 /// No figure counts unless all readers find the same.
@@ -336,7 +466,7 @@ fn agree(run: &Run, file: &Path) -> Result<(), Box<dyn Error>> {
     let ours = readers::nfdecode(file, NonZeroUsize::MIN)?;
     for (name, theirs) in [
         ("crate nfdump", readers::crate_nfdump(file)?),
-        ("nfdump", readers::pipe(&run.nfdump, file)?),
+        ("nfdump", readers::pipe(&run.nfdump(), file)?),
     ] {
         if ours != theirs {
             return Err(format!("{name} reads {theirs:?}, nfdecode {ours:?}").into());

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub wall: Duration,
+    /// Of all its threads, in user and kernel.
+    pub cpu: Duration,
     /// Largest resident set, bytes.
     pub memory: u64,
 }
@@ -35,9 +37,18 @@ impl Contestant {
 
     /// Median wall time.
     pub fn wall(&self) -> Duration {
-        let mut walls: Vec<_> = self.costs.iter().map(|cost| cost.wall).collect();
-        walls.sort();
-        walls.get(walls.len() / 2).copied().unwrap_or_default()
+        self.median(|cost| cost.wall)
+    }
+
+    /// Median processor time: what remains comparable when others use the machine too.
+    pub fn cpu(&self) -> Duration {
+        self.median(|cost| cost.cpu)
+    }
+
+    fn median(&self, of: impl Fn(&Cost) -> Duration) -> Duration {
+        let mut values: Vec<_> = self.costs.iter().map(of).collect();
+        values.sort();
+        values.get(values.len() / 2).copied().unwrap_or_default()
     }
 
     /// Largest resident set of all runs, MiB.
@@ -83,8 +94,12 @@ fn once(name: &str, command: &mut Command) -> std::io::Result<Cost> {
     if !status.success() {
         return Err(std::io::Error::other(format!("{name}: {status}")));
     }
+    let duration = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
     Ok(Cost {
         wall,
+        cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
         memory: usage.ru_maxrss as u64 * 1024,
     })
 }

@@ -25,6 +25,13 @@
 #define PREFETCH(p) ((void)(p))
 #endif
 
+/* A loop that is to have all registers. */
+#if defined(__GNUC__)
+#define SEPARATE __attribute__((noinline))
+#else
+#define SEPARATE
+#endif
+
 /* Doubles an array when it is full.  False when memory is short. */
 static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
 {
@@ -70,13 +77,17 @@ static inline bool key_matches(const shape_key *key, const uint8_t *record, uint
     }
     const uint16_t *at = key->at;
     const uint32_t *header = key->header;
-    uint32_t differs = 0;
     for (size_t i = 0; i < count; i += KEY_STEP) {
         /* at[i] + 4 <= span, for what pads the last step too */
-        differs |= (load_u32(record + at[i]) ^ header[i]) | (load_u32(record + at[i + 1]) ^ header[i + 1]) |
-                   (load_u32(record + at[i + 2]) ^ header[i + 2]) | (load_u32(record + at[i + 3]) ^ header[i + 3]);
+        const uint32_t differs =
+            (load_u32(record + at[i]) ^ header[i]) | (load_u32(record + at[i + 1]) ^ header[i + 1]) |
+            (load_u32(record + at[i + 2]) ^ header[i + 2]) | (load_u32(record + at[i + 3]) ^ header[i + 3]);
+        /* Leaving early keeps the compiler from making wide loads of this. */
+        if (differs != 0) {
+            return false;
+        }
     }
-    return differs == 0;
+    return true;
 }
 
 /* Where the shapes of such records are remembered. */
@@ -256,12 +267,13 @@ static bool add_record(flow_index *index, uint16_t type, span record, size_t at,
 /* Adds the run of flows that starts at `at` and whose shapes were met lately.  Most of a block is
  * such runs, so this loop is what indexing costs.  Returns where the run ends; stops early when the
  * index is full. */
-static size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, nfdump_block_view *view)
+static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, nfdump_block_view *view)
 {
     const size_t room = index->cap_flows - index->num_flows;
     const size_t wanted = announced - view->walked;
     const size_t most = wanted < room ? wanted : room;
-    nfdump_flow_ref *flow = index->flows + index->num_flows;
+    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    const shape_key *const keys = index->keys;
     size_t added = 0;
     uint64_t unknown = 0;
     while (added < most && span_has(data, at, FLOW_HEADER)) {
@@ -276,18 +288,17 @@ static size_t add_run(flow_index *index, span data, size_t at, uint32_t announce
             break;
         }
         const recent_shape *set = recent_set(index, size, count);
-        uint16_t shape = 0;
-        for (size_t way = 0; way < RECENT_WAYS && shape == 0; way++) {
-            /* Equal heads: a flow record, and long enough for all that the key loads. */
-            if (set[way].head == head && key_matches(&index->keys[set[way].shape - 1], record, count)) {
-                shape = set[way].shape;
-            }
+        const recent_shape *const end = set + RECENT_WAYS;
+        /* Equal heads: a flow record, and long enough for all that the key loads. */
+        while (set != end && (set->head != head || !key_matches(&keys[set->shape - 1], record, count))) {
+            set++;
         }
-        if (shape == 0) {
+        if (set == end) {
             break;
         }
-        unknown += index->keys[shape - 1].unknown;
-        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = (uint16_t)(shape - 1)};
+        const uint16_t shape = (uint16_t)(set->shape - 1);
+        unknown += keys[shape].unknown;
+        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = shape};
         at += size;
     }
     index->num_flows += added;
