@@ -83,9 +83,13 @@ static nfdump_status check_type(const nfdump_block_ref *ref, nfdump_error *error
     }
 }
 
-static uint8_t effective(uint8_t compression, const nfdump_block_ref *ref)
+/* How a payload is encoded.  No writer sets the flag that denies the file's compression, and nfdump does not
+ * look at it; it is believed when what is stored are records. */
+static uint8_t effective(uint8_t compression, const nfdump_block_ref *ref, span stored)
 {
-    return ref->flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : compression;
+    uint32_t records = 0;
+    return ref->flags & BLOCK_NOT_COMPRESSED && nfdump_records_fill(stored, &records) ? NFDUMP_COMPRESSION_NONE
+                                                                                      : compression;
 }
 
 static void announced_none(const nfdump_block_ref *ref, nfdump_block_view *view)
@@ -166,7 +170,7 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
         return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", stored.length,
                                  NFDUMP_STORED_MAX), ref, error);
     }
-    const uint8_t method = effective(compression, ref);
+    const uint8_t method = effective(compression, ref, stored);
     if (method == NFDUMP_COMPRESSION_NONE) {
         *plain = stored;
         return NFDUMP_OK;

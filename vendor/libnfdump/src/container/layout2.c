@@ -111,14 +111,16 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
     }
-    if (cursor->ended || (partial ? cursor->offset == area.end : cursor->index >= info->num_blocks)) {
+    /* Behind damage the number of blocks tells nothing: some may be lost, or lie in pieces. */
+    const bool counted = !partial && cursor->tries == 0;
+    if (cursor->ended || (counted ? cursor->index >= info->num_blocks : cursor->offset == area.end)) {
         cursor->ended = 1;
         return NFDUMP_END;
     }
     /* A header that announces too many blocks must not make us read the appendix as data. */
     if (area.end_known && cursor->offset >= area.end) {
         cursor->ended = 1;
-        if (partial) {
+        if (!counted) {
             return NFDUMP_END;
         }
         return nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "fewer data blocks than the header announces",
@@ -136,7 +138,7 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     nfdump_error found;
     *ref = (nfdump_block_ref){.offset = cursor->offset, .index = index};
     nfdump_status status = nfdump_layout2_block_at(source, cursor->offset, index, ref, &found);
-    const bool last = !partial && !area.end_known && index + 1 >= info->num_blocks;
+    const bool last = counted && !area.end_known && index + 1 >= info->num_blocks;
     if (status == NFDUMP_OK && nfdump_resync_count_is_possible(ref->num_records) &&
         (last || nfdump_resync_follows(&area, cursor->offset + LAYOUT2_BLOCK_HEADER + ref->stored))) {
         return advance(cursor, ref);

@@ -15,6 +15,7 @@
 
 #include "../codec/codec.h"
 #include "../error.h"
+#include "../record/index.h"
 #include "../record/types.h"
 
 enum {
@@ -132,26 +133,21 @@ static void close_workbench(workbench *bench)
 static bool is_filled(const block_area *area, workbench *bench, const nfdump_block_ref *ref, uint32_t *records)
 {
     size_t length = 0;
-    size_t at = 0;
     const char *reason = "";
-    const uint8_t method = ref->flags & BLOCK_NOT_COMPRESSED ? NFDUMP_COMPRESSION_NONE : area->compression;
     *records = 0;
     if ((ref->type != BLOCK_RECORDS && ref->type != BLOCK_LAYOUT1) || !fits(area, ref) ||
-        nfdump_source_read(area->source, ref->offset + BLOCK_HEADER, bench->stored, ref->stored, NULL) != NFDUMP_OK ||
-        nfdump_codec_decompress(&bench->codec, method, (span){bench->stored, ref->stored}, bench->plain, NFDUMP_BLOCK_MAX,
-                                &length, &reason) != NFDUMP_OK) {
+        nfdump_source_read(area->source, ref->offset + BLOCK_HEADER, bench->stored, ref->stored, NULL) != NFDUMP_OK) {
         return false;
     }
-    const span plain = {bench->plain, length};
-    while (at < length) {
-        uint16_t size = 0;
-        if (!span_u16(plain, at + 2, &size) || size < RECORD_HEADER || !span_has(plain, at, size)) {
-            return false;
-        }
-        at += size;
-        (*records)++;
+    const span stored = {bench->stored, ref->stored};
+    if ((area->compression == NFDUMP_COMPRESSION_NONE || ref->flags & BLOCK_NOT_COMPRESSED) &&
+        nfdump_records_fill(stored, records)) {
+        return true;
     }
-    return *records != 0;
+    return area->compression != NFDUMP_COMPRESSION_NONE &&
+           nfdump_codec_decompress(&bench->codec, area->compression, stored, bench->plain, NFDUMP_BLOCK_MAX, &length,
+                                   &reason) == NFDUMP_OK &&
+           nfdump_records_fill((span){bench->plain, length}, records);
 }
 
 /* Some writers announce one record more than there is. */

@@ -358,6 +358,21 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
     return NFDUMP_OK;
 }
 
+bool nfdump_records_fill(span data, uint32_t *records)
+{
+    size_t at = 0;
+    *records = 0;
+    while (at < data.length) {
+        uint16_t size = 0;
+        if (!span_u16(data, at + 2, &size) || size < RECORD_HEADER || !span_has(data, at, size)) {
+            return false;
+        }
+        at += size;
+        (*records)++;
+    }
+    return *records != 0;
+}
+
 void nfdump_index_free(flow_index *index)
 {
     free(index->flows);

@@ -46,6 +46,8 @@ typedef struct flow_index {
 /* Indexes the records of `data`, at most `announced` of them.  Fills everything of the
  * view but `data`.  NFDUMP_E_NOMEM is the only failure; damage goes into the view. */
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view);
+/* Whether `data` is a sequence of whole records and nothing else; `*records` is their number. */
+bool nfdump_records_fill(span data, uint32_t *records);
 void nfdump_index_free(flow_index *index);
 
 #endif
