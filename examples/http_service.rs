@@ -2,7 +2,10 @@
 //!
 //! `cargo run --release --example http_service -- DIRECTORY [ADDRESS]`
 //!
-//! `curl 'http://127.0.0.1:8080/flows?addr=192.0.2.10&port=443&proto=6&limit=100'`
+//! `curl -G http://127.0.0.1:8080/flows -d limit=100 --data-urlencode 'filter=proto tcp and dst port 443'`
+//!
+//! Filters come from strangers: the library takes them in nfdump's language, in linear time, and reads
+//! no file and resolves no name unless told to.
 //!
 //! Decoding never runs on the threads of the async runtime: each query has a blocking task, a
 //! semaphore bounds how many of these there are, and further queries wait. The task hands text over
@@ -13,8 +16,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +25,11 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use nfdecode::FileSet;
+use nfdecode::filter::{Filter, Scope};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::time::Zone;
-use nfdecode::{FileSet, Flow};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -44,87 +47,106 @@ struct Service {
     queries: Arc<Semaphore>,
 }
 
-/// What to look for. What is not given matches every flow.
+/// What to look for; without a filter every flow.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    addr: Option<IpAddr>,
-    port: Option<u16>,
-    proto: Option<u8>,
+    filter: Option<String>,
     limit: Option<u64>,
 }
 
-impl Search {
-    fn matches(&self, flow: &Flow<'_>) -> bool {
-        let either = |a, b| a == self.addr || b == self.addr;
-        (self.proto.is_none() || flow.proto() == self.proto)
-            && (self.port.is_none() || flow.dst_port() == self.port || flow.src_port() == self.port)
-            && (self.addr.is_none() || either(flow.src_addr(), flow.dst_addr()))
+/// Text on its way to the client.
+struct Answer {
+    text: TextBuffer,
+    out: mpsc::Sender<io::Result<Bytes>>,
+    runtime: Handle,
+}
+
+impl Answer {
+    /// Hands the text over once there is enough. Fails when nobody listens any more.
+    fn flush(&mut self, at_least: usize) -> io::Result<()> {
+        if self.text.len() < at_least.max(1) {
+            return Ok(());
+        }
+        let piece = Bytes::copy_from_slice(self.text.as_bytes());
+        self.text.clear();
+        let sent = timeout(PATIENCE, self.out.send(Ok(piece)));
+        self.runtime
+            .block_on(sent)
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }
 
-/// Runs on a thread for blocking work. Ends early when nobody listens any more.
-fn search(
-    directory: PathBuf,
-    search: &Search,
-    out: &mpsc::Sender<io::Result<Bytes>>,
-) -> io::Result<()> {
+/// Runs on a thread for blocking work.
+fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) -> io::Result<()> {
     let mut archive = FileSet::in_directory(directory)?;
     archive.sort_by_name();
     let mut format = JsonFormat::ndjson(Zone::named("UTC").map_err(io::Error::other)?);
-    let mut text = TextBuffer::default();
-    let mut found = 0;
-    let limit = search.limit.unwrap_or(u64::MAX);
-    let runtime = Handle::current();
-    let hand_over = |text: &mut TextBuffer| {
-        let piece = Bytes::copy_from_slice(text.as_bytes());
-        text.clear();
-        let sent = runtime.block_on(timeout(PATIENCE, out.send(Ok(piece))));
-        sent.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
-    };
-
-    let mut blocks = archive.blocks();
-    while let Some(block) = blocks.next() {
-        if out.is_closed() || found >= limit {
-            break;
-        }
-        // A damaged block costs its flows, not the query.
-        let block = match block {
-            Ok(block) => block,
+    let (mut found, mut selected) = (0, Vec::new());
+    for file in archive.files() {
+        let file = match file {
+            Ok(file) if filter.may_select(&file) => file,
+            Ok(_) => continue,
             Err(error) => {
                 eprintln!("{error}");
                 continue;
             }
         };
-        format.set_file(blocks.file().and_then(|file| file.ident()), "");
-        for flow in block.flows().filter(|flow| search.matches(flow)) {
-            if found >= limit {
-                break;
+        let mut scope = Scope::default();
+        scope.ident = file.ident();
+        format.set_file(file.ident(), "");
+        for block in &file {
+            if answer.out.is_closed() {
+                return Ok(());
             }
-            found += 1;
-            format.flow(found, &flow, &mut text);
-            if text.len() >= PIECE {
-                hand_over(&mut text)?;
+            // A damaged block costs its flows, not the query.
+            let block = match block {
+                Ok(block) => block,
+                Err(error) => {
+                    eprintln!("{error}");
+                    continue;
+                }
+            };
+            filter.select(&block, scope, &mut selected);
+            scope.records_before += u64::from(block.counts().records);
+            let mut flows = block.flows();
+            let mut passed = 0;
+            for index in selected.iter().map(|index| *index as usize) {
+                if found == limit {
+                    return answer.flush(0);
+                }
+                if let Some(flow) = flows.nth(index - passed) {
+                    found += 1;
+                    format.flow(found, &flow, &mut answer.text);
+                }
+                passed = index + 1;
+                answer.flush(PIECE)?;
             }
         }
     }
-    if !text.is_empty() {
-        hand_over(&mut text)?;
-    }
-    Ok(())
+    answer.flush(0)
 }
 
 async fn flows(State(service): State<Arc<Service>>, Query(query): Query<Search>) -> Response {
+    let filter = match Filter::parse(query.filter.as_deref().unwrap_or("any")) {
+        Ok(filter) => filter,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let limit = query.limit.unwrap_or(u64::MAX);
     let Ok(permit) = Arc::clone(&service.queries).acquire_owned().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let (out, pieces) = mpsc::channel(4);
-    let directory = service.directory.clone();
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = search(directory, &query, &out) {
+        let mut answer = Answer {
+            text: TextBuffer::default(),
+            out,
+            runtime: Handle::current(),
+        };
+        if let Err(error) = search(&service.directory, &filter, limit, &mut answer) {
             // The client sees a body that breaks off instead of one that looks complete.
-            drop(out.try_send(Err(error)));
+            drop(answer.out.try_send(Err(error)));
         }
         drop(permit);
     });

@@ -167,7 +167,7 @@ fn follow() {
     assert_eq!(lines(1)[0]["cnt"], 158 + 148 + 1);
 }
 
-#[cfg(feature = "output")]
+#[cfg(feature = "filter")]
 #[test]
 fn http_service() {
     let mut command = example("http_service");
@@ -200,13 +200,22 @@ fn http_service() {
     };
     assert_eq!(flows("/flows").len(), 419);
     assert_eq!(flows("/flows?limit=7").len(), 7);
-    assert_eq!(flows("/flows?proto=6&port=443").len(), 28);
-    let by_host = flows("/flows?addr=2001:db8::1");
+    assert_eq!(flows("/flows?filter=proto+tcp+and+port+443").len(), 28);
+    assert_eq!(
+        flows("/flows?filter=proto+tcp+and+port+443&limit=3").len(),
+        3
+    );
+    let by_host = flows("/flows?filter=ip+2001:db8::1");
     assert_eq!(by_host.len(), 135);
     assert!(
         by_host
             .iter()
             .all(|flow| flow.to_string().contains("\"2001:db8::1\""))
+    );
+    let (head, body) = get("/flows?filter=proto+tcp+and+prot+443");
+    assert!(
+        head.starts_with("HTTP/1.0 400 ") && body.contains("prot"),
+        "{head}\n{body}"
     );
     assert!(get("/flows?prot=6").0.starts_with("HTTP/1.0 400 "));
     assert!(get("/elsewhere").0.starts_with("HTTP/1.0 404 "));
