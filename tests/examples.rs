@@ -3,6 +3,8 @@
 //! `cargo test` builds them; before `cargo test --test examples` run `cargo build --examples`.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -102,6 +104,32 @@ fn owned_serde() {
     assert_eq!(bytes.first(), Some(&Some(6997)), "{out}");
     assert!(bytes.len() == 3 && bytes.is_sorted_by(|a, b| a >= b));
     assert!(err.contains(": 6997 bytes from "), "{err}");
+}
+
+#[cfg(all(feature = "convert", feature = "parquet"))]
+#[test]
+fn pcap_to_parquet() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+    if support::nfpcapd().is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let flows = directory.path().join("flows.parquet");
+    let capture = archive().with_file_name("captures").join("office.pcap");
+    let (out, _) = output(example("pcap_to_parquet").arg(capture).arg(&flows));
+    let printed: i64 = out
+        .trim()
+        .strip_suffix(" flows")
+        .and_then(|count| count.parse().ok())
+        .expect("a number of flows");
+    // How long flows are cut in time differs between versions of nfpcapd.
+    assert!((300..600).contains(&printed), "{out}");
+    let file = fs::File::open(flows).expect("it is there");
+    let reader = SerializedFileReader::new(file).expect("Parquet");
+    let metadata = reader.metadata().file_metadata();
+    assert_eq!(metadata.num_rows(), printed);
+    assert_eq!(metadata.schema_descr().num_columns(), 9);
 }
 
 /// Appends to a file as a collector does.
