@@ -93,8 +93,10 @@ fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) ->
                 continue;
             }
         };
-        let mut scope = Scope::default();
-        scope.ident = file.ident();
+        let mut scope = Scope {
+            ident: file.ident(),
+            ..Scope::default()
+        };
         format.set_file(file.ident(), "");
         for block in &file {
             if answer.out.is_closed() {
