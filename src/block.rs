@@ -41,7 +41,7 @@ impl Pool {
 pub struct BlockRef(pub(crate) RawBlockRef);
 
 impl BlockRef {
-    /// Number of the data block, from 0.
+    /// Number of the data block, from 0; in layout 3 its place in the directory.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.0.index
@@ -59,13 +59,14 @@ impl BlockRef {
         self.0.stored
     }
 
-    /// Records the header announces.
+    /// Records the header announces; 0 in files of layout 3, where only the block itself tells.
     #[must_use]
     pub fn announced_records(&self) -> u32 {
         self.0.num_records
     }
 
-    /// Block type: 2 holds records of layout 1, 3 those of layout 2, 4 look-up tables.
+    /// Block type. Layouts 1 and 2: 2 holds records of layout 1, 3 those of layout 2, 4 look-up tables.
+    /// Layout 3: 1 holds flows, 2 names, 7 exporters.
     #[must_use]
     pub fn block_type(&self) -> u16 {
         self.0.type_

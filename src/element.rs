@@ -56,7 +56,7 @@ pub enum FieldKind {
     NatPool,
     /// Three 4-byte words in network byte order.
     Acl,
-    /// Text of at most 66 bytes that ends at a NUL.
+    /// Text of at most 66 bytes, in layout 3 72, that ends at a NUL.
     UserName,
     /// Text to the end of the element, ends at a NUL.
     Text,
@@ -155,7 +155,7 @@ pub fn element(id: u8) -> Option<&'static Element> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Element {
-    /// The id stored in files, 1..=63.
+    /// The id stored in files of layout 2, 1..=42; above, ours for what only layout 3 holds.
     pub id: u8,
     /// What it is called.
     pub name: &'static str,
@@ -311,7 +311,7 @@ macro_rules! kind_read {
     (NatEventId, $flow:ident, $e:ident, $at:expr) => { u8_at($e, nat_offset($e, $at)) };
     (NatPool, $flow:ident, $e:ident, $at:expr) => { u32_at($e, nat_offset($e, $at)) };
     (Acl, $flow:ident, $e:ident, $at:expr) => { acl_at($e, $at) };
-    (UserName, $flow:ident, $e:ident, $at:expr) => { text_at($e, $at, USER_NAME_MAX) };
+    (UserName, $flow:ident, $e:ident, $at:expr) => { text_at($e, $at, $flow.user_name_max()) };
     (Text, $flow:ident, $e:ident, $at:expr) => { text_at($e, $at, usize::MAX) };
     (Bytes, $flow:ident, $e:ident, $at:expr) => { $e.get($at..).unwrap_or_default() };
 }
@@ -644,7 +644,7 @@ elements! {
         egress_acl: Acl @ 12 => "egress_acl";
     }
     24 "NSEL user name" 68 {
-        /// User name, at most 66 bytes of any encoding.
+        /// User name, at most 66 bytes (layout 3: 72) of any encoding.
         user_name: UserName @ 0 => "user_name";
     }
     25 "NAT event" 16 {
@@ -801,10 +801,31 @@ elements! {
         /// TTL of the first packet (nfdump 1.7.5 only); absent if 0.
         ttl: U8 @ 0 if NonZero;
     }
+    43 "large exporter number (layout 3)" 4 {
+        /// Number of the exporter where it is above 65535, which is all that layout 2 has room for.
+        wide_export_sysid: U32 @ 0 => "export_sysid_wide";
+    }
+    44 "large observation domain (layout 3)" 8 {
+        /// Observation domain where it is above 2^32-1, which is all that layout 2 has room for.
+        wide_observation_domain_id: U64 @ 0 => "observationDomainID64";
+    }
+    45 "large NAT event (layout 3)" 2 {
+        /// NAT event number where it is above 255, which is all that layout 2 has room for.
+        wide_nat_event_id: U16 @ 0 => "nat_event_id_wide";
+    }
+    46 "event kind (layout 3)" 2 {
+        /// What an event is, where its writer tells: 1 NSEL, 2 NAT.
+        event_kind: U16 @ 0 => "event_kind";
+    }
 }
+
+/// Elements above this id exist in files of layout 3 only.
+pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = 42;
 
 /// What the user name element holds at most.
 pub(crate) const USER_NAME_MAX: usize = 66;
+/// The same in layout 3.
+pub(crate) const USER_NAME_MAX_LAYOUT3: usize = 72;
 
 /// `N` bytes at `at`; bytes that the element does not have are 0.
 #[inline]

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Element,
     /// There is less than a count announces.
     Count,
+    /// Bytes are not those that were written: their checksum differs.
+    Checksum,
     /// Memory is short.
     OutOfMemory,
 }

@@ -119,6 +119,16 @@ impl File {
         (info.has_stat != 0).then(|| Statistics::from_raw(&info.stat))
     }
 
+    /// The number of flows that the statistics tell of, where it can be held against what is read.
+    /// nfpcapd of nfdump 1.8 counts on from file to file, so that its numbers are too high.
+    #[must_use]
+    pub fn announced_flows(&self) -> Option<u64> {
+        const NFPCAPD: u32 = 2;
+        let info = self.info();
+        let counts_on = info.layout == 3 && info.creator == NFPCAPD;
+        (info.has_stat != 0 && !counts_on).then_some(info.stat.flows)
+    }
+
     /// What the file header tells.
     #[must_use]
     pub fn header(&self) -> Header {
@@ -394,7 +404,7 @@ impl Compression {
 pub struct Header {
     /// Layout version of the container: 1 (nfdump 1.6) or 2 (1.7).
     pub layout: u16,
-    /// How blocks are compressed.
+    /// How blocks are compressed; in layout 3 each block can differ.
     pub compression: Compression,
     /// Version word of the writing program. Unreliable: 1.7.10 writes 0x10701000. 0 in layout 1.
     pub writer_version: u32,
@@ -406,7 +416,7 @@ pub struct Header {
     pub blocks: u32,
     /// Appendix blocks announced.
     pub appendix_blocks: u16,
-    /// Bytes from the start of the file; 0 = none.
+    /// Bytes from the start of the file; 0 = none. In layout 3 that of the directory.
     pub appendix_offset: u64,
     /// Size of the file in bytes.
     pub file_size: u64,
@@ -443,6 +453,7 @@ impl Header {
         match self.writer_version.to_be_bytes() {
             [0, 0, 0, 0] => "unknown version".into(),
             [0x10, 0x70, 0x10, 0x00] => "1.7.10".into(),
+            [0xD1, 0x08, minor, 0] => format!("1.8.{minor} development").into(),
             [0x01, 0x07, 0x00, patch] => format!("1.7.0.{patch}").into(),
             [release @ (0x01 | 0xF1), 0x07, minor, 0] => format!(
                 "1.7.{minor}{}",

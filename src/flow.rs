@@ -7,7 +7,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::element::{Condition, u8_at, u32_at, u64_at};
+use crate::element::{
+    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u32_at, u64_at,
+};
 use crate::raw::RawShape;
 
 /// Bytes of a flow record before its elements.
@@ -75,7 +77,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The record, header included: as stored, or as converted from layout 1.
+    /// The record in the form of layout 2, header included: as stored there, converted from others.
     #[must_use]
     pub fn record(&self) -> &'a [u8] {
         self.record
@@ -230,6 +232,15 @@ impl<'a> Flow<'a> {
         Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !host)))
     }
 
+    /// Bytes of a user name: layout 3 has room for more than layout 2.
+    pub(crate) fn user_name_max(&self) -> usize {
+        if element_max(self.record) > ELEMENT_MAX_LAYOUT2 {
+            USER_NAME_MAX_LAYOUT3
+        } else {
+            USER_NAME_MAX
+        }
+    }
+
     /// Whether a field exists, given its element.
     #[inline]
     pub(crate) fn holds(&self, condition: Condition, payload: &[u8], at: usize) -> bool {
@@ -278,10 +289,22 @@ fn is_icmp(generic: &[u8]) -> bool {
     matches!(u8_at(generic, 44), 1 | 58)
 }
 
-/// The elements of a record in stored order, ids below 64, by the rules of the C index: stop at
+/// The highest element id that means something: records made of those of layout 3 carry a mark, and only
+/// they have elements above 42.
+fn element_max(record: &[u8]) -> u8 {
+    const FROM_LAYOUT3: u8 = 0x40;
+    if u8_at(record, 10) & FROM_LAYOUT3 == 0 {
+        ELEMENT_MAX_LAYOUT2
+    } else {
+        63
+    }
+}
+
+/// The elements of a record in stored order, ids up to a highest, by the rules of the C index: stop at
 /// the announced count, at the end of the record and at a length below 4; an element that runs
 /// past the end is cut there.
 fn walk(record: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let element_max = element_max(record);
     let count = crate::element::u16_at(record, 4);
     let mut rest = record.get(HEADER..).unwrap_or_default();
     (0..count)
@@ -299,9 +322,9 @@ fn walk(record: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
                 element.get(ELEMENT_HEADER..)?,
             ))
         })
-        .filter_map(|(id, payload)| match u8::try_from(id) {
-            Ok(id @ 1..=63) => Some((id, payload)),
-            _ => None,
+        .filter_map(move |(id, payload)| {
+            let id = u8::try_from(id).ok()?;
+            (1..=element_max).contains(&id).then_some((id, payload))
         })
 }
 

@@ -16,7 +16,8 @@
 //! No function panics, whatever a file contains; damage is reported through [`Error`] and
 //! [`Block::damage`], and what is readable around it is delivered. Everything is `Send + Sync`.
 //! Memory for one block in work is bounded (decoded at most 5 MiB, and 15 MiB more if converted from
-//! layout 1; see `NFDUMP_BLOCK_MAX` and `NFDUMP_CONVERTED_MAX` in `nfdump.h`), whatever the file claims.
+//! layout 1; in layout 3 64 MiB and 128 MiB more, where nfdump's own writers stay within 4 MiB and 8 MiB;
+//! see the limits in `nfdump.h`), whatever the file claims.
 //! Nothing here starts threads, installs handlers or prints, except where its documentation says so.
 //!
 //! # Layers

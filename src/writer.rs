@@ -5,15 +5,15 @@
 //! kept, and a missing start time is filled in, as nfdump does when it copies flows. Exporters of
 //! several source files get new numbers where theirs clash.
 //!
-//! Not kept: elements above 42, which would only confuse readers; masked elements; records of
-//! unknown types.
+//! Not kept: elements above 42, which would only confuse readers, and the last bytes of user names
+//! above 66, both of layout 3; masked elements; records of unknown types.
 
 use std::collections::HashMap;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 
 use crate::block::Block;
-use crate::element::{ELEMENTS, u64_at};
+use crate::element::{ELEMENT_MAX_LAYOUT2, ELEMENTS, USER_NAME_MAX, u64_at};
 use crate::file::{Compression, File};
 use crate::flow::Flow;
 use crate::names::{Exporter, Names, Sampler};
@@ -229,10 +229,16 @@ impl<W: Write + Seek> Writer<W> {
         let mut record = std::mem::take(&mut self.scratch);
         record.clear();
         record.extend(flow.record().get(..12).unwrap_or_default());
-        for element in ELEMENTS {
-            let Some(payload) = flow.element(element.id) else {
+        for element in ELEMENTS
+            .iter()
+            .filter(|element| element.id <= ELEMENT_MAX_LAYOUT2)
+        {
+            let Some(mut payload) = flow.element(element.id) else {
                 continue;
             };
+            if element.id == 24 {
+                payload = payload.get(..USER_NAME_MAX).unwrap_or(payload);
+            }
             elements += 1;
             let start = record.len();
             let length = payload.len().max(element.size);
@@ -258,9 +264,9 @@ impl<W: Write + Seek> Writer<W> {
         put(&mut record, 2, size.to_le_bytes());
         put(&mut record, 4, elements.to_le_bytes());
         put(&mut record, 8, map.get(flow.exporter_sysid()).to_le_bytes());
-        // The mark of a run-time filter is nothing to store.
+        // The marks of a run-time filter and of records of layout 3 are nothing to store.
         if let Some(flags) = record.get_mut(10) {
-            *flags &= 0x7F;
+            *flags &= 0x3F;
         }
         self.statistics.count(flow);
         let result = self.record(&record);

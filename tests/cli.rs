@@ -225,9 +225,9 @@ fn wrong_input_gives_one_line_and_a_status() {
             "shorter than a header",
         ),
         (
-            "layout3",
+            "as layout3",
             changed(2, 3),
-            "layout 3 (nfdump 1.8) is not supported yet",
+            "the directory of the blocks is not where the header says",
         ),
         (
             "encrypted",

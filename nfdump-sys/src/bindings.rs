@@ -5,11 +5,17 @@ pub const NFDUMP_STORED_MAX: u32 = 5242868;
 pub const NFDUMP_BLOCK_MAX: u32 = 5242868;
 pub const NFDUMP_CONVERTED_MAX: u32 = 15728604;
 pub const NFDUMP_MAP_CHANGES_MAX: u32 = 262144;
+pub const NFDUMP_LAYOUT3_BLOCK_MAX: u32 = 67108864;
+pub const NFDUMP_LAYOUT3_RECORDS_MAX: u32 = 134217728;
+pub const NFDUMP_LAYOUT3_ENTRIES_MAX: u32 = 1048575;
 pub const NFDUMP_ELEMENT_SLOTS: u32 = 64;
-pub const NFDUMP_ELEMENT_MAX: u32 = 42;
+pub const NFDUMP_ELEMENT_MAX_LAYOUT2: u32 = 42;
+pub const NFDUMP_ELEMENT_MAX: u32 = 46;
 pub const NFDUMP_SHAPES_MAX: u32 = 2048;
 pub const NFDUMP_SHAPE_NONE: u32 = 65535;
 pub const NFDUMP_OPEN_PARTIAL: u32 = 1;
+pub const NFDUMP_OPEN_ENCRYPTED: u32 = 2;
+pub const NFDUMP_FLAG_LAYOUT3: u32 = 64;
 pub const NFDUMP_NONE: u32 = 4294967295;
 pub const NFDUMP_OK: nfdump_status = 0;
 pub const NFDUMP_END: nfdump_status = 1;
@@ -25,6 +31,7 @@ pub const NFDUMP_E_COMPRESSED: nfdump_status = 10;
 pub const NFDUMP_E_RECORD: nfdump_status = 11;
 pub const NFDUMP_E_ELEMENT: nfdump_status = 12;
 pub const NFDUMP_E_COUNT: nfdump_status = 13;
+pub const NFDUMP_E_CHECKSUM: nfdump_status = 14;
 pub type nfdump_status = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -135,6 +142,77 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_stat, sequence_failures) - 136usize];
 };
 #[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct nfdump_block_ref {
+    pub offset: u64,
+    pub index: u32,
+    pub num_records: u32,
+    pub stored: u32,
+    pub type_: u16,
+    pub flags: u16,
+    pub layout: u16,
+    pub reserved: [u16; 3usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of nfdump_block_ref"][::core::mem::size_of::<nfdump_block_ref>() - 32usize];
+    ["Alignment of nfdump_block_ref"][::core::mem::align_of::<nfdump_block_ref>() - 8usize];
+    ["Offset of field: nfdump_block_ref::offset"]
+        [::core::mem::offset_of!(nfdump_block_ref, offset) - 0usize];
+    ["Offset of field: nfdump_block_ref::index"]
+        [::core::mem::offset_of!(nfdump_block_ref, index) - 8usize];
+    ["Offset of field: nfdump_block_ref::num_records"]
+        [::core::mem::offset_of!(nfdump_block_ref, num_records) - 12usize];
+    ["Offset of field: nfdump_block_ref::stored"]
+        [::core::mem::offset_of!(nfdump_block_ref, stored) - 16usize];
+    ["Offset of field: nfdump_block_ref::type_"]
+        [::core::mem::offset_of!(nfdump_block_ref, type_) - 20usize];
+    ["Offset of field: nfdump_block_ref::flags"]
+        [::core::mem::offset_of!(nfdump_block_ref, flags) - 22usize];
+    ["Offset of field: nfdump_block_ref::layout"]
+        [::core::mem::offset_of!(nfdump_block_ref, layout) - 24usize];
+    ["Offset of field: nfdump_block_ref::reserved"]
+        [::core::mem::offset_of!(nfdump_block_ref, reserved) - 26usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct nfdump_crypto {
+    pub header_size: u32,
+    pub header: [u8; 72usize],
+    pub salt: [u8; 16usize],
+    pub nonce: [u8; 12usize],
+    pub key_check: [u8; 16usize],
+    pub file_header: [u8; 48usize],
+    pub mac: [u8; 32usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of nfdump_crypto"][::core::mem::size_of::<nfdump_crypto>() - 200usize];
+    ["Alignment of nfdump_crypto"][::core::mem::align_of::<nfdump_crypto>() - 4usize];
+    ["Offset of field: nfdump_crypto::header_size"]
+        [::core::mem::offset_of!(nfdump_crypto, header_size) - 0usize];
+    ["Offset of field: nfdump_crypto::header"]
+        [::core::mem::offset_of!(nfdump_crypto, header) - 4usize];
+    ["Offset of field: nfdump_crypto::salt"]
+        [::core::mem::offset_of!(nfdump_crypto, salt) - 76usize];
+    ["Offset of field: nfdump_crypto::nonce"]
+        [::core::mem::offset_of!(nfdump_crypto, nonce) - 92usize];
+    ["Offset of field: nfdump_crypto::key_check"]
+        [::core::mem::offset_of!(nfdump_crypto, key_check) - 104usize];
+    ["Offset of field: nfdump_crypto::file_header"]
+        [::core::mem::offset_of!(nfdump_crypto, file_header) - 120usize];
+    ["Offset of field: nfdump_crypto::mac"][::core::mem::offset_of!(nfdump_crypto, mac) - 168usize];
+};
+impl Default for nfdump_crypto {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nfdump_info {
     pub layout: u16,
@@ -151,13 +229,18 @@ pub struct nfdump_info {
     pub has_stat: u8,
     pub flags: u32,
     pub ident_length: u32,
-    pub ident: [u8; 136usize],
+    pub ident: [u8; 256usize],
     pub stat: nfdump_stat,
     pub appendix: nfdump_error,
+    pub directory_entries: u32,
+    pub reserved: u32,
+    pub ident_block: nfdump_block_ref,
+    pub stat_block: nfdump_block_ref,
+    pub crypto: nfdump_crypto,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_info"][::core::mem::size_of::<nfdump_info>() - 384usize];
+    ["Size of nfdump_info"][::core::mem::size_of::<nfdump_info>() - 776usize];
     ["Alignment of nfdump_info"][::core::mem::align_of::<nfdump_info>() - 8usize];
     ["Offset of field: nfdump_info::layout"][::core::mem::offset_of!(nfdump_info, layout) - 0usize];
     ["Offset of field: nfdump_info::appendix_blocks"]
@@ -186,9 +269,19 @@ const _: () = {
     ["Offset of field: nfdump_info::ident_length"]
         [::core::mem::offset_of!(nfdump_info, ident_length) - 48usize];
     ["Offset of field: nfdump_info::ident"][::core::mem::offset_of!(nfdump_info, ident) - 52usize];
-    ["Offset of field: nfdump_info::stat"][::core::mem::offset_of!(nfdump_info, stat) - 192usize];
+    ["Offset of field: nfdump_info::stat"][::core::mem::offset_of!(nfdump_info, stat) - 312usize];
     ["Offset of field: nfdump_info::appendix"]
-        [::core::mem::offset_of!(nfdump_info, appendix) - 336usize];
+        [::core::mem::offset_of!(nfdump_info, appendix) - 456usize];
+    ["Offset of field: nfdump_info::directory_entries"]
+        [::core::mem::offset_of!(nfdump_info, directory_entries) - 504usize];
+    ["Offset of field: nfdump_info::reserved"]
+        [::core::mem::offset_of!(nfdump_info, reserved) - 508usize];
+    ["Offset of field: nfdump_info::ident_block"]
+        [::core::mem::offset_of!(nfdump_info, ident_block) - 512usize];
+    ["Offset of field: nfdump_info::stat_block"]
+        [::core::mem::offset_of!(nfdump_info, stat_block) - 544usize];
+    ["Offset of field: nfdump_info::crypto"]
+        [::core::mem::offset_of!(nfdump_info, crypto) - 576usize];
 };
 impl Default for nfdump_info {
     fn default() -> Self {
@@ -241,33 +334,6 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_cursor, flags) - 26usize];
     ["Offset of field: nfdump_cursor::tries"]
         [::core::mem::offset_of!(nfdump_cursor, tries) - 28usize];
-};
-#[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
-pub struct nfdump_block_ref {
-    pub offset: u64,
-    pub index: u32,
-    pub num_records: u32,
-    pub stored: u32,
-    pub type_: u16,
-    pub flags: u16,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of nfdump_block_ref"][::core::mem::size_of::<nfdump_block_ref>() - 24usize];
-    ["Alignment of nfdump_block_ref"][::core::mem::align_of::<nfdump_block_ref>() - 8usize];
-    ["Offset of field: nfdump_block_ref::offset"]
-        [::core::mem::offset_of!(nfdump_block_ref, offset) - 0usize];
-    ["Offset of field: nfdump_block_ref::index"]
-        [::core::mem::offset_of!(nfdump_block_ref, index) - 8usize];
-    ["Offset of field: nfdump_block_ref::num_records"]
-        [::core::mem::offset_of!(nfdump_block_ref, num_records) - 12usize];
-    ["Offset of field: nfdump_block_ref::stored"]
-        [::core::mem::offset_of!(nfdump_block_ref, stored) - 16usize];
-    ["Offset of field: nfdump_block_ref::type_"]
-        [::core::mem::offset_of!(nfdump_block_ref, type_) - 20usize];
-    ["Offset of field: nfdump_block_ref::flags"]
-        [::core::mem::offset_of!(nfdump_block_ref, flags) - 22usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -347,12 +413,14 @@ pub struct nfdump_block_view {
     pub skipped: u32,
     pub dropped: u32,
     pub clipped: u32,
+    pub element_max: u32,
+    pub reserved: u32,
     pub unknown_elements: u64,
     pub damage: nfdump_error,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 136usize];
+    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 144usize];
     ["Alignment of nfdump_block_view"][::core::mem::align_of::<nfdump_block_view>() - 8usize];
     ["Offset of field: nfdump_block_view::data"]
         [::core::mem::offset_of!(nfdump_block_view, data) - 0usize];
@@ -378,10 +446,14 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_block_view, dropped) - 72usize];
     ["Offset of field: nfdump_block_view::clipped"]
         [::core::mem::offset_of!(nfdump_block_view, clipped) - 76usize];
+    ["Offset of field: nfdump_block_view::element_max"]
+        [::core::mem::offset_of!(nfdump_block_view, element_max) - 80usize];
+    ["Offset of field: nfdump_block_view::reserved"]
+        [::core::mem::offset_of!(nfdump_block_view, reserved) - 84usize];
     ["Offset of field: nfdump_block_view::unknown_elements"]
-        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 80usize];
+        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 88usize];
     ["Offset of field: nfdump_block_view::damage"]
-        [::core::mem::offset_of!(nfdump_block_view, damage) - 88usize];
+        [::core::mem::offset_of!(nfdump_block_view, damage) - 96usize];
 };
 impl Default for nfdump_block_view {
     fn default() -> Self {
@@ -424,6 +496,15 @@ unsafe extern "C" {
     pub fn nfdump_file_info(file: *const nfdump_file) -> *const nfdump_info;
 }
 unsafe extern "C" {
+    pub fn nfdump_file_read(
+        file: *const nfdump_file,
+        offset: u64,
+        out: *mut u8,
+        length: usize,
+        error: *mut nfdump_error,
+    ) -> nfdump_status;
+}
+unsafe extern "C" {
     pub fn nfdump_file_next(
         file: *const nfdump_file,
         cursor: *mut nfdump_cursor,
@@ -454,6 +535,14 @@ unsafe extern "C" {
         stored: *const u8,
         length: usize,
         view: *mut nfdump_block_view,
+        error: *mut nfdump_error,
+    ) -> nfdump_status;
+}
+unsafe extern "C" {
+    pub fn nfdump_info_decode(
+        info: *mut nfdump_info,
+        stored: *const u8,
+        length: usize,
         error: *mut nfdump_error,
     ) -> nfdump_status;
 }

@@ -181,7 +181,7 @@ impl Findings {
             self.remarks
                 .push(format!("{} more damaged places", self.unlisted));
         }
-        self.announced_flows = file.statistics().map(|statistics| statistics.total.flows);
+        self.announced_flows = file.announced_flows();
         if let Some(announced) = self
             .announced_flows
             .filter(|announced| *announced > self.flows.max(stands_for))

@@ -658,10 +658,7 @@ fn format_flows<'b>(
 /// Reports it if the file's own statistics tell of more flows. Collectors count records, other
 /// writers the flows that records stand for; less than both is a loss.
 pub(super) fn report_missing(report: &Report, open: &Open, read: [u64; 2]) -> bool {
-    let announced = open
-        .file
-        .statistics()
-        .map_or(0, |statistics| statistics.total.flows);
+    let announced = open.file.announced_flows().unwrap_or(0);
     let [records, stands_for] = read;
     let is_missing = records.max(stands_for) < announced;
     if is_missing {

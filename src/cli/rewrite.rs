@@ -96,9 +96,7 @@ fn run(
             }
         }
         written += records;
-        let announced = file
-            .statistics()
-            .map_or(0, |statistics| statistics.total.flows);
+        let announced = file.announced_flows().unwrap_or(0);
         if records.max(stands_for) < announced {
             let path = file.path().unwrap_or(output).display();
             report.damage(format!(

@@ -257,7 +257,7 @@ impl Test {
             }
             Self::User(name) => flow
                 .element(24)
-                .is_some_and(|user| text_at(user, 0, element::USER_NAME_MAX) == name.as_bytes()),
+                .is_some_and(|user| text_at(user, 0, flow.user_name_max()) == name.as_bytes()),
             Self::PfInterface(name) => flow
                 .element(37)
                 .is_some_and(|log| text_at(log, 20, usize::MAX) == name.as_bytes()),

@@ -14,9 +14,7 @@ use std::sync::Arc;
 use super::FlowFormat;
 use super::text::{self, TextBuffer};
 use crate::block::Block;
-use crate::element::{
-    USER_NAME_MAX, acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at,
-};
+use crate::element::{acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::Flow;
 use crate::names::Names;
 use crate::time::{TimeFormatter, Timestamp, Zone};
@@ -818,7 +816,7 @@ impl Printer {
             }
             Column::UserName => match row.flow.element(24) {
                 None => out.extend(b"<empty>"),
-                Some(user) => plain(text_at(user, 0, USER_NAME_MAX), out),
+                Some(user) => plain(text_at(user, 0, row.flow.user_name_max()), out),
             },
             Column::NatString => match row.flow.element(41) {
                 None => out.extend(b"<unknown>"),

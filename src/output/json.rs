@@ -14,8 +14,8 @@ use super::FlowFormat;
 use super::line::{Line, Padded};
 use super::text::{self, TextBuffer};
 use crate::element::{
-    AROUND_KEY, Condition, ELEMENTS, Field, FieldKind, KeyText, Keys, ShowField, USER_NAME_MAX,
-    acl_at, ip4_at, ip6_at, nat_offset, show_fields, text_at, u8_at, u16_at, u32_at, u64_at,
+    AROUND_KEY, Condition, ELEMENTS, Field, FieldKind, KeyText, Keys, ShowField, acl_at, ip4_at,
+    ip6_at, nat_offset, show_fields, text_at, u8_at, u16_at, u32_at, u64_at,
 };
 use crate::flow::Flow;
 use crate::time::Timestamp;
@@ -510,7 +510,7 @@ pub(super) fn value<const JSON: bool>(
         FieldKind::Acl => text::acl(acl_at(payload, at), out),
         FieldKind::SrcNet => network(flow.src_net(), out),
         FieldKind::DstNet => network(flow.dst_net(), out),
-        FieldKind::UserName => match text_at(payload, at, USER_NAME_MAX) {
+        FieldKind::UserName => match text_at(payload, at, flow.user_name_max()) {
             [] => out.extend(b"<empty>"),
             name => free_text::<JSON>(name, out),
         },

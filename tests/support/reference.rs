@@ -52,7 +52,11 @@ pub fn flows(text: &[u8], form: Form) -> Vec<Vec<Member>> {
                     flows.extend(open.take());
                 } else if let (Some(members), Some(member)) = (&mut open, line.strip_prefix("  \""))
                 {
-                    let (key, value) = member.split_once("\" : ").expect("a member");
+                    let Some((key, value)) = member.split_once("\" : ") else {
+                        // A crash can cut off in the middle of a line.
+                        open = None;
+                        continue;
+                    };
                     members.push((
                         key.to_owned(),
                         value.strip_suffix(',').unwrap_or(value).to_owned(),
@@ -286,4 +290,134 @@ pub fn compare_flows(
             ours.lines().count()
         ),
     })
+}
+
+/// Members that the development state of nfdump 1.8 never prints: it cuts the bit set of extensions to 32
+/// bits, and has no text for application ids and frames.
+const NOT_PRINTED_BY_1_8: [&str; 18] = [
+    "ingress_vrf",
+    "egress_vrf",
+    "vlanID",
+    "post_vlanID",
+    "cust_vlanID",
+    "post_cust_vlanID",
+    "phys_ingress",
+    "phys_egress",
+    "ethertype",
+    "ip_version",
+    "flowID",
+    "inServiceID",
+    "outServiceID",
+    "natString",
+    "ip_fragment",
+    "ip_minttl",
+    "ip_maxttl",
+    "event_kind",
+];
+
+/// Tells in the keys of nfdump 1.7.10 what nfdump 1.8 prints for a file of layout 3: rows L3-1 to L3-8 of
+/// `docs/deviations.md`. `ours` loses what 1.8 never prints.
+pub fn from_1_8(theirs: &mut Vec<Member>, ours: &mut Vec<Member>) {
+    let value_of = |members: &[Member], key: &str| {
+        let mut found = members.iter().filter(|(found, _)| found == key);
+        found.next().map(|(_, value)| value.clone())
+    };
+    // 1.8 prints both families of addresses where a record has them.
+    if let (Some(src), Some(dst), Some(_)) = (
+        value_of(theirs, "src4_addr"),
+        value_of(theirs, "dst4_addr"),
+        value_of(theirs, "src6_addr"),
+    ) {
+        let superfluous = match value_of(ours, "ip_version").as_deref() {
+            Some("4") => Some('6'),
+            Some("6") => Some('4'),
+            Some("0") | None if src == dst && src == "\"0.0.0.0\"" => Some('4'),
+            Some("0") | None => Some('6'),
+            Some(_) => None,
+        };
+        theirs.retain(|(key, _)| {
+            let family = key.strip_prefix("src").or_else(|| key.strip_prefix("dst"));
+            !family.is_some_and(|rest| {
+                rest.starts_with(|family| Some(family) == superfluous)
+                    && (rest.ends_with("_addr") || rest.ends_with("_geo"))
+            })
+        });
+    }
+    ours.retain(|(key, _)| !NOT_PRINTED_BY_1_8.contains(&key.as_str()));
+    theirs.retain(|(key, _)| !key.ends_with("_tz"));
+    for (key, value) in theirs.iter_mut() {
+        let family = if value.contains(':') { '6' } else { '4' };
+        match key.as_str() {
+            "src_xlate_ip" => *key = format!("src{family}_xlt_ip"),
+            "dst_xlate_ip" => *key = format!("dst{family}_xlt_ip"),
+            "src_tun_ip" => *key = format!("src{family}_tun_ip"),
+            "dst_tun_ip" => *key = format!("dst{family}_tun_ip"),
+            "cli_latency" | "srv_latency" | "app_latency" => {
+                let micros: f64 = value.parse().expect("a number");
+                *value = format!("{:.6}", micros / 1000.0);
+            }
+            _ => {}
+        }
+    }
+    // Layout 3 stores next hops in pairs, where all zero means that one was not given.
+    for (ip, bgp) in [
+        ("ip4_next_hop", "bgp4_next_hop"),
+        ("ip6_next_hop", "bgp6_next_hop"),
+    ] {
+        let is_zero = |theirs: &[Member], key: &str| {
+            theirs.iter().any(|(found, value)| {
+                found == key && matches!(value.as_str(), "\"0.0.0.0\"" | "\"::\"")
+            })
+        };
+        let (no_ip, no_bgp) = (is_zero(theirs, ip), is_zero(theirs, bgp));
+        theirs.retain(|(key, _)| !(key == bgp && no_bgp || key == ip && no_ip && !no_bgp));
+    }
+    // It stores halves of two elements of layout 2; the other half is zero there.
+    let zeros: [&[(&str, &str)]; 2] = [
+        &[
+            ("in_src_mac", "\"00:00:00:00:00:00\""),
+            ("out_dst_mac", "\"00:00:00:00:00:00\""),
+            ("in_dst_mac", "\"00:00:00:00:00:00\""),
+            ("out_src_mac", "\"00:00:00:00:00:00\""),
+        ],
+        &[
+            ("input_snmp", "0"),
+            ("output_snmp", "0"),
+            ("src_mask", "0"),
+            ("dst_mask", "0"),
+            ("src_net", "\"\""),
+            ("dst_net", "\"\""),
+            ("direction", "0"),
+            ("dst_tos", "0"),
+        ],
+    ];
+    for group in zeros {
+        if theirs
+            .iter()
+            .any(|(key, _)| key == group[0].0 || key == group[2].0)
+        {
+            for (key, value) in group {
+                if !theirs.iter().any(|(found, _)| found == key) {
+                    theirs.push(((*key).to_owned(), (*value).to_owned()));
+                }
+            }
+        }
+    }
+    // The order of 1.7.10 is that of the elements.
+    let places: Vec<&str> = ["cnt", "type", "ident", "export_sysid"]
+        .into_iter()
+        .chain(
+            nfdecode::element::ELEMENTS
+                .iter()
+                .flat_map(|element| element.fields)
+                .map(|field| field.key),
+        )
+        .chain(["sampled"])
+        .collect();
+    // An event time belongs to the NAT event where there is no other.
+    let is_nat = !theirs.iter().any(|(key, _)| key == "event_id");
+    theirs.sort_by_key(|(key, _)| match key.as_str() {
+        "t_event" if is_nat => places.iter().rposition(|place| place == key),
+        _ => places.iter().position(|place| place == key),
+    });
 }

@@ -46,10 +46,19 @@ extern "C" {
  * order; bounds that memory to 25 MiB.  A file that redefines its maps more often than this
  * between blocks loses the flows of later blocks that do not define their maps themselves. */
 #define NFDUMP_MAP_CHANGES_MAX 262144u
+/* The same for a block of layout 3, its 24-byte header included: what nfdump 1.8 takes at most.
+ * Its writers stay within 4 MiB. */
+#define NFDUMP_LAYOUT3_BLOCK_MAX 67108864u
+/* A layout 3 block becomes records of layout 2; they are never more than twice as large. */
+#define NFDUMP_LAYOUT3_RECORDS_MAX (2u * NFDUMP_LAYOUT3_BLOCK_MAX)
+/* Entries of a layout 3 directory: room for 4 TiB in blocks of 4 MiB, and 16 MiB while opening. */
+#define NFDUMP_LAYOUT3_ENTRIES_MAX 1048575u
 /* Element ids are < 64 so that presence fits one word; nfdump 1.7.10 knows 1..42. */
 #define NFDUMP_ELEMENT_SLOTS 64u
-/* Highest element id with a defined layout. */
-#define NFDUMP_ELEMENT_MAX 42u
+/* Highest element id with a defined layout in files of layout 2; others are unknown there. */
+#define NFDUMP_ELEMENT_MAX_LAYOUT2 42u
+/* Highest element id of all.  Those above 42 hold what only layout 3 has room for. */
+#define NFDUMP_ELEMENT_MAX 46u
 /* Distinct element arrangements remembered per block.  Flows beyond that are
  * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
 #define NFDUMP_SHAPES_MAX 2048u
@@ -59,6 +68,11 @@ extern "C" {
  * appendix that lies beyond the end of the file is no reason to refuse it.  Flows of layout 1 whose
  * extension map is lost are kept with what needs no map. */
 #define NFDUMP_OPEN_PARTIAL 1u
+/* Flag of the open functions: an encrypted file is no reason to refuse it; the caller decrypts. */
+#define NFDUMP_OPEN_ENCRYPTED 2u
+/* Mark in the flags (byte 10) of flow records that were made of records of layout 3: only these have
+ * elements above NFDUMP_ELEMENT_MAX_LAYOUT2. */
+#define NFDUMP_FLAG_LAYOUT3 0x40u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -76,7 +90,8 @@ typedef enum nfdump_status {
     NFDUMP_E_COMPRESSED = 10, /* compressed data do not decode */
     NFDUMP_E_RECORD = 11,     /* a record does not fit its block */
     NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
-    NFDUMP_E_COUNT = 13       /* fewer records or blocks than announced */
+    NFDUMP_E_COUNT = 13,      /* fewer records or blocks than announced */
+    NFDUMP_E_CHECKSUM = 14    /* bytes are not those that were written */
 } nfdump_status;
 
 /* What went wrong and where.  All strings are static. */
@@ -110,25 +125,55 @@ typedef struct nfdump_stat {
     uint64_t sequence_failures;
 } nfdump_stat;
 
+/* One block as its header, or the directory of its file, describes it. */
+typedef struct nfdump_block_ref {
+    uint64_t offset;      /* of the block header in the file */
+    uint32_t index;       /* from 0; in layout 3 the place in the directory */
+    uint32_t num_records; /* as announced; 0 in layout 3, where the block itself tells */
+    uint32_t stored;      /* payload bytes in the file */
+    uint16_t type;        /* layouts 1 and 2: 3 = records, 2 = records of layout 1;
+                             layout 3: 1 = flows, 2 = names, 7 = exporters */
+    uint16_t flags;       /* bit 0: payload not compressed */
+    uint16_t layout;      /* 3 for blocks of layout 3 */
+    uint16_t reserved[3];
+} nfdump_block_ref;
+
+/* What an encrypted file tells of its encryption: ChaCha20-Poly1305, key by Argon2id. */
+typedef struct nfdump_crypto {
+    uint32_t header_size;   /* of `header`; 0: the file is not encrypted */
+    uint8_t header[72];     /* bytes 24..95 of the crypto header block */
+    uint8_t salt[16];       /* of the key derivation */
+    uint8_t nonce[12];      /* root nonce */
+    uint8_t key_check[16];  /* tag of 16 zero bytes under the key */
+    uint8_t file_header[48];
+    uint8_t mac[32];        /* of the footer, over headers and directory; zero = none */
+} nfdump_crypto;
+
 /* Header and appendix of a file. */
 typedef struct nfdump_info {
-    uint16_t layout;          /* 1 or 2; later also 3 */
+    uint16_t layout;          /* 1, 2 or 3 */
     uint16_t appendix_blocks; /* as announced */
     uint32_t nfdversion;      /* version word of the writing program, unreliable */
     int64_t created;          /* seconds since the epoch; layout 1: when the file was modified, 0 in memory */
     uint32_t creator;         /* 0 unknown, 1 nfcapd, 2 nfpcapd, 3 sfcapd, 4 nfdump, ... */
     uint32_t num_blocks;      /* data blocks announced */
-    uint64_t appendix_offset; /* bytes from the start of the file, 0 = none */
+    uint64_t appendix_offset; /* bytes from the start of the file, 0 = none; layout 3: of the directory */
     uint64_t file_size;       /* bytes */
     uint8_t compression;      /* nfdump_compression */
     uint8_t unfinished;       /* 1: no blocks, no appendix: still being written, or abandoned */
     uint8_t has_ident;
     uint8_t has_stat;
     uint32_t flags;           /* as given to the open function */
-    uint32_t ident_length;    /* bytes of ident before its NUL, at most 128 */
-    uint8_t ident[136];       /* any bytes, NUL-terminated */
+    uint32_t ident_length;    /* bytes of ident before its NUL, at most 255 */
+    uint8_t ident[256];       /* any bytes, NUL-terminated */
     nfdump_stat stat;         /* zero when has_stat is 0 */
-    nfdump_error appendix;    /* why the appendix could not be read; status NFDUMP_OK if it could */
+    nfdump_error appendix;    /* why the appendix could not be read; status NFDUMP_OK if it could.
+                                 Layout 3: what is wrong with directory, footer or statistics */
+    uint32_t directory_entries;   /* layout 3; 16 bytes each from appendix_offset + 8 on */
+    uint32_t reserved;
+    nfdump_block_ref ident_block; /* layout 3; offset 0 = none */
+    nfdump_block_ref stat_block;  /* layout 3; offset 0 = none */
+    nfdump_crypto crypto;
 } nfdump_info;
 
 typedef struct nfdump_file nfdump_file;
@@ -145,16 +190,6 @@ typedef struct nfdump_cursor {
     uint16_t flags;   /* and its flags */
     uint32_t tries;   /* of finding blocks behind damage, so far */
 } nfdump_cursor;
-
-/* One block as its header describes it. */
-typedef struct nfdump_block_ref {
-    uint64_t offset;      /* of the block header in the file */
-    uint32_t index;       /* from 0 */
-    uint32_t num_records; /* as announced */
-    uint32_t stored;      /* payload bytes in the file */
-    uint16_t type;        /* 3 = records, 2 = records of layout 1 */
-    uint16_t flags;       /* bit 0: payload not compressed */
-} nfdump_block_ref;
 
 /* One flow record of a decoded block. */
 typedef struct nfdump_flow_ref {
@@ -195,15 +230,19 @@ typedef struct nfdump_block_view {
     uint32_t dropped;          /* flow records left out because they are damaged */
     uint32_t clipped;          /* flow records kept although an element runs past their end, or without
                                   their extensions (layout 1) */
+    uint32_t element_max;      /* highest element id that means something in these records */
+    uint32_t reserved;
     uint64_t unknown_elements; /* elements with an id nobody has defined */
-    nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none.  In a block of layout 1
-                                  records its offset counts from the start of these, not of `data` */
+    nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none.  In blocks of
+                                  layouts 1 and 3 its offset counts from the start of what was
+                                  decompressed, not of `data` */
 } nfdump_block_view;
 
 /* ---- file ---------------------------------------------------------------- */
 
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
- * _UNSUPPORTED (layout 3 for now, encryption, compression > 4), _NOMEM. */
+ * _UNSUPPORTED (encryption, compression > 4), _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
+ * when its directory is damaged. */
 nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
 nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
@@ -212,6 +251,9 @@ nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32
                                       nfdump_error *error);
 void nfdump_file_close(nfdump_file *file);
 const nfdump_info *nfdump_file_info(const nfdump_file *file);
+/* Reads `length` stored bytes at `offset`. */
+nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
+                               nfdump_error *error);
 
 /* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
  * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
@@ -244,10 +286,14 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
                                 nfdump_error *error);
 
 /* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
- * this block alone. */
+ * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
+ * block; decrypted ones say so in it. */
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                   const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
                                   nfdump_block_view *view, nfdump_error *error);
+
+/* Takes ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
+nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
 
 /* ---- records that are not flows ------------------------------------------ */
 

@@ -5,19 +5,28 @@
 
 #include "codec/codec.h"
 #include "container/layout2.h"
+#include "container/layout3.h"
 #include "error.h"
 #include "file.h"
 #include "maps.h"
 #include "record/convert1.h"
 #include "record/index.h"
+#include "record/layout3.h"
 #include "record/types.h"
 
+typedef struct buffer {
+    uint8_t *data;
+    size_t capacity;
+} buffer;
+
 struct nfdump_block {
-    uint8_t *stored; /* NFDUMP_STORED_MAX bytes, made when first needed */
-    uint8_t *plain;  /* NFDUMP_BLOCK_MAX bytes, made when first needed */
+    buffer stored;
+    buffer plain;     /* decompressed */
+    buffer converted; /* records of layout 2 made of those of layout 3 */
     codec_state codec;
     converter converter;
     flow_index index;
+    layout3_plans *plans;
 };
 
 nfdump_block *nfdump_block_new(void)
@@ -31,20 +40,24 @@ void nfdump_block_free(nfdump_block *block)
         nfdump_codec_free(&block->codec);
         nfdump_convert1_free(&block->converter);
         nfdump_index_free(&block->index);
-        free(block->stored);
-        free(block->plain);
+        free(block->stored.data);
+        free(block->plain.data);
+        free(block->converted.data);
+        nfdump_layout3_plans_free(block->plans);
         free(block);
     }
 }
 
-/* Buffers have their full size from the start: pages that are never touched cost nothing,
- * and no length from a file ever decides how much is allocated. */
-static bool ensure(uint8_t **buffer, size_t size)
+/* Buffers have the full size of layout 2 from the start: pages that are never touched cost nothing.
+ * Only the larger blocks of layout 3 make them grow, after their sizes were checked. */
+static bool ensure(buffer *b, size_t size)
 {
-    if (*buffer == NULL) {
-        *buffer = malloc(size);
+    if (b->capacity < size) {
+        free(b->data);
+        b->data = malloc(size);
+        b->capacity = b->data == NULL ? 0 : size;
     }
-    return *buffer != NULL;
+    return b->data != NULL;
 }
 
 static nfdump_status locate(nfdump_status status, const nfdump_block_ref *ref, nfdump_error *error)
@@ -69,6 +82,12 @@ static void clear_view(nfdump_block_view *view)
 /* Refuses what holds no records that can be read. */
 static nfdump_status check_type(const nfdump_block_ref *ref, nfdump_error *error)
 {
+    if (ref->layout == 3) {
+        return ref->type > BLOCK3_NULL && ref->type <= BLOCK3_EXPORTERS
+                   ? NFDUMP_OK
+                   : locate(nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type,
+                                              BLOCK3_FLOWS), ref, error);
+    }
     switch (ref->type) {
     case BLOCK_LAYOUT1:
     case BLOCK_RECORDS:
@@ -162,6 +181,57 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
     return status;
 }
 
+/* Layout 3: the stored bytes begin with the block header; the records are converted. */
+static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, nfdump_block_view *view,
+                                    nfdump_error *error)
+{
+    layout3_block header;
+    span raw = {0};
+    uint8_t method = 0;
+    nfdump_status status = nfdump_layout3_block_open(stored, &header, &raw, &method, error);
+    if (status == NFDUMP_OK && header.type != ref->type) {
+        status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says", header.type,
+                                   ref->type);
+    }
+    if (status == NFDUMP_OK && method != NFDUMP_COMPRESSION_NONE) {
+        const size_t wanted = header.raw - LAYOUT3_BLOCK_HEADER;
+        const char *reason = "";
+        size_t produced = 0;
+        if (!ensure(&block->plain, wanted > NFDUMP_BLOCK_MAX ? wanted : NFDUMP_BLOCK_MAX)) {
+            return no_memory(ref, error);
+        }
+        status = nfdump_codec_decompress(&block->codec, method, raw, block->plain.data, wanted, &produced, &reason);
+        if (status == NFDUMP_OK && produced != wanted) {
+            status = NFDUMP_E_COMPRESSED;
+            reason = "block decodes to another length than it announces";
+        }
+        if (status != NFDUMP_OK) {
+            (void)nfdump_fail_value(error, status, 0, reason, produced, wanted);
+        }
+        raw = (span){block->plain.data, produced};
+    }
+    if (status != NFDUMP_OK) {
+        if (error != NULL) {
+            error->offset = ref->offset;
+        }
+        return locate(status, ref, error);
+    }
+
+    const size_t room = 2 * (size_t)header.raw;
+    if (!ensure(&block->converted, room > NFDUMP_BLOCK_MAX ? room : NFDUMP_BLOCK_MAX)) {
+        return no_memory(ref, error);
+    }
+    record_buffer out = {.data = block->converted.data, .capacity = block->converted.capacity};
+    if (nfdump_layout3_convert(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
+        clear_view(view);
+        return no_memory(ref, error);
+    }
+    view->data = out.data;
+    view->data_length = out.length;
+    view->damage.block = ref->index;
+    return NFDUMP_OK;
+}
+
 /* The stored bytes of a block, decompressed. */
 static nfdump_status decompress(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
                                 span *plain, nfdump_error *error)
@@ -181,40 +251,58 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
     size_t produced = 0;
     const char *reason = "";
     const nfdump_status status =
-        nfdump_codec_decompress(&block->codec, method, stored, block->plain, NFDUMP_BLOCK_MAX, &produced, &reason);
+        nfdump_codec_decompress(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &reason);
     if (status != NFDUMP_OK) {
         return locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
     }
-    *plain = (span){block->plain, produced};
+    *plain = (span){block->plain.data, produced};
+    return NFDUMP_OK;
+}
+
+/* The bytes of a block from `skip` bytes after its start on, read or where they lie in memory. */
+static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, uint32_t skip,
+                           size_t length, size_t limit, span *stored, nfdump_error *error)
+{
+    const uint64_t at = ref->offset + skip;
+    const byte_source *source = &file->source;
+    if (length == 0 || length > limit) {
+        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length, limit), ref, error);
+    }
+    if (source->memory != NULL) {
+        if (at > source->size || length > source->size - at) {
+            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref, error);
+        }
+        *stored = (span){source->memory + at, length};
+        return NFDUMP_OK;
+    }
+    if (!ensure(&block->stored, length > NFDUMP_STORED_MAX ? length : NFDUMP_STORED_MAX)) {
+        return no_memory(ref, error);
+    }
+    const nfdump_status status = nfdump_source_read(source, at, block->stored.data, length, error);
+    if (status != NFDUMP_OK) {
+        return locate(status, ref, error);
+    }
+    *stored = (span){block->stored.data, length};
     return NFDUMP_OK;
 }
 
 nfdump_status nfdump_block_plain(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span *plain,
                                  nfdump_error *error)
 {
-    const uint64_t at = ref->offset + LAYOUT2_BLOCK_HEADER;
-    const byte_source *source = &file->source;
-    if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
-        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", ref->stored,
-                                 NFDUMP_STORED_MAX), ref, error);
-    }
-    span stored = {.length = ref->stored};
-    if (source->memory != NULL) {
-        if (at > source->size || ref->stored > source->size - at) {
-            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref, error);
-        }
-        stored.data = source->memory + at;
-    } else {
-        if (!ensure(&block->stored, NFDUMP_STORED_MAX)) {
-            return no_memory(ref, error);
-        }
-        const nfdump_status status = nfdump_source_read(source, at, block->stored, ref->stored, error);
-        if (status != NFDUMP_OK) {
-            return locate(status, ref, error);
-        }
-        stored.data = block->stored;
-    }
-    return decompress(block, file->info.compression, ref, stored, plain, error);
+    span stored = {0};
+    const nfdump_status status =
+        fetch(block, file, ref, LAYOUT2_BLOCK_HEADER, ref->stored, NFDUMP_STORED_MAX, &stored, error);
+    return status == NFDUMP_OK ? decompress(block, file->info.compression, ref, stored, plain, error) : status;
+}
+
+/* A block header of layout 3 tells how to decode its block and is read along with it. */
+static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                                  nfdump_block_view *view, nfdump_error *error)
+{
+    span stored = {0};
+    const nfdump_status status = fetch(block, file, ref, 0, LAYOUT3_BLOCK_HEADER + (size_t)ref->stored,
+                                       NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG, &stored, error);
+    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, view, error) : status;
 }
 
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
@@ -227,8 +315,11 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
     }
     clear_view(view);
     nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
+    if (status != NFDUMP_OK || (ref->layout != 3 && ref->type == BLOCK_ARRAY)) {
         return status;
+    }
+    if (ref->layout == 3) {
+        return decode_layout3(block, ref, (span){stored, length}, view, error);
     }
     status = decompress(block, compression, ref, (span){stored, length}, &plain, error);
     if (status != NFDUMP_OK) {
@@ -263,8 +354,11 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     }
     clear_view(view);
     nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || ref->type == BLOCK_ARRAY) {
+    if (status != NFDUMP_OK || (ref->layout != 3 && ref->type == BLOCK_ARRAY)) {
         return status;
+    }
+    if (ref->layout == 3) {
+        return load_layout3(block, file, ref, view, error);
     }
     if (ref->type == BLOCK_LAYOUT1) {
         return load_layout1(block, file, ref, view, error);

@@ -3,6 +3,7 @@
 
 #include "container/layout1.h"
 #include "container/layout2.h"
+#include "container/layout3.h"
 #include "container/source.h"
 #include "error.h"
 #include "file.h"
@@ -53,7 +54,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
     case 2:
         return nfdump_layout2_open(&file->source, header, info, error);
     case 3:
-        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "layout 3 (nfdump 1.8) is not supported yet", 3, 2);
+        return nfdump_layout3_open(&file->source, info, error);
     default:
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "unknown layout version", info->layout, 2);
     }
@@ -136,7 +137,19 @@ nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, n
     switch (file->info.layout) {
     case 1:
         return nfdump_layout1_next(&file->source, &file->info, cursor, ref, error);
+    case 3:
+        return nfdump_layout3_next(&file->source, &file->info, cursor, ref, error);
     default:
         return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
     }
+}
+
+nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
+                               nfdump_error *error)
+{
+    nfdump_clear_error(error);
+    if (file == NULL || out == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    return nfdump_source_read(&file->source, offset, out, length, error);
 }

@@ -2,7 +2,7 @@
 #include "nfdump.h"
 
 _Static_assert(sizeof(nfdump_cursor) == 32, "nfdump_cursor");
-_Static_assert(sizeof(nfdump_block_ref) == 24, "nfdump_block_ref");
+_Static_assert(sizeof(nfdump_block_ref) == 32, "nfdump_block_ref");
 _Static_assert(sizeof(nfdump_flow_ref) == 8, "nfdump_flow_ref");
 _Static_assert(sizeof(nfdump_record_ref) == 8, "nfdump_record_ref");
 _Static_assert(sizeof(nfdump_shape) == 8 + 4 * NFDUMP_ELEMENT_SLOTS, "nfdump_shape");

@@ -81,7 +81,7 @@ static void headers(void)
         uint8_t value;
         nfdump_status expected;
     } cases[] = {
-        {0, 0x0D, NFDUMP_E_MAGIC}, {2, 1, NFDUMP_E_TRUNCATED}, {2, 3, NFDUMP_E_UNSUPPORTED},
+        {0, 0x0D, NFDUMP_E_MAGIC}, {2, 1, NFDUMP_E_TRUNCATED}, {2, 3, NFDUMP_E_TRUNCATED},
         {2, 9, NFDUMP_E_UNSUPPORTED}, {16, 5, NFDUMP_E_UNSUPPORTED}, {17, 1, NFDUMP_E_UNSUPPORTED},
         {18, 1, NFDUMP_OK}, /* an appendix at 0 is not readable as one, which is no reason to refuse */
     };

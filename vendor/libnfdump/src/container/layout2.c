@@ -65,6 +65,7 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
     if (status == NFDUMP_OK) {
         ref->offset = offset;
         ref->index = index;
+        ref->layout = 2;
         (void)span_u32(header, 0, &ref->num_records);
         (void)span_u32(header, 4, &ref->stored);
         (void)span_u16(header, 8, &ref->type);
@@ -167,6 +168,17 @@ static void take_ident(nfdump_info *info, span payload)
     info->has_ident = 1;
 }
 
+nfdump_stat nfdump_stat_from(const uint64_t n[18])
+{
+    return (nfdump_stat){
+        .flows = n[0], .bytes = n[1], .packets = n[2],
+        .flows_tcp = n[3], .flows_udp = n[4], .flows_icmp = n[5], .flows_other = n[6],
+        .bytes_tcp = n[7], .bytes_udp = n[8], .bytes_icmp = n[9], .bytes_other = n[10],
+        .packets_tcp = n[11], .packets_udp = n[12], .packets_icmp = n[13], .packets_other = n[14],
+        .first_seen = n[15], .last_seen = n[16], .sequence_failures = n[17],
+    };
+}
+
 static void take_stat(nfdump_info *info, span payload)
 {
     if (payload.length != STAT_PAYLOAD) {
@@ -176,13 +188,7 @@ static void take_stat(nfdump_info *info, span payload)
     for (size_t i = 0; i < STAT_PAYLOAD / 8; i++) {
         (void)span_u64(payload, 8 * i, &n[i]);
     }
-    info->stat = (nfdump_stat){
-        .flows = n[0], .bytes = n[1], .packets = n[2],
-        .flows_tcp = n[3], .flows_udp = n[4], .flows_icmp = n[5], .flows_other = n[6],
-        .bytes_tcp = n[7], .bytes_udp = n[8], .bytes_icmp = n[9], .bytes_other = n[10],
-        .packets_tcp = n[11], .packets_udp = n[12], .packets_icmp = n[13], .packets_other = n[14],
-        .first_seen = n[15], .last_seen = n[16], .sequence_failures = n[17],
-    };
+    info->stat = nfdump_stat_from(n);
     info->has_stat = 1;
 }
 

@@ -17,5 +17,7 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
                                nfdump_error *error);
 nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error);
+/* The statistics from their numbers, which layouts 2 and 3 store in one order. */
+nfdump_stat nfdump_stat_from(const uint64_t n[18]);
 
 #endif

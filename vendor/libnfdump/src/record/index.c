@@ -103,7 +103,7 @@ typedef enum walk {
     WALK_BROKEN    /* an element length below 4: nothing after it can be found */
 } walk;
 
-static walk walk_elements(span record, uint16_t count, shape_key *key)
+static walk walk_elements(span record, uint16_t count, uint32_t element_max, shape_key *key)
 {
     size_t at = FLOW_HEADER;
     uint32_t hash = count;
@@ -120,7 +120,7 @@ static walk walk_elements(span record, uint16_t count, shape_key *key)
         if (length > record.length - at) {
             return WALK_CLIPPED;
         }
-        key->unknown += id > NFDUMP_ELEMENT_MAX;
+        key->unknown += id > element_max;
         if (i < SHAPE_ELEMENTS_MAX) {
             const uint32_t header = (uint32_t)id | (uint32_t)length << 16;
             key->at[i] = (uint16_t)at;
@@ -141,12 +141,12 @@ static walk walk_elements(span record, uint16_t count, shape_key *key)
     return count <= SHAPE_ELEMENTS_MAX ? WALK_REGULAR : WALK_IRREGULAR;
 }
 
-static void fill_shape(nfdump_shape *shape, const shape_key *key)
+static void fill_shape(nfdump_shape *shape, const shape_key *key, uint32_t element_max)
 {
     memset(shape, 0, sizeof *shape);
     for (size_t i = 0; i < key->count; i++) {
         const uint32_t id = key->header[i] & 0xFFFFu;
-        if (id != 0 && id < NFDUMP_ELEMENT_SLOTS) {
+        if (id != 0 && id <= element_max) {
             shape->present |= UINT64_C(1) << id;
             shape->offset[id] = (uint16_t)(key->at[i] + ELEMENT_HEADER);
             shape->length[id] = (uint16_t)((key->header[i] >> 16) - ELEMENT_HEADER);
@@ -176,7 +176,7 @@ static bool find_shape(flow_index *index, const shape_key *key, span record, uin
         return false;
     }
     index->keys[index->num_shapes] = *key;
-    fill_shape(&index->shapes[index->num_shapes], key);
+    fill_shape(&index->shapes[index->num_shapes], key, index->element_max);
     *out = (uint16_t)index->num_shapes;
     index->num_shapes++;
     index->buckets[bucket] = (uint16_t)index->num_shapes;
@@ -192,11 +192,11 @@ static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at
     }
 }
 
-/* Adds one flow record.  False when memory is short. */
-static bool add_flow(flow_index *index, span record, size_t at, nfdump_block_view *view)
+bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_view *view, uint16_t *found)
 {
     uint16_t count = 0;
     uint16_t shape = NFDUMP_SHAPE_NONE;
+    *found = NFDUMP_SHAPE_NONE;
     if (record.length < FLOW_HEADER) {
         note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length, FLOW_HEADER);
         view->dropped++;
@@ -205,7 +205,7 @@ static bool add_flow(flow_index *index, span record, size_t at, nfdump_block_vie
     (void)span_u16(record, 4, &count);
 
     shape_key key;
-    switch (walk_elements(record, count, &key)) {
+    switch (walk_elements(record, count, index->element_max, &key)) {
     case WALK_REGULAR:
         if (!find_shape(index, &key, record, &shape)) {
             return false;
@@ -234,10 +234,21 @@ static bool add_flow(flow_index *index, span record, size_t at, nfdump_block_vie
     }
     index->flows[index->num_flows++] =
         (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)record.length, .shape = shape};
+    *found = shape;
     return true;
 }
 
-static bool add_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view)
+bool nfdump_index_known_flow(flow_index *index, size_t at, size_t size, uint16_t shape)
+{
+    if (!reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows)) {
+        return false;
+    }
+    index->flows[index->num_flows++] =
+        (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = shape};
+    return true;
+}
+
+bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view)
 {
     /* None of the known types is shorter; this also bounds the index. */
     if (record.length < OTHER_RECORD_MIN) {
@@ -307,9 +318,9 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
     return at;
 }
 
-nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
+void nfdump_index_begin(flow_index *index, uint32_t element_max)
 {
-    size_t at = 0;
+    index->element_max = element_max;
     index->num_flows = 0;
     index->num_records = 0;
     if (index->num_shapes != 0) {
@@ -317,7 +328,23 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
         memset(index->recent, 0, sizeof index->recent);
         index->num_shapes = 0;
     }
+}
 
+void nfdump_index_end(const flow_index *index, nfdump_block_view *view)
+{
+    view->flows = index->flows;
+    view->num_flows = index->num_flows;
+    view->records = index->records;
+    view->num_records = index->num_records;
+    view->shapes = index->shapes;
+    view->num_shapes = index->num_shapes;
+    view->element_max = index->element_max;
+}
+
+nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
+{
+    size_t at = 0;
+    nfdump_index_begin(index, NFDUMP_ELEMENT_MAX_LAYOUT2);
     while (view->walked < announced) {
         uint16_t type = 0;
         uint16_t size = 0;
@@ -334,8 +361,9 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
             note_damage(view, NFDUMP_E_RECORD, at, "impossible record size", size, data.length - at);
             break;
         }
-        const bool added = type == RECORD_FLOW ? add_flow(index, record, at, view)
-                                               : add_record(index, type, record, at, view);
+        uint16_t shape = 0;
+        const bool added = type == RECORD_FLOW ? nfdump_index_flow(index, record, at, view, &shape)
+                                               : nfdump_index_record(index, type, record, at, view);
         if (!added) {
             return NFDUMP_E_NOMEM;
         }
@@ -349,12 +377,7 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
         note_damage(view, NFDUMP_E_COUNT, at, "block goes on after its last record", data.length - at, 0);
     }
 
-    view->flows = index->flows;
-    view->num_flows = index->num_flows;
-    view->records = index->records;
-    view->num_records = index->num_records;
-    view->shapes = index->shapes;
-    view->num_shapes = index->num_shapes;
+    nfdump_index_end(index, view);
     return NFDUMP_OK;
 }
 

@@ -39,6 +39,7 @@ typedef struct flow_index {
     nfdump_shape *shapes;
     shape_key *keys;
     size_t num_shapes, cap_shapes;
+    uint32_t element_max; /* highest element id that means something */
     uint16_t buckets[SHAPE_BUCKETS]; /* shape index + 1; 0 = free */
     recent_shape recent[RECENT_SETS][RECENT_WAYS]; /* used last comes first */
 } flow_index;
@@ -49,5 +50,16 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
 /* Whether `data` is a sequence of whole records and nothing else; `*records` is their number. */
 bool nfdump_records_fill(span data, uint32_t *records);
 void nfdump_index_free(flow_index *index);
+
+/* The same step by step, for records that are made one after the other. */
+void nfdump_index_begin(flow_index *index, uint32_t element_max);
+/* Adds one flow record that lies at `at`, and tells its shape.  False when memory is short. */
+bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_view *view, uint16_t *shape);
+/* The same for a record whose shape such a call has told. */
+bool nfdump_index_known_flow(flow_index *index, size_t at, size_t size, uint16_t shape);
+/* Adds a record of another type if it is one that is needed. */
+bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view);
+/* Hands the index over to the view. */
+void nfdump_index_end(const flow_index *index, nfdump_block_view *view);
 
 #endif

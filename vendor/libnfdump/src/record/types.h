@@ -1,4 +1,4 @@
-/* Record types, block types and header sizes of layouts 1 and 2. */
+/* Record types, block types and header sizes of layouts 1 and 2; block types of layout 3. */
 #ifndef NFDUMP_TYPES_H
 #define NFDUMP_TYPES_H
 
@@ -42,6 +42,18 @@ enum {
     BLOCK_RECORDS = 3,
     BLOCK_ARRAY = 4,
     BLOCK_NOT_COMPRESSED = 1, /* flag bit */
+};
+
+/* Block types of layout 3. */
+enum {
+    BLOCK3_NULL = 0,
+    BLOCK3_FLOWS = 1,
+    BLOCK3_ARRAY = 2,
+    BLOCK3_STAT = 3,
+    BLOCK3_IDENT = 4,
+    BLOCK3_META = 5,
+    BLOCK3_MESSAGE = 6,
+    BLOCK3_EXPORTERS = 7,
 };
 
 #endif
