@@ -246,6 +246,7 @@ impl Names {
 }
 
 /// Whether a record of exporters, samplers or names, of the type it says, can be read.
+#[cfg(feature = "cli")]
 pub(crate) fn is_well_formed(kind: u16, record: &[u8]) -> bool {
     match kind {
         EXPORTER => raw::parse_exporter(record).is_some(),
