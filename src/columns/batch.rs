@@ -20,8 +20,7 @@ use super::projection::Projection;
 use super::rows::{Row, Rows, UNSHAPED};
 use crate::block::Block;
 use crate::element::{
-    Condition, Field, FieldKind, USER_NAME_MAX, acl_at, bytes_at, nat_offset, text_at, u8_at,
-    u16_at,
+    Condition, Field, FieldKind, acl_at, bytes_at, nat_offset, text_at, u8_at, u16_at,
 };
 use crate::flow::Flow;
 use crate::raw::RawShape;
@@ -872,7 +871,10 @@ impl<'a> Find<'_, 'a> {
             FieldKind::TlsSni => lossy(self.hello(row)?.sni()?, out),
             FieldKind::TlsJa3 => out.extend(self.hello(row)?.ja3()),
             FieldKind::TlsJa4 => out.extend(self.hello(row)?.ja4()?),
-            FieldKind::UserName => lossy(text_at(self.payload(row)?, at, USER_NAME_MAX), out),
+            FieldKind::UserName => lossy(
+                text_at(self.payload(row)?, at, self.flow(row).user_name_max()),
+                out,
+            ),
             FieldKind::Text => lossy(text_at(self.payload(row)?, at, usize::MAX), out),
             FieldKind::Acl => {
                 let [id, extended, hash] = acl_at(self.payload(row)?, at);
