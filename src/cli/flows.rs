@@ -487,9 +487,11 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 }
                 loaded.records = tally.records;
                 if let Ok(block) = &loaded.block {
-                    // Layout 1 has records that have no number: they only tell how to read others.
-                    tally.records += match loaded.open.file.header().layout {
-                        1 => filter::records_in(block),
+                    // Layout 1, also as a block of layout 2, has records that have no number: they only
+                    // tell how to read others, or nobody knows them.
+                    let layout = loaded.open.file.header().layout;
+                    tally.records += match (layout, loaded.found.block_type()) {
+                        (1, _) | (2, 2) => filter::records_in(block),
                         _ => block.counts().records.into(),
                     };
                     tally.printed.read += block.len() as u64;

@@ -17,13 +17,15 @@ pub(crate) struct Row<'a> {
     pub(super) shape: u32,
     /// Number of its file among the labels.
     pub(super) label: u32,
+    /// Its shape in its block, which tells what counts also where it is looked for.
+    known: Option<&'a RawShape>,
 }
 
 impl<'a> Row<'a> {
     /// The flow, for what must be looked for in it.
     #[cold]
     pub(super) fn flow(&self) -> Flow<'a> {
-        Flow::new(self.record, None)
+        Flow::new(self.record, self.known)
     }
 }
 
@@ -61,7 +63,8 @@ impl<'a> Rows<'a> {
         self.shapes.extend(shapes.iter().map(Some));
         let row = |(flow, shape): (Flow<'a>, u16)| {
             // Which of two address families counts is not a matter of the shape.
-            let shape = match shapes.get(usize::from(shape)) {
+            let known = shapes.get(usize::from(shape));
+            let shape = match known {
                 Some(known) if known.present & FAMILIES != FAMILIES => first + u32::from(shape),
                 _ => UNSHAPED,
             };
@@ -69,6 +72,7 @@ impl<'a> Rows<'a> {
                 record: flow.record(),
                 shape,
                 label,
+                known,
             }
         };
         let flows = block.flows().zip(block.shape_numbers());
