@@ -38,5 +38,7 @@ pub use decoder::Decoder;
 pub use projection::{Projection, SCHEMA_VERSION, UnknownColumn};
 pub use reader::Reader;
 
+#[cfg(feature = "cli")]
 pub(crate) use batch::Labels;
+#[cfg(feature = "cli")]
 pub(crate) use rows::Rows;
