@@ -30,6 +30,8 @@ mod decoder;
 pub mod parquet;
 mod projection;
 mod reader;
+#[cfg(all(feature = "cli", feature = "parquet"))]
+mod row_group;
 mod rows;
 
 pub use batch::BatchBuilder;

@@ -107,7 +107,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Start of each flow, in ms; `None` where the column `first` is null.
-    #[cfg(feature = "parquet")]
+    #[cfg(feature = "cli")]
     fn first(&self, row: &Row<'a>) -> Option<i64> {
         let shape = self.shapes.get(row.shape as usize).copied().flatten();
         let first = Flow::new(row.record, shape).first()?;
@@ -116,7 +116,7 @@ impl<'a> Rows<'a> {
 
     /// Brings the rows into the order of their start; those without one come first. Rows that start
     /// at the same time stay in their order.
-    #[cfg(feature = "parquet")]
+    #[cfg(feature = "cli")]
     pub(crate) fn sort_by_first(&mut self) -> Vec<Option<i64>> {
         let mut order: Vec<(Option<i64>, u32)> = self
             .rows
