@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const nfdump_block_ref ref = {.offset = 40, .num_records = records, .stored = (uint32_t)(size - 4), .type = 3};
     if (nfdump_block_decode(block, COMPRESSION, &ref, data + 4, size - 4, &view, &error) == NFDUMP_OK) {
         use_view(&view);
+        check_counts(&view);
     } else {
         check(error.reason != NULL && error.status != NFDUMP_OK);
     }

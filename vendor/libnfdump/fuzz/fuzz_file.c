@@ -31,6 +31,9 @@ static void read_file(const uint8_t *data, size_t size, uint32_t flags)
         check(reached <= size);
         if (nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK) {
             use_view(&view);
+            if (ref.layout != 3) {
+                check_counts(&view);
+            }
         } else {
             check(error.reason != NULL && error.block == ref.index);
         }

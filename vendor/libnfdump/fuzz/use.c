@@ -99,9 +99,13 @@ void use_record(const uint8_t *record, size_t size)
     }
 }
 
-void use_view(const nfdump_block_view *view)
+void check_counts(const nfdump_block_view *view)
 {
     check(view->num_flows + view->num_records + view->skipped + view->dropped == view->walked);
+}
+
+void use_view(const nfdump_block_view *view)
+{
     check(view->damage.reason != NULL);
     use_flows(view);
     for (size_t i = 0; i < view->num_records; i++) {
