@@ -4,7 +4,7 @@
 //! `docs/deviations.md` lists every case. Columns under our own names, with quoting as other programs
 //! expect it, are in [`super::fields`].
 //!
-//! A list of tokens becomes a list of [`Column`]s from one table. A column whose element a flow does
+//! A list of tokens becomes a list of columns from one table. A column whose element a flow does
 //! not have prints what its zeroes would print, unless nfdump has a word for that.
 
 use std::fmt;

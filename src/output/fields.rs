@@ -1,6 +1,6 @@
 //! Chosen fields, under stable names: as CSV, and as the members of JSON and NDJSON objects.
 //!
-//! Names are those of the accessors of [`Flow`](crate::Flow), from the element table, and of a few
+//! Names are those of the accessors of [`Flow`], from the element table, and of a few
 //! values that combine elements; nfdump's JSON keys are understood as well. Members and columns come
 //! in the order in which they were asked for and are called what they were asked for. What a flow does
 //! not have is left out of JSON, and empty in CSV, which quotes as RFC 4180 and the crate `csv` do.
