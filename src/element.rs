@@ -115,6 +115,13 @@ pub struct Field {
 }
 
 impl Field {
+    /// `doc` without links to methods, which mean nothing outside rustdoc.
+    #[cfg(any(feature = "output", feature = "arrow"))]
+    pub(crate) fn plain_doc(&self) -> &'static str {
+        let text = self.doc.trim();
+        text.split(" See also").next().unwrap_or_default()
+    }
+
     /// What the accessor of this name returns for a flow. `None` if the flow does not have the field,
     /// and always for fields that only text output has.
     ///

@@ -58,7 +58,8 @@ impl File {
         Self::open_with(path.as_ref(), true)
     }
 
-    fn open_with(path: &Path, partial: bool) -> Result<Self> {
+    /// [`open_partial`](Self::open_partial) or [`open`](Self::open).
+    pub(crate) fn open_with(path: &Path, partial: bool) -> Result<Self> {
         let path: Arc<Path> = path.into();
         match RawFile::open(&path, partial) {
             Ok(raw) => Ok(Self {

@@ -60,35 +60,10 @@ impl FileSet {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed.
     pub fn in_directory(path: impl AsRef<Path>) -> Result<Self> {
         let mut set = Self::default();
-        set.search(path.as_ref(), 0)?;
-        Ok(set)
-    }
-
-    fn search(&mut self, directory: &Path, depth: usize) -> Result<()> {
-        if depth > DEPTH_MAX {
-            return Ok(());
-        }
-        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut entries = entries.map_err(|error| {
+        search(path.as_ref(), &mut |path| set.paths.push(path)).map_err(|(directory, error)| {
             Error::from_io(error, "cannot list the directory").in_file(&directory.into())
         })?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            // A link that leads nowhere, or a file removed meanwhile, is no flow file.
-            let Ok(metadata) = fs::metadata(&path) else {
-                continue;
-            };
-            if metadata.is_dir() {
-                self.search(&path, depth + 1)?;
-            } else if metadata.is_file()
-                && !is_unfinished(&entry.file_name().to_string_lossy())
-                && is_flow_file(&path)
-            {
-                self.paths.push(path);
-            }
-        }
-        Ok(())
+        Ok(set)
     }
 
     /// Opens files with [`File::open_partial`] instead of [`File::open`]: unfinished and cut ones too.
@@ -107,7 +82,7 @@ impl FileSet {
     /// created. Opens each file for that. Files that cannot be opened come last, in their order.
     pub fn sort_by_time(&mut self) {
         self.paths.sort_by_cached_key(|path| {
-            let Ok(file) = open(path, self.partial) else {
+            let Ok(file) = File::open_with(path, self.partial) else {
                 return u64::MAX;
             };
             let first = file
@@ -220,6 +195,44 @@ impl<P: Into<PathBuf>> Extend<P> for FileSet {
     }
 }
 
+/// Finds the nfcapd files below a directory in name order, see [`FileSet::in_directory`]. Fails with
+/// the directory that cannot be listed.
+pub(crate) fn search(
+    directory: &Path,
+    found: &mut dyn FnMut(PathBuf),
+) -> std::result::Result<(), (PathBuf, io::Error)> {
+    search_from(directory, 0, found)
+}
+
+fn search_from(
+    directory: &Path,
+    depth: usize,
+    found: &mut dyn FnMut(PathBuf),
+) -> std::result::Result<(), (PathBuf, io::Error)> {
+    if depth > DEPTH_MAX {
+        return Ok(());
+    }
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = entries.map_err(|error| (directory.to_owned(), error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        // A link that leads nowhere, or a file removed meanwhile, is no flow file.
+        let Ok(metadata) = fs::metadata(&path) else {
+            continue;
+        };
+        if metadata.is_dir() {
+            search_from(&path, depth + 1, found)?;
+        } else if metadata.is_file()
+            && !is_unfinished(&entry.file_name().to_string_lossy())
+            && is_flow_file(&path)
+        {
+            found(path);
+        }
+    }
+    Ok(())
+}
+
 /// Names under which collectors write: `nfcapd.current.1234`.
 fn is_unfinished(name: &str) -> bool {
     name.contains(".current.") || name.ends_with(".current")
@@ -238,14 +251,6 @@ fn is_flow_file(path: &Path) -> bool {
     }
 }
 
-fn open(path: &Path, partial: bool) -> Result<File> {
-    if partial {
-        File::open_partial(path)
-    } else {
-        File::open(path)
-    }
-}
-
 /// The files of a set, see [`FileSet::files`].
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -257,7 +262,9 @@ impl Iterator for Files {
     type Item = Result<File>;
 
     fn next(&mut self) -> Option<Result<File>> {
-        self.paths.next().map(|path| open(&path, self.partial))
+        self.paths
+            .next()
+            .map(|path| File::open_with(&path, self.partial))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,8 +1,9 @@
 //! `docs/elements.md` is made from the element table and must be current.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::fmt::Write as _;
-use std::path::Path;
 
 use nfdecode::element::{Condition, ELEMENTS, FieldKind};
 
@@ -75,16 +76,7 @@ fn page() -> String {
 
 #[test]
 fn elements_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/elements.md");
-    let page = page();
-    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
-        std::fs::write(&path, &page).expect("the page can be written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == page,
-        "docs/elements.md is out of date: NFDECODE_REGENERATE=1 cargo test --test elements_doc"
-    );
+    support::assert_page("elements.md", &page(), "elements_doc");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `docs/fields.md` is made from the tables of names and must be current.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::fmt::Write as _;
-use std::path::Path;
 
 use nfdecode::output::csv::TOKENS;
 use nfdecode::output::fields;
@@ -69,14 +70,5 @@ fn page() -> String {
 
 #[test]
 fn fields_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fields.md");
-    let page = page();
-    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
-        std::fs::write(&path, &page).expect("the page can be written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == page,
-        "docs/fields.md is out of date: NFDECODE_REGENERATE=1 cargo test --test fields_doc"
-    );
+    support::assert_page("fields.md", &page(), "fields_doc");
 }

@@ -1,6 +1,8 @@
 //! The tables in `docs/filter.md` are made from the tables of terms and must be current.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -99,12 +101,5 @@ fn table_of_terms_is_current() {
     let (before, rest) = kept.split_once(BEGIN).expect("the beginning of the table");
     let (_, after) = rest.split_once(END).expect("the end of the table");
     let page = format!("{before}{BEGIN}{}{END}{after}", page());
-    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
-        std::fs::write(&path, &page).expect("the page can be written");
-    } else {
-        assert!(
-            kept == page,
-            "docs/filter.md is out of date: NFDECODE_REGENERATE=1 cargo test --test filter_doc"
-        );
-    }
+    support::assert_page("filter.md", &page, "filter_doc");
 }

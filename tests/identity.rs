@@ -27,25 +27,9 @@ const CRASHED: [(&str, Form); 11] = [
 /// `tests/deviations.rs`.
 const RECOVERED: [&str; 2] = ["82_block_numtoohigh", "82_rec_numelem_high"];
 
-fn our_output(file: &Path, form: Form) -> Vec<u8> {
-    let output = support::nfdecode()
-        .arg("read")
-        .arg(file)
-        .args(["-f", form.name()])
-        .output()
-        .expect("it runs");
-    assert!(
-        matches!(output.status.code(), Some(0 | 3)),
-        "{}: {}",
-        file.display(),
-        support::stderr(&output)
-    );
-    output.stdout
-}
-
 /// Compares; after a crash of the reference only the flows it had printed.
 fn check(file: &Path, theirs: &[u8], form: Form) -> Result<usize, String> {
-    let ours = our_output(file, form);
+    let ours = support::read(file, form, &[]);
     match form {
         Form::Json => drop(support::assert_json(&ours, &file.display().to_string())),
         Form::Ndjson => drop(support::assert_ndjson(&ours, &file.display().to_string())),
@@ -126,8 +110,8 @@ fn flow_files_of_layout_2() {
             failures.push(format!("{}: {difference}", relative.display()));
         }
         // The other form holds the same members.
-        let ndjson = reference::flows(&our_output(&file, Form::Ndjson), Form::Ndjson);
-        if ndjson != reference::flows(&our_output(&file, Form::Json), Form::Json) {
+        let ndjson = reference::flows(&support::read(&file, Form::Ndjson, &[]), Form::Ndjson);
+        if ndjson != reference::flows(&support::read(&file, Form::Json, &[]), Form::Json) {
             failures.push(format!("{}: json and ndjson differ", relative.display()));
         }
     }

@@ -18,23 +18,6 @@ use support::writer::Encoding;
 /// What layout 1 has.
 const ENCODINGS: [Encoding; 4] = [Encoding::None, Encoding::Lzo, Encoding::Bz2, Encoding::Lz4];
 
-fn ours(file: &Path, form: Form, options: &[&str]) -> Vec<u8> {
-    let output = support::nfdecode()
-        .arg("read")
-        .arg(file)
-        .args(["-f", form.name()])
-        .args(options)
-        .output()
-        .expect("it runs");
-    assert!(
-        matches!(output.status.code(), Some(0 | 3)),
-        "{}: {}",
-        file.display(),
-        support::stderr(&output)
-    );
-    output.stdout
-}
-
 fn theirs(nfdump: &Path, file: &Path, form: Form) -> Vec<u8> {
     Command::new(nfdump)
         .args([
@@ -134,7 +117,7 @@ fn files_of_others() {
             std::fs::write(&rewritten, bytes).expect("written");
             text = theirs(&nfdump, &rewritten, Form::Ndjson);
         }
-        let output = ours(file, Form::Ndjson, &[]);
+        let output = support::read(file, Form::Ndjson, &[]);
         drop(support::assert_ndjson(&output, &name));
         match reference::compare_flows(
             expected(&text, Form::Ndjson, &blocks),
@@ -148,7 +131,7 @@ fn files_of_others() {
         if output.len() > 20 << 20 {
             continue;
         }
-        let json = ours(file, Form::Json, &[]);
+        let json = support::read(file, Form::Json, &[]);
         drop(support::assert_json(&json, &name));
         if reference::flows(&json, Form::Json) != reference::flows(&output, Form::Ndjson) {
             failures.push(format!("{name}: json and ndjson differ"));
@@ -172,8 +155,8 @@ fn flows_without_their_map_can_be_salvaged() {
     };
     // Block 0 is damaged, and with it the map that all flows need.
     let file = folder.join("found-corrupt-lzo");
-    assert!(ours(&file, Form::Ndjson, &[]).is_empty());
-    let salvaged = ours(&file, Form::Ndjson, &["--salvage"]);
+    assert!(support::read(&file, Form::Ndjson, &[]).is_empty());
+    let salvaged = support::read(&file, Form::Ndjson, &["--salvage"]);
     let mut blocks = layout1::records(&std::fs::read(&file).expect("a file"));
     blocks.insert(0, vec![layout1::map(0, &[])]);
     blocks.retain(|records| !records.is_empty());
@@ -237,8 +220,8 @@ fn blocks_of_layout_1_in_files_of_layout_2() {
         let plain =
             |text: Vec<u8>| String::from_utf8_lossy(&text).replace("\"ident\":\"none\",", "");
         assert_eq!(
-            plain(ours(&path, Form::Ndjson, &[])),
-            plain(ours(file, Form::Ndjson, &[])),
+            plain(support::read(&path, Form::Ndjson, &[])),
+            plain(support::read(file, Form::Ndjson, &[])),
             "{}",
             file.display()
         );
@@ -390,7 +373,7 @@ fn both(
     let path = folder.path().join("nfcapd.202601011200");
     let blocks: Vec<_> = records.chunks(size).map(<[_]>::to_vec).collect();
     std::fs::write(&path, layout1::file(encoding, 0, "made", &blocks)).expect("written");
-    let ours = ours(&path, form, &[]);
+    let ours = support::read(&path, form, &[]);
     let blocks: Vec<_> = layout1::for_nfdump(&blocks);
     std::fs::write(&path, layout1::file(encoding, 0, "made", &blocks)).expect("written");
     Some((expected(&theirs(&nfdump, &path, form), form, &blocks), ours))

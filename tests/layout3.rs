@@ -4,25 +4,7 @@
 
 mod support;
 
-use std::path::Path;
-
 use support::reference::{self, Form, Member};
-
-fn ours(file: &Path, form: Form) -> Vec<u8> {
-    let output = support::nfdecode()
-        .arg("read")
-        .arg(file)
-        .args(["-f", form.name()])
-        .output()
-        .expect("it runs");
-    assert!(
-        matches!(output.status.code(), Some(0 | 3)),
-        "{}: {}",
-        file.display(),
-        support::stderr(&output)
-    );
-    output.stdout
-}
 
 #[test]
 fn flow_files_of_layout_3() {
@@ -40,7 +22,7 @@ fn flow_files_of_layout_3() {
         let compressed = std::fs::read(&compressed).expect("a reference");
         let theirs = zstd::decode_all(compressed.as_slice()).expect("a ZSTD file");
         let mut theirs = reference::flows(&theirs, Form::Json);
-        let mut ours = reference::flows(&ours(&file, Form::Json), Form::Json);
+        let mut ours = reference::flows(&support::read(&file, Form::Json, &[]), Form::Json);
         checked += 1;
         // nfdump 1.8 crashes in the middle of this one.
         if relative.starts_with("pcap-mixed-synthetic__1.8-none-pl") && theirs.len() < ours.len() {

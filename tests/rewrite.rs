@@ -101,6 +101,22 @@ const COMMON: [&str; 8] = [
     "first",
 ];
 
+/// How often 1.7.5 may print the blocks of a file in another order before that counts.
+const ATTEMPTS: usize = 20;
+
+/// The first of the common keys that two readings of the same flows differ in.
+fn differing_key(
+    ours: &[Vec<reference::Member>],
+    theirs: &[Vec<reference::Member>],
+) -> Option<&'static str> {
+    ours.iter().zip(theirs).find_map(|(ours, theirs)| {
+        COMMON.into_iter().find(|key| {
+            let pair = (value(ours, key), value(theirs, key));
+            matches!(pair, (Some(a), Some(b)) if a != b)
+        })
+    })
+}
+
 #[test]
 fn every_file_can_be_rewritten_for_every_reader() {
     let folders: Option<Vec<PathBuf>> = ["nfcapd/layout2", "elements", "nfcapd/layout1", "layout1"]
@@ -138,7 +154,14 @@ fn every_file_can_be_rewritten_for_every_reader() {
             if *version == "1.7.1" && method.starts_with("zstd") {
                 continue;
             }
-            let theirs = theirs(version, nfdump, &output);
+            let mut theirs = theirs(version, nfdump, &output);
+            // 1.7.5 prints blocks in another order now and then, whatever it is told of workers.
+            for _ in 0..ATTEMPTS {
+                if *version != "1.7.5" || differing_key(&ours, &theirs).is_none() {
+                    break;
+                }
+                theirs = self::theirs(version, nfdump, &output);
+            }
             let may_crash = CRASHES_PRINTING
                 .iter()
                 .any(|name| file.to_string_lossy().contains(name));
@@ -150,13 +173,7 @@ fn every_file_can_be_rewritten_for_every_reader() {
                     theirs.len()
                 ));
             }
-            let differing = ours.iter().zip(&theirs).find_map(|(ours, theirs)| {
-                COMMON.iter().find(|key| {
-                    let pair = (value(ours, key), value(theirs, key));
-                    matches!(pair, (Some(a), Some(b)) if a != b)
-                })
-            });
-            if let Some(key) = differing {
+            if let Some(key) = differing_key(&ours, &theirs) {
                 failures.push(format!(
                     "{} {method}: nfdump {version} reads another {key}",
                     file.display()

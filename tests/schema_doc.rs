@@ -3,8 +3,9 @@
 #![allow(missing_docs)]
 #![cfg(feature = "parquet")]
 
+mod support;
+
 use std::fmt::Write as _;
-use std::path::Path;
 
 use arrow_schema::{DataType, TimeUnit};
 use nfdecode::columns::{COLUMNS, Projection, SCHEMA_VERSION};
@@ -84,14 +85,5 @@ fn page() -> String {
 
 #[test]
 fn schema_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema.md");
-    let page = page();
-    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
-        std::fs::write(&path, &page).expect("the page can be written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == page,
-        "docs/schema.md is out of date: NFDECODE_REGENERATE=1 cargo test --test schema_doc"
-    );
+    support::assert_page("schema.md", &page(), "schema_doc");
 }

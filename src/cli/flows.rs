@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -375,11 +375,7 @@ pub(super) fn items_of(
     selection: &Selection,
     names: Option<&mut Arc<Names>>,
 ) -> impl Iterator<Item = Item> + use<> {
-    let file = if salvage {
-        File::open_partial(&source.path)
-    } else {
-        File::open(&source.path)
-    };
+    let file = File::open_with(&source.path, salvage);
     let (open, refused) = match file {
         Ok(file) => {
             let passed_over = !salvage && !selection.may_select(&file);
@@ -558,7 +554,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 lane.in_turn(|tally| {
                     tally.in_file = false;
                     if tally.left != 0 && !open.passed_over {
-                        report_missing(self.0.report, &open, tally.read);
+                        report_missing(self.0.report, &open.file, &open.source.path, tally.read);
                     }
                     let written = tally.text.write(worker.buffer.as_bytes());
                     let result = written.and_then(|()| (tally.file_done)(&open.source));
@@ -659,12 +655,12 @@ fn format_flows<'b>(
 
 /// Reports it if the file's own statistics tell of more flows. Collectors count records, other
 /// writers the flows that records stand for; less than both is a loss.
-pub(super) fn report_missing(report: &Report, open: &Open, read: [u64; 2]) -> bool {
-    let announced = open.file.announced_flows().unwrap_or(0);
+pub(super) fn report_missing(report: &Report, file: &File, path: &Path, read: [u64; 2]) -> bool {
+    let announced = file.announced_flows().unwrap_or(0);
     let [records, stands_for] = read;
     let is_missing = records.max(stands_for) < announced;
     if is_missing {
-        let path = open.source.path.display();
+        let path = path.display();
         report.damage(format!(
             "{path}: {records} flows read, but the file's statistics tell of {announced}"
         ));

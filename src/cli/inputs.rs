@@ -6,10 +6,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use crate::fileset;
 
 use super::interrupt;
 use super::report::Stop;
@@ -23,9 +25,6 @@ pub(super) struct Input {
     _copy: Option<NamedTempFile>,
 }
 
-/// How deep directories are searched; deeper ones are circles of links.
-const DEPTH_MAX: usize = 32;
-
 /// Expands paths. Fails if one does not exist or stands for nothing.
 pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
@@ -37,7 +36,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 let before = inputs.len();
-                search(path, 0, &mut inputs)?;
+                search(path, &mut inputs)?;
                 if inputs.len() == before {
                     return Err(Stop::failed(format!(
                         "{}: no nfcapd files in this directory",
@@ -99,43 +98,9 @@ fn name_uniquely(inputs: &mut [Input]) {
     }
 }
 
-fn search(directory: &Path, depth: usize, inputs: &mut Vec<Input>) -> Result<(), Stop> {
-    if depth > DEPTH_MAX {
-        return Ok(());
-    }
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = entries.map_err(|error| failed(directory, &error))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // A link that leads nowhere, or a file removed meanwhile, is no flow file.
-        let Ok(metadata) = fs::metadata(&path) else {
-            continue;
-        };
-        if metadata.is_dir() {
-            search(&path, depth + 1, inputs)?;
-        } else if metadata.is_file() && !is_unfinished(&name) && is_flow_file(&path, &name) {
-            inputs.push(Input::new(path));
-        }
-    }
-    Ok(())
-}
-
-/// Names under which collectors write: `nfcapd.current.1234`.
-fn is_unfinished(name: &str) -> bool {
-    name.contains(".current.") || name.ends_with(".current")
-}
-
-/// Named like one, or starting like one. Damaged files keep their names, renamed ones their content.
-fn is_flow_file(path: &Path, name: &str) -> bool {
-    let starts_like_one = || {
-        let mut magic = [0; 2];
-        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-        read.is_ok() && matches!(magic, [0x0C, 0xA5] | [0xA5, 0x0C])
-    };
-    name.starts_with("nfcapd.") || starts_like_one()
+fn search(directory: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+    fileset::search(directory, &mut |path| inputs.push(Input::new(path)))
+        .map_err(|(directory, error)| failed(&directory, &error))
 }
 
 /// The paths below each of several directories: `dir/one:two:three` are `dir/one`, `dir/two` and
@@ -181,7 +146,7 @@ fn search_range(first: &Path, last: &Path, inputs: &mut Vec<Input>) -> Result<()
         false => common,
     };
     let mut found = Vec::new();
-    search(directory, 0, &mut found)?;
+    search(directory, &mut found)?;
     let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
     let range = strip(first)..=strip(last);
     found.retain(|input| range.contains(&strip(&input.path)));
@@ -208,7 +173,7 @@ fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
     for found in matches {
         let found = found.map_err(|error| Stop::failed(&error))?;
         if found.is_dir() {
-            search(&found, 0, inputs)?;
+            search(&found, inputs)?;
         } else {
             inputs.push(Input::new(found));
         }

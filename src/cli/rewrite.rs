@@ -7,6 +7,7 @@ use crate::file::{Compression, File};
 use crate::writer::{Encoding, Writer};
 
 use super::args::{RepairArgs, RewriteArgs};
+use super::flows::report_missing;
 use super::inputs::{self, Input};
 use super::interrupt;
 use super::report::{Report, Stop};
@@ -47,13 +48,7 @@ fn run(
             input.path.display()
         )));
     }
-    let open = |input: &Input| {
-        if salvage {
-            File::open_partial(&input.path)
-        } else {
-            File::open(&input.path)
-        }
-    };
+    let open = |input: &Input| File::open_with(&input.path, salvage);
     let mut files = inputs.iter().filter_map(|input| match open(input) {
         Ok(file) => Some(file),
         Err(error) => {
@@ -87,7 +82,9 @@ fn run(
                 Ok(block) => {
                     writer.write_block(&block, &map).map_err(failed)?;
                     records += block.len() as u64;
-                    stands_for += block.flows().map(|flow| flow.flow_count()).sum::<u64>();
+                    stands_for = block.flows().fold(stands_for, |sum, flow| {
+                        sum.saturating_add(flow.flow_count())
+                    });
                     if let Some(damage) = block.damage() {
                         report.damage(damage);
                     }
@@ -96,13 +93,8 @@ fn run(
             }
         }
         written += records;
-        let announced = file.announced_flows().unwrap_or(0);
-        if records.max(stands_for) < announced {
-            let path = file.path().unwrap_or(output).display();
-            report.damage(format!(
-                "{path}: {records} flows read, but the file's statistics tell of {announced}"
-            ));
-        }
+        let path = file.path().unwrap_or(output);
+        report_missing(report, &file, path, [records, stands_for]);
     }
     writer.finish().map_err(failed)?;
     target.finish()?;

@@ -281,12 +281,7 @@ fn field_column(element: u8, field: &'static Field) -> Option<Column> {
     Some(Column {
         name: field.name,
         kind,
-        doc: field
-            .doc
-            .trim()
-            .split(" See also")
-            .next()
-            .unwrap_or_default(),
+        doc: field.plain_doc(),
         standard: !(joined && matches!(kind, ColumnKind::Ip4 | ColumnKind::Ip6)),
         source: Source::Field(element, field),
     })

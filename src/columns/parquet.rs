@@ -85,7 +85,8 @@ pub fn properties(projection: &Projection, options: &Options) -> WriterPropertie
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
             if options.sorted {
                 builder = builder.set_sorting_columns(Some(vec![SortingColumn {
-                    column_idx: leaf_number(projection, number),
+                    // Every column has one leaf, lists included.
+                    column_idx: number,
                     descending: false,
                     nulls_first: true,
                 }]));
@@ -93,9 +94,4 @@ pub fn properties(projection: &Projection, options: &Options) -> WriterPropertie
         }
     }
     builder.build()
-}
-
-/// Every column has one leaf, lists included.
-fn leaf_number(_: &Projection, number: i32) -> i32 {
-    number
 }

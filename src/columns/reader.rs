@@ -223,8 +223,7 @@ type Item = Result<(Arc<Open>, BlockRef), Error>;
 
 fn items_of(input: Input, salvage: bool) -> impl Iterator<Item = Item> {
     let file = match input {
-        Input::Path(path) if salvage => File::open_partial(path),
-        Input::Path(path) => File::open(path),
+        Input::Path(path) => File::open_with(&path, salvage),
         Input::Open(file) => Ok(file),
     };
     let (file, refused) = match file {

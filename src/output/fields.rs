@@ -224,13 +224,7 @@ pub fn all() -> impl Iterator<Item = FieldName> {
         },
         kind: kind_name(field.kind),
         element: Some(element),
-        // Links to methods mean nothing outside rustdoc.
-        doc: field
-            .doc
-            .trim()
-            .split(" See also")
-            .next()
-            .unwrap_or_default(),
+        doc: field.plain_doc(),
     };
     HEADERS
         .iter()

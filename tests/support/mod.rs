@@ -118,3 +118,36 @@ pub fn assert_ndjson(bytes: &[u8], context: &str) -> Vec<serde_json::Value> {
         .map(|line| assert_json(line, context))
         .collect()
 }
+
+/// Fails unless a page of `docs/` is what a test has made of the tables; writes it if asked to.
+pub fn assert_page(name: &str, page: &str, test: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name);
+    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
+        std::fs::write(&path, page).expect("the page can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == page,
+        "docs/{name} is out of date: NFDECODE_REGENERATE=1 cargo test --test {test}"
+    );
+}
+
+/// What `nfdecode read` prints of a file, which may be damaged.
+pub fn read(file: &Path, form: reference::Form, options: &[&str]) -> Vec<u8> {
+    let output = nfdecode()
+        .arg("read")
+        .arg(file)
+        .args(["-f", form.name()])
+        .args(options)
+        .output()
+        .expect("it runs");
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{}: {}",
+        file.display(),
+        stderr(&output)
+    );
+    output.stdout
+}

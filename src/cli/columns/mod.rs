@@ -244,11 +244,7 @@ impl ColumnWriter<'_> {
     }
 
     fn open(&self, path: &Path) -> Result<File, Error> {
-        if self.salvage {
-            File::open_partial(path)
-        } else {
-            File::open(path)
-        }
+        File::open_with(path, self.salvage)
     }
 
     /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
@@ -565,7 +561,8 @@ impl<S: Sink> Writing<'_, S> {
             }
             Part::End(open) => {
                 if tally.left != 0 && !open.passed_over {
-                    tally.damaged |= report_missing(report, open, tally.read);
+                    tally.damaged |=
+                        report_missing(report, &open.file, &open.source.path, tally.read);
                 }
                 self.sink.end_file(&mut tally.out, open, tally.damaged)?;
                 (tally.file_done)(&open.source)?;
