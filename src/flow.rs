@@ -8,9 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::element::{
-    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u32_at, u64_at,
+    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at,
+    u32_at, u64_at,
 };
-use crate::raw::RawShape;
+use crate::raw::{self, RawShape};
 
 /// Bytes of a flow record before its elements.
 const HEADER: usize = 12;
@@ -77,7 +78,8 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The record in the form of layout 2, header included: as stored there, converted from others.
+    /// The record in the form of layout 2, header included: as stored there, converted from others. Its
+    /// type is 11, or 16 when it was made of a record of layout 3.
     #[must_use]
     pub fn record(&self) -> &'a [u8] {
         self.record
@@ -87,7 +89,7 @@ impl<'a> Flow<'a> {
     #[inline]
     #[must_use]
     pub fn exporter_sysid(&self) -> u16 {
-        crate::element::u16_at(self.record, 8)
+        u16_at(self.record, 8)
     }
 
     /// Engine type of the exporter.
@@ -289,14 +291,13 @@ fn is_icmp(generic: &[u8]) -> bool {
     matches!(u8_at(generic, 44), 1 | 58)
 }
 
-/// The highest element id that means something: records made of those of layout 3 carry a mark, and only
-/// they have elements above 42.
+/// The highest element id that means something. Records made of those of layout 3 have a type that no
+/// stored flow of layout 2 has, and only they have elements above 42.
 fn element_max(record: &[u8]) -> u8 {
-    const FROM_LAYOUT3: u8 = 0x40;
-    if u8_at(record, 10) & FROM_LAYOUT3 == 0 {
-        ELEMENT_MAX_LAYOUT2
+    if u16_at(record, 0) == raw::FLOW_LAYOUT3 {
+        raw::ELEMENT_MAX
     } else {
-        63
+        ELEMENT_MAX_LAYOUT2
     }
 }
 
@@ -305,7 +306,7 @@ fn element_max(record: &[u8]) -> u8 {
 /// past the end is cut there.
 fn walk(record: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let element_max = element_max(record);
-    let count = crate::element::u16_at(record, 4);
+    let count = u16_at(record, 4);
     let mut rest = record.get(HEADER..).unwrap_or_default();
     (0..count)
         .map_while(move |_| {

@@ -23,6 +23,12 @@ pub(crate) use sys::{
 /// An index into the shapes of a block that stands for "none".
 pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
 
+/// Type of flow records that were made of those of layout 3.
+pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
+
+/// The highest element id of all.
+pub(crate) const ELEMENT_MAX: u8 = sys::NFDUMP_ELEMENT_MAX as u8;
+
 /// Turns the C error into ours. `error.reason` is a static string, as nfdump.h promises.
 fn convert(error: &sys::nfdump_error) -> Error {
     let kind = match error.status.cast_unsigned() {

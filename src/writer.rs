@@ -264,9 +264,9 @@ impl<W: Write + Seek> Writer<W> {
         put(&mut record, 2, size.to_le_bytes());
         put(&mut record, 4, elements.to_le_bytes());
         put(&mut record, 8, map.get(flow.exporter_sysid()).to_le_bytes());
-        // The marks of a run-time filter and of records of layout 3 are nothing to store.
+        // The mark of a run-time filter is nothing to store.
         if let Some(flags) = record.get_mut(10) {
-            *flags &= 0x3F;
+            *flags &= 0x7F;
         }
         self.statistics.count(flow);
         let result = self.record(&record);

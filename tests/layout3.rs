@@ -4,7 +4,9 @@
 
 mod support;
 
+use nfdecode::{File, OwnedFlow};
 use support::reference::{self, Form, Member};
+use support::writer::{self, Encoding};
 
 #[test]
 fn flow_files_of_layout_3() {
@@ -69,5 +71,41 @@ fn difference(ours: &[Member], theirs: &[Member]) -> Option<String> {
             ours.len()
         )),
         None => None,
+    }
+}
+
+/// What a record of layout 2 calls an element of layout 3 is an unknown one, with or without a shape, and
+/// whatever the flags say.
+#[test]
+fn elements_of_layout_3_exist_in_layout_3_only() {
+    for flags in [0, 0x40, 0xFF] {
+        let record = writer::FlowRecord {
+            flags,
+            elements: vec![
+                (1, vec![7; 48]),
+                (24, vec![b'n'; 72]),
+                (43, vec![1; 4]),
+                (46, vec![2; 2]),
+                (63, vec![3; 8]),
+            ],
+            ..writer::FlowRecord::default()
+        };
+        let whole = record.bytes();
+        // One that announces more elements than it has gets no shape.
+        let mut cut = whole.clone();
+        cut[4] = 9;
+        let file = writer::file(Encoding::None, None, &[vec![whole, cut]]);
+        let file = File::from_bytes(file).expect("a file");
+        let expected = 1 << 1 | 1 << 24;
+        let flows: Vec<OwnedFlow> = file.flows().filter_map(Result::ok).collect();
+        assert_eq!(flows.len(), 2);
+        for flow in &flows {
+            assert_eq!(flow.view().elements(), expected, "flags {flags:#x}");
+            assert_eq!(flow.view().wide_export_sysid(), None);
+            assert_eq!(flow.view().user_name().map(<[u8]>::len), Some(66));
+        }
+        for block in file.blocks().flatten() {
+            assert!(block.flows().all(|flow| flow.elements() == expected));
+        }
     }
 }

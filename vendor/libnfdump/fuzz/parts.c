@@ -9,6 +9,7 @@
 
 #include "../src/bytes.h"
 #include "../src/codec/codec.h"
+#include "../src/xxh3.h"
 
 enum {
     HEADER_1 = 276,
@@ -17,9 +18,14 @@ enum {
     BLOCK_HEADER = 12,
     BLOCK_HEADER_3 = 24,
     FOOTER_3 = 56,
+    FOOTER_3_OLD = 24,
     FLOW_SUBHEADER_3 = 32,
     TYPE_FLOW_3 = 1,
+    TYPE_ARRAY_3 = 2,
+    TYPE_META_3 = 5,
     TYPE_EXPORTERS_3 = 7,
+    FLAG_ENCRYPTED_3 = 1,
+    TAG_3 = 16,
 };
 
 void put_u16(uint8_t *at, uint32_t value)
@@ -151,13 +157,16 @@ static void take_blocks(parts *file, span data, size_t at)
         part *block = &file->part[file->count];
         const uint8_t *header = data.data + at;
         size_t stored = 0;
-        *block = (part){.method = file->method};
+        block->method = file->method;
+        block->records = block->flags = 0;
+        block->appendix = false;
         if (file->layout == 3) {
             if (load_u32(header) == 0xB10CB10Cu || load_u32(header) > 64 || load_u32(header + 4) < BLOCK_HEADER_3) {
                 break;
             }
             block->type = load_u32(header);
             stored = load_u32(header + 4) - (size_t)BLOCK_HEADER_3;
+            block->raw = load_u32(header + 8);
             block->method = header[12] == 0 ? METHOD_NONE : (uint8_t)((header[12] - 1) % METHODS);
             file->checksums |= load_u64(header + 16) != 0;
         } else {
@@ -174,7 +183,8 @@ static void take_blocks(parts *file, span data, size_t at)
         if (stored > data.length - at) {
             stored = data.length - at;
         }
-        take_payload(block, data.data + at, stored);
+        const bool tagged = file->layout == 3 && header[14] == 1 && stored > TAG_3;
+        take_payload(block, data.data + at, tagged ? stored - TAG_3 : stored);
         at += stored;
         file->count++;
     }
@@ -185,7 +195,8 @@ void parts_take(parts *file, uint16_t layout, const uint8_t *data, size_t size)
     const size_t header = parts_header_size(layout);
     file->layout = layout;
     file->count = 0;
-    file->checksums = false;
+    file->checksums = file->encrypted = false;
+    file->end = END_WHOLE;
     memset(file->header, 0, sizeof file->header);
     if (size != 0) {
         memcpy(file->header, data, size < header ? size : header);
@@ -194,16 +205,19 @@ void parts_take(parts *file, uint16_t layout, const uint8_t *data, size_t size)
     if (size > header) {
         take_blocks(file, (span){data, size}, header);
     }
+    if (layout == 3) {
+        file->encrypted = (file->header[20] & FLAG_ENCRYPTED_3) != 0;
+        if (load_u64(file->header + 32) == 0) {
+            file->end = size >= FOOTER_3 && load_u32(data + size - FOOTER_3) == 0xA50F ? END_UNNAMED : END_NOTHING;
+        }
+    }
 }
 
 /* ---- together -------------------------------------------------------------- */
 
-/* Weak: known once the library reads layout 3. */
-__attribute__((weak)) uint64_t nfdump_xxh3_64(const uint8_t *data, size_t length);
-
 static uint64_t checksum(const parts *file, const uint8_t *data, size_t length)
 {
-    return file->checksums && nfdump_xxh3_64 != NULL ? nfdump_xxh3_64(data, length) : 0;
+    return file->checksums ? nfdump_xxh3((span){data, length}) : 0;
 }
 
 static size_t build_block(const parts *file, const part *block, uint8_t *out, size_t capacity)
@@ -222,11 +236,19 @@ static size_t build_block(const parts *file, const part *block, uint8_t *out, si
         return 0;
     }
     if (file->layout == 3) {
+        const bool encrypted = file->encrypted && block->type != TYPE_META_3;
+        if (encrypted) {
+            if (capacity - header - stored < TAG_3) {
+                return 0;
+            }
+            memset(out + header + stored, 0, TAG_3);
+            stored += TAG_3;
+        }
         put_u32(out, block->type);
         put_u32(out + 4, (uint32_t)(stored + header));
-        put_u32(out + 8, (uint32_t)(block->length + header));
+        put_u32(out + 8, block->opaque ? block->raw : (uint32_t)(block->length + header));
         put_u16(out + 12, block->method + 1u);
-        put_u16(out + 14, 0);
+        put_u16(out + 14, encrypted);
         put_u64(out + 16, checksum(file, out + header, stored));
     } else {
         put_u32(out, block->records);
@@ -242,7 +264,13 @@ static size_t build_end_3(const parts *file, const size_t *offsets, const uint32
                           size_t capacity, size_t at)
 {
     const size_t directory = 8 + 16 * count;
-    if (capacity - at < directory + FOOTER_3) {
+    const bool named = file->end != END_UNNAMED && file->end != END_NOTHING;
+    put_u32(out + 28, named ? (uint32_t)directory : 0);
+    put_u64(out + 32, named ? at : 0);
+    if (file->end == END_NOTHING) {
+        return at;
+    }
+    if (capacity - at < directory + FOOTER_3 + 1) {
         return 0;
     }
     uint8_t *to = out + at;
@@ -253,15 +281,20 @@ static size_t build_end_3(const parts *file, const size_t *offsets, const uint32
         put_u32(to + 12 + 16 * i, load_u32(out + offsets[i] + 4));
         put_u64(to + 16 + 16 * i, offsets[i]);
     }
-    put_u32(out + 28, (uint32_t)directory);
-    put_u64(out + 32, at);
+    if (file->end == END_NO_FOOTER) {
+        return at + directory;
+    }
     uint8_t *footer = to + directory;
     memset(footer, 0, FOOTER_3);
     put_u32(footer, 0xA50Fu);
     put_u32(footer + 4, (uint32_t)directory);
     put_u64(footer + 8, at);
     put_u64(footer + 16, checksum(file, to, directory));
-    return at + directory + FOOTER_3;
+    footer[FOOTER_3] = 0;
+    if (file->end == END_OLD) {
+        return at + directory + FOOTER_3_OLD;
+    }
+    return at + directory + FOOTER_3 + (file->end == END_TRAILING);
 }
 
 static void build_header(const parts *file, uint8_t *out, size_t data_blocks, size_t appendix_blocks, size_t appendix)
@@ -281,7 +314,7 @@ static void build_header(const parts *file, uint8_t *out, size_t data_blocks, si
         put_u32(out + 36, (uint32_t)data_blocks);
     } else {
         put_u16(out + 18, file->method + 1u);
-        put_u32(out + 20, 0);
+        put_u32(out + 20, file->encrypted ? FLAG_ENCRYPTED_3 : 0);
         put_u32(out + 24, 4194304);
     }
 }
@@ -339,25 +372,103 @@ static void fit_elements_2(uint8_t *record, size_t size)
     put_u16(record + 4, count);
 }
 
-/* Layout 3: a table of offsets that lie in the record, one for each bit. */
+static const uint8_t extension_sizes[40] = {0,  48, 8, 32, 8,  8,  24, 8,  8, 8,  32, 8,  16, 40, 16, 16, 8,  24, 8,  32,
+                                           8,  24, 24, 72, 8, 4,  4,  4,  16, 40, 16, 8, 4,  8,  24, 32, 8,  8,  4,  8};
+
+bool parts_extension_varies(unsigned id)
+{
+    return (id >= 25 && id <= 27) || id == 32;
+}
+
+size_t parts_extension_size(unsigned id)
+{
+    return id < sizeof extension_sizes ? extension_sizes[id] : 0;
+}
+
+static size_t table_end_3(uint32_t count)
+{
+    return (24 + 2 * (size_t)count + 7) & ~(size_t)7;
+}
+
+/* Layout 3: as many extensions as there is room for, at offsets where they lie in the record. */
 static void fit_extensions_3(uint8_t *record, size_t size)
 {
     uint64_t bits = load_u64(record + 16);
+    uint16_t offsets[64] = {0};
+    uint16_t table[64] = {0};
     uint32_t count = 0;
-    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
-        count++;
-    }
-    while (count != 0 && ((24 + 2 * (size_t)count + 7) & ~(size_t)7) > size) {
-        bits &= bits - 1;
-        count--;
+    size_t room = 0;
+    for (unsigned id = 0, rank = 0; id < 64; id++) {
+        if (bits >> id & 1) {
+            offsets[id] = 24 + 2 * (size_t)rank + 2 <= size ? load_u16(record + 24 + 2 * rank) : 0;
+            rank++;
+            if (table_end_3(count + 1) + room + parts_extension_size(id) > size) {
+                bits &= ~(UINT64_C(1) << id);
+            } else {
+                count++;
+                room += parts_extension_size(id);
+            }
+        }
     }
     put_u64(record + 16, bits);
     put_u16(record + 4, count);
-    const size_t end = (24 + 2 * (size_t)count + 7) & ~(size_t)7;
-    for (size_t i = 0; i < count; i++) {
-        const size_t offset = load_u16(record + 24 + 2 * i);
-        if (offset < end || offset >= size) {
-            put_u16(record + 24 + 2 * i, size > end ? (uint32_t)(end + (offset & ~7u) % (size - end)) : (uint32_t)end);
+    const size_t end = table_end_3(count);
+    size_t spare = size - end - room;
+    for (unsigned id = 0, rank = 0; id < 64; id++) {
+        if (bits >> id & 1) {
+            const size_t length = parts_extension_size(id);
+            size_t at = offsets[id];
+            if (at < end || at > size - length) {
+                at = end + (at & ~(size_t)7) % (size - length - end + 1);
+            }
+            if (parts_extension_varies(id)) {
+                const size_t wanted = load_u32(record + at);
+                size_t most = spare < size - at - length ? spare : size - at - length;
+                most = wanted < most ? wanted : most;
+                put_u32(record + at, (uint32_t)most);
+                spare -= most;
+            }
+            table[rank++] = (uint16_t)at;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        put_u16(record + 24 + 2 * i, table[i]);
+    }
+}
+
+/* Layout 3: samplers that fill their exporter. */
+static void fit_exporter_3(uint8_t *record, size_t *size)
+{
+    const size_t capacity = (*size - 56) / 24;
+    *size = 56 + 24 * capacity;
+    put_u16(record + 2, (uint32_t)*size);
+    put_u16(record + 52, (uint32_t)capacity);
+    if (load_u16(record + 54) > capacity) {
+        put_u16(record + 54, (uint32_t)capacity);
+    }
+}
+
+/* Layout 3: elements of one size that fill their block. */
+static void fit_array_3(part *block)
+{
+    if (block->length < 16) {
+        return;
+    }
+    size_t size = load_u16(block->bytes + 4);
+    if (size < 5 || size > block->length - 8) {
+        size = block->length - 8 < 24 ? block->length - 8 : 24;
+        put_u16(block->bytes + 4, (uint32_t)size);
+    }
+    const size_t count = (block->length - 8) / size;
+    block->length = 8 + count * size;
+    put_u32(block->bytes, (uint32_t)count);
+    if (load_u16(block->bytes + 6) == 12 && size > 8) {
+        uint8_t *first = block->bytes + 8;
+        first[0] %= 8;
+        first[1] = (uint8_t)(first[1] % (size - 3 - first[0] + 1));
+        first[2] = (uint8_t)(first[2] % (size - 3 - first[0] - first[1] + 1));
+        for (size_t i = 1; i < count; i++) {
+            memcpy(first + i * size, first, 3);
         }
     }
 }
@@ -367,6 +478,9 @@ void parts_fit_records(part *block, uint16_t layout)
     size_t at = 0;
     uint32_t count = 0;
     if (layout == 3) {
+        if (block->type == TYPE_ARRAY_3) {
+            fit_array_3(block);
+        }
         if (block->type != TYPE_FLOW_3 && block->type != TYPE_EXPORTERS_3) {
             return;
         }
@@ -377,7 +491,11 @@ void parts_fit_records(part *block, uint16_t layout)
         uint8_t *record = block->bytes + at;
         const size_t left = block->length - at;
         const uint16_t type = load_u16(record);
-        const size_t minimum = layout == 2 && type == 11 ? 12 : layout == 3 && type == 16 ? 24 : layout == 1 && type == 10 ? 48 : 4;
+        const size_t minimum = layout == 2 && type == 11   ? 12
+                               : layout == 3 && type == 16 ? 24
+                               : layout == 3 && type == 17 ? 56
+                               : layout == 1 && type == 10 ? 48
+                                                           : 4;
         size_t size = load_u16(record + 2);
         if (size < minimum) {
             size = minimum;
@@ -390,6 +508,8 @@ void parts_fit_records(part *block, uint16_t layout)
             fit_elements_2(record, size);
         } else if (layout == 3 && type == 16 && size >= 24) {
             fit_extensions_3(record, size);
+        } else if (layout == 3 && type == 17 && size >= 56) {
+            fit_exporter_3(record, &size);
         }
         at += size;
         count++;

@@ -17,9 +17,13 @@
 /* Compression methods by their number in layout 2. */
 enum { METHOD_NONE, METHOD_LZO, METHOD_BZ2, METHOD_LZ4, METHOD_ZSTD, METHODS };
 
+/* How a file of layout 3 ends. */
+enum { END_WHOLE, END_UNNAMED, END_NO_FOOTER, END_NOTHING, END_TRAILING, END_OLD, ENDS };
+
 typedef struct part {
     uint32_t type;
     uint32_t records;
+    uint32_t raw; /* layout 3: decoded size as it was announced, for opaque blocks */
     uint16_t flags;
     bool appendix; /* layout 2: not one of the data blocks */
     bool opaque;   /* `bytes` are as stored, since they did not decode */
@@ -32,6 +36,8 @@ typedef struct parts {
     uint16_t layout;
     uint8_t method;
     bool checksums; /* layout 3 */
+    bool encrypted; /* layout 3; the cipher does nothing, but tags are there */
+    uint8_t end;    /* layout 3 */
     uint8_t header[PARTS_HEADER_MAX];
     size_t count;
     part part[PARTS_BLOCKS];
@@ -42,6 +48,10 @@ size_t parts_header_size(uint16_t layout);
 void parts_take(parts *file, uint16_t layout, const uint8_t *data, size_t size);
 /* The whole file; 0 if it does not fit. */
 size_t parts_build(const parts *file, uint8_t *out, size_t capacity);
+
+/* Layout 3: the size of an extension; 0 if unknown, 4 (of its length) if it varies. */
+size_t parts_extension_size(unsigned id);
+bool parts_extension_varies(unsigned id);
 
 /* Makes the sizes and counts of a block's records fit, and counts the records. */
 void parts_fit_records(part *block, uint16_t layout);

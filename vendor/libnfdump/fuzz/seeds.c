@@ -4,6 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,55 +176,84 @@ static void file_1(uint8_t method)
 
 /* ---- layout 3 -------------------------------------------------------------- */
 
-static const uint16_t extension_sizes_3[40] = {0, 48, 8, 32, 8, 8, 24, 8, 8, 8, 32, 8, 16, 40, 16, 16, 8, 24, 8, 32,
-                                               8, 24, 24, 72, 8, 16, 16, 16, 16, 40, 16, 8, 16, 8, 32, 32, 8, 16, 8, 16};
-
-static void flow_3(part *block, uint64_t bits)
+/* Extensions in the order of their bits, or the other way round. */
+static void flow_3(part *block, uint64_t bits, bool backwards)
 {
     const size_t start = block->length;
     uint32_t count = 0;
-    for (unsigned id = 0; id < 40; id++) {
+    size_t at[64] = {0};
+    for (unsigned id = 0; id < 64; id++) {
         count += bits >> id & 1;
     }
-    put(block, 16, 2), put(block, 0, 2), put(block, count, 2), put(block, 0, 2), put(block, 1, 4), put(block, 0x000A0101, 4);
-    put(block, bits, 8);
-    size_t at = (24 + 2 * (size_t)count + 7) & ~(size_t)7;
-    for (unsigned id = 0; id < 40; id++) {
-        if (bits >> id & 1) {
-            put(block, at, 2);
-            at += extension_sizes_3[id];
+    const size_t table_end = (24 + 2 * (size_t)count + 7) & ~(size_t)7;
+    put(block, 16, 2), put(block, 0, 2), put(block, count, 2), put(block, count % 8, 2), put(block, 1, 4);
+    put(block, 0x000A0101, 4), put(block, bits, 8);
+    put(block, 0, table_end - 24);
+    for (unsigned i = 0; i < 64; i++) {
+        const unsigned id = backwards ? 63 - i : i;
+        if ((bits >> id & 1) == 0) {
+            continue;
         }
+        at[id] = block->length - start;
+        if (parts_extension_varies(id)) {
+            put(block, 9, 4), pattern(block, 9, (uint8_t)id);
+        } else {
+            pattern(block, parts_extension_size(id), (uint8_t)id);
+        }
+        put(block, 0x1111111111111111, (8 - (block->length - start) % 8) % 8);
     }
-    put(block, 0, ((24 + 2 * (size_t)count + 7) & ~(size_t)7) - 24 - 2 * (size_t)count);
-    for (unsigned id = 0; id < 40; id++) {
+    uint8_t *table = block->bytes + start + 24;
+    for (unsigned id = 0; id < 64; id++) {
         if (bits >> id & 1) {
-            /* A small number in front: the length of those that vary. */
-            put(block, 5, 4), pattern(block, extension_sizes_3[id] - 4u, (uint8_t)id);
+            put_u16(table, (uint32_t)at[id]);
+            table += 2;
         }
     }
     put_u16(block->bytes + start + 2, (uint32_t)(block->length - start));
 }
 
+static void exporter_3(part *block, unsigned capacity, unsigned count)
+{
+    put(block, 17, 2), put(block, 56 + 24 * capacity, 2), put(block, 0, 8), put(block, 0xFFFF0000, 4), put(block, 0x0100007F, 4);
+    put(block, 9, 4), put(block, 7, 4), put(block, 1, 4), put(block, 4, 8), put(block, 2, 8), put(block, 1, 4);
+    put(block, capacity, 2), put(block, count, 2);
+    for (unsigned i = 0; i < capacity; i++) {
+        put(block, 5 + i, 8), put(block, 1, 4), put(block, 99, 4), put(block, 2, 4), put(block, 1, 2), put(block, 0xFFFF, 2);
+    }
+}
+
+static void crypto_3(void)
+{
+    part *block = add_block(5);
+    block->method = METHOD_NONE;
+    put(block, 1, 4), put(block, 1, 2), put(block, 1, 2), put(block, 0, 4), pattern(block, 60, 7);
+}
+
 static void file_3(uint8_t method)
 {
-    file = (parts){.layout = 3, .method = method, .checksums = method == METHOD_ZSTD};
+    file = (parts){.layout = 3, .method = method, .checksums = method != METHOD_NONE, .encrypted = method == METHOD_ZSTD};
     put_u64(file.header + 8, 1700000000);
+    if (file.encrypted) {
+        crypto_3();
+    }
     part *block = add_block(7);
-    put(block, 1, 4), put(block, 0, 4), put(block, 17, 2), put(block, 80, 2), put(block, 0, 8), put(block, 0xFFFF0000, 4),
-        put(block, 0x0100007F, 4), put(block, 9, 4), put(block, 7, 4), put(block, 1, 4), put(block, 4, 8), put(block, 2, 8),
-        put(block, 1, 4), put(block, 1, 2), put(block, 1, 2), put(block, 5, 8), put(block, 1, 4), put(block, 99, 4),
-        put(block, 2, 4), put(block, 1, 2), put(block, 0xFFFF, 2);
+    put(block, 3, 4), put(block, 0, 4), exporter_3(block, 1, 1), exporter_3(block, 0, 0), exporter_3(block, 2, 1);
     block = add_block(1);
     put(block, 0, 32);
     for (int i = 0; i < 4; i++) {
-        flow_3(block, 0x26);
-        flow_3(block, 0x2A);
+        flow_3(block, 0x26, i == 3);
+        flow_3(block, 0x2A, i == 3);
     }
-    flow_3(block, (UINT64_C(1) << 40) - 2);
+    flow_3(block, (UINT64_C(1) << 40) - 2, true);
+    flow_3(block, 0, false);
+    flow_3(block, 3 | UINT64_C(1) << 45, false);
+    exporter_3(block, 1, 0);
+    /* Like a look-up filter, but short. */
+    put(block, 18, 2), put(block, 16, 2), put(block, 1, 4), put(block, 0, 8);
     block = add_block(1);
     put(block, 0, 32);
     for (unsigned id = 1; id < 40; id++) {
-        flow_3(block, UINT64_C(2) | UINT64_C(1) << id);
+        flow_3(block, UINT64_C(2) | UINT64_C(1) << id, id % 2 == 0);
     }
     for (unsigned type = 12; type <= 14; type++) {
         block = add_block(2);
@@ -238,14 +268,44 @@ static void file_3(uint8_t method)
         }
     }
     block = add_block(3);
-    block->method = METHOD_NONE;
+    block->method = file.encrypted ? METHOD_ZSTD : METHOD_NONE;
     put(block, 49, 8), put(block, 0, 136);
     block = add_block(4);
-    block->method = METHOD_NONE;
+    block->method = file.encrypted ? METHOD_ZSTD : METHOD_NONE;
     put(block, 0x6F6D6564, 128);
     for (size_t i = 0; i < file.count; i++) {
         parts_fit_records(&file.part[i], 3);
     }
+}
+
+/* Without a directory where the header says, and the like. */
+static void save_ends_3(const char *directory)
+{
+    static uint8_t out[PARTS_BLOCKS * PARTS_BYTES];
+    static const char *const names[ENDS] = {"whole", "unnamed", "no-footer", "nothing", "trailing", "old"};
+    file_3(METHOD_LZ4);
+    for (uint8_t end = END_WHOLE; end < ENDS; end++) {
+        char name[32];
+        file.end = end;
+        const size_t size = parts_build(&file, out, sizeof out);
+        snprintf(name, sizeof name, "seed-%s", names[end]);
+        save(directory, "file-3", name, out, size);
+    }
+    /* Small ones are changed faster. */
+    file = (parts){.layout = 3, .method = METHOD_NONE};
+    part *block = add_block(1);
+    put(block, 0, 32), flow_3(block, 0x26, false), flow_3(block, 0x600202, true), flow_3(block, 0x106000006, false);
+    parts_fit_records(block, 3);
+    save(directory, "file-3", "seed-flows", out, parts_build(&file, out, sizeof out));
+    file.count = 0;
+    file.encrypted = true;
+    crypto_3();
+    block = add_block(7);
+    put(block, 1, 4), put(block, 0, 4), exporter_3(block, 2, 2);
+    block = add_block(1);
+    put(block, 0, 32), flow_3(block, 0x66, false);
+    parts_fit_records(block, 3);
+    save(directory, "file-3", "seed-encrypted", out, parts_build(&file, out, sizeof out));
 }
 
 /* ---------------------------------------------------------------------------- */
@@ -306,6 +366,7 @@ int main(int argc, char **argv)
             save_blocks(argv[1], layout);
         }
     }
+    save_ends_3(argv[1]);
     save_records(argv[1]);
     return 0;
 }

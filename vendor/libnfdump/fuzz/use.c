@@ -35,6 +35,14 @@ static unsigned u16(const uint8_t *at)
     return (unsigned)at[0] | (unsigned)at[1] << 8;
 }
 
+/* The highest element id that means something. */
+static unsigned element_max(const uint8_t *record)
+{
+    const unsigned type = u16(record);
+    check(type == NFDUMP_RECORD_FLOW || type == NFDUMP_RECORD_FLOW_LAYOUT3);
+    return type == NFDUMP_RECORD_FLOW ? NFDUMP_ELEMENT_MAX_LAYOUT2 : NFDUMP_ELEMENT_MAX;
+}
+
 /* The shape must say what a plain walk over the elements of the record says. */
 static void compare_shape(const uint8_t *record, size_t size, const nfdump_shape *shape)
 {
@@ -47,16 +55,14 @@ static void compare_shape(const uint8_t *record, size_t size, const nfdump_shape
         const unsigned id = u16(record + at);
         const size_t length = u16(record + at + 2);
         check(length >= 4 && at + length <= size);
-        if (id != 0 && id < NFDUMP_ELEMENT_SLOTS) {
+        if (id != 0 && id <= element_max(record)) {
             present |= UINT64_C(1) << id;
             offsets[id] = at + 4;
             lengths[id] = length - 4;
         }
         at += length;
     }
-    /* Ids above those of layout 2 count in records made of layout 3 only. */
-    const uint64_t layout2 = (UINT64_C(2) << NFDUMP_ELEMENT_MAX_LAYOUT2) - 1;
-    check((shape->present & layout2) == (present & layout2));
+    check(shape->present == present);
     for (size_t id = 0; id < NFDUMP_ELEMENT_SLOTS; id++) {
         if (shape->present >> id & 1) {
             check(shape->offset[id] == offsets[id] && shape->length[id] == lengths[id]);

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 3u
+#define NFDUMP_ABI_VERSION 4u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
@@ -70,9 +70,11 @@ extern "C" {
 #define NFDUMP_OPEN_PARTIAL 1u
 /* Flag of the open functions: an encrypted file is no reason to refuse it; the caller decrypts. */
 #define NFDUMP_OPEN_ENCRYPTED 2u
-/* Mark in the flags (byte 10) of flow records that were made of records of layout 3: only these have
- * elements above NFDUMP_ELEMENT_MAX_LAYOUT2. */
-#define NFDUMP_FLAG_LAYOUT3 0x40u
+/* Record types (first two bytes) of the flows of a decoded block.  Those that were made of records of
+ * layout 3 have one of their own, which no stored flow of layout 2 can have: only these have elements above
+ * NFDUMP_ELEMENT_MAX_LAYOUT2. */
+#define NFDUMP_RECORD_FLOW 11u
+#define NFDUMP_RECORD_FLOW_LAYOUT3 16u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 

@@ -321,7 +321,7 @@ static void fill_plan(plan *p, const uint16_t where[64])
     }
     p->elements = (uint16_t)(p->elements + p->variables);
     p->size = (uint16_t)size;
-    put_u16(p->template, RECORD_FLOW);
+    put_u16(p->template, NFDUMP_RECORD_FLOW_LAYOUT3);
     put_u16(p->template + 2, size);
     put_u16(p->template + 4, p->elements);
 }
@@ -445,7 +445,7 @@ static bool add_flow(conversion *c, span record, size_t at)
     to[6] = record.data[12];
     to[7] = record.data[13];
     put_u16(to + 8, sysid > 0xFFFF ? 0 : sysid);
-    to[10] = (uint8_t)((record.data[6] & FLAGS) | NFDUMP_FLAG_LAYOUT3);
+    to[10] = record.data[6] & FLAGS;
     to[11] = record.data[14];
     c->view->unknown_elements += p->unknown;
 
