@@ -21,7 +21,7 @@ pub enum ErrorKind {
     NotNfcapd,
     /// The file was written on a host of the other byte order.
     OtherByteOrder,
-    /// A valid file, but of a kind this version does not read: layout, encryption, compression.
+    /// A valid file, but of a kind this version does not read: layout, compression, unknown encryption.
     Unsupported,
     /// The file ends before something it announces.
     Truncated,
@@ -37,6 +37,10 @@ pub enum ErrorKind {
     Count,
     /// Bytes are not those that were written: their checksum differs.
     Checksum,
+    /// The file is encrypted, and no passphrase was given.
+    Encrypted,
+    /// The file is encrypted with another passphrase.
+    WrongKey,
     /// Memory is short.
     OutOfMemory,
 }
@@ -167,12 +171,16 @@ impl Error {
         self.0.kind == ErrorKind::Io
     }
 
-    /// Whether the file may be fine but is of a kind this version does not read.
+    /// Whether the file may be fine but is of a kind this version does not read, or is encrypted and the
+    /// right passphrase is missing.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Unsupported | ErrorKind::OtherByteOrder
+            ErrorKind::Unsupported
+                | ErrorKind::OtherByteOrder
+                | ErrorKind::Encrypted
+                | ErrorKind::WrongKey
         )
     }
 }
@@ -240,8 +248,9 @@ impl std::error::Error for Error {
 }
 
 /// For functions that return [`io::Error`]: errors of the system keep their kind, those of a file's
-/// content become [`InvalidData`](io::ErrorKind::InvalidData), or
-/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where its end is missing. The text and this error
+/// content become [`InvalidData`](io::ErrorKind::InvalidData),
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where its end is missing, or
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) where its passphrase is. The text and this error
 /// as inner one are kept.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
@@ -252,6 +261,7 @@ impl From<Error> for io::Error {
             (None, ErrorKind::Unsupported | ErrorKind::OtherByteOrder) => {
                 io::ErrorKind::Unsupported
             }
+            (None, ErrorKind::Encrypted | ErrorKind::WrongKey) => io::ErrorKind::PermissionDenied,
             (None, _) => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::element::{
-    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at,
-    u32_at, u64_at,
+    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at,
+    u64_at,
 };
 use crate::raw::{self, RawShape};
 

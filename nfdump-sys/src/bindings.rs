@@ -33,6 +33,7 @@ pub const NFDUMP_E_RECORD: nfdump_status = 11;
 pub const NFDUMP_E_ELEMENT: nfdump_status = 12;
 pub const NFDUMP_E_COUNT: nfdump_status = 13;
 pub const NFDUMP_E_CHECKSUM: nfdump_status = 14;
+pub const NFDUMP_E_ENCRYPTED: nfdump_status = 15;
 pub type nfdump_status = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

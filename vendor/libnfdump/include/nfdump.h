@@ -93,7 +93,8 @@ typedef enum nfdump_status {
     NFDUMP_E_RECORD = 11,     /* a record does not fit its block */
     NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
     NFDUMP_E_COUNT = 13,      /* fewer records or blocks than announced */
-    NFDUMP_E_CHECKSUM = 14    /* bytes are not those that were written */
+    NFDUMP_E_CHECKSUM = 14,   /* bytes are not those that were written */
+    NFDUMP_E_ENCRYPTED = 15   /* a file or block that somebody has to decrypt first */
 } nfdump_status;
 
 /* What went wrong and where.  All strings are static. */
@@ -243,7 +244,7 @@ typedef struct nfdump_block_view {
 /* ---- file ---------------------------------------------------------------- */
 
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
- * _UNSUPPORTED (encryption, compression > 4), _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
+ * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
  * when its directory is damaged. */
 nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
@@ -277,7 +278,7 @@ void nfdump_block_free(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept.  Other results:
- * NFDUMP_E_UNSUPPORTED (block type), _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
+ * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
  * view is then empty, and the following blocks can still be read.
  *
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When

@@ -576,6 +576,7 @@ int main(void)
     lzo();
     other_records();
     test_layout1();
+    test_layout3();
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

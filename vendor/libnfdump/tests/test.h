@@ -56,5 +56,6 @@ static inline nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdum
 }
 
 void test_layout1(void);
+void test_layout3(void);
 
 #endif

@@ -293,9 +293,9 @@ nfdump_status nfdump_layout3_block_open(span bytes, layout3_block *header, span 
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "impossible block size", header->raw, NFDUMP_LAYOUT3_BLOCK_MAX);
     }
     if (header->encryption != 0) {
-        return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 0,
-                                 header->encryption == 1 ? "encrypted blocks are not supported" : "unknown encryption",
-                                 header->encryption, 1);
+        return header->encryption == 1 ? nfdump_fail(error, NFDUMP_E_ENCRYPTED, 0, "block is encrypted")
+                                       : nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 0, "unknown encryption",
+                                                           header->encryption, 1);
     }
     if (header->compression > COMPRESSION_MAX) {
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 0, "unknown compression method", header->compression,
@@ -436,7 +436,7 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
     /* Each block tells its own; this is what the writer meant to use. */
     info->compression = (uint8_t)(compression >= 1 && compression <= COMPRESSION_MAX ? compression - 1 : 0);
     if (flags & FLAG_ENCRYPTED && !(info->flags & NFDUMP_OPEN_ENCRYPTED)) {
-        return nfdump_fail(error, NFDUMP_E_UNSUPPORTED, 20, "encrypted files are not supported");
+        return nfdump_fail(error, NFDUMP_E_ENCRYPTED, 20, "file is encrypted and needs its passphrase");
     }
     if (block_size == 0 || block_size > NFDUMP_LAYOUT3_BLOCK_MAX) {
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 24, "impossible block size", block_size, NFDUMP_LAYOUT3_BLOCK_MAX);
