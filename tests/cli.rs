@@ -232,7 +232,7 @@ fn wrong_input_gives_one_line_and_a_status() {
         (
             "encrypted",
             changed(17, 1),
-            "file is encrypted and needs its passphrase",
+            "encrypted files are not supported",
         ),
         ("compression", changed(16, 9), "unknown compression method"),
     ] {
