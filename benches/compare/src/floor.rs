@@ -9,6 +9,7 @@ use nfdump_sys as _;
 
 unsafe extern "C" {
     fn compare_floor(path: *const c_char, sum: *mut u64) -> c_int;
+    fn compare_xxh3(data: *const u8, length: usize) -> u64;
 }
 
 /// The sum of all 8-byte words of the decoded blocks.
@@ -20,6 +21,12 @@ pub fn run(path: &Path) -> io::Result<u64> {
         0 => Ok(sum),
         _ => Err(io::Error::other("the floor cannot read this file")),
     }
+}
+
+/// The checksum of layout 3.
+pub fn xxh3(bytes: &[u8]) -> u64 {
+    // SAFETY: the pointer is valid for the length.
+    unsafe { compare_xxh3(bytes.as_ptr(), bytes.len()) }
 }
 
 /// How long it takes to touch each byte of the file once it is in the memory of this process.

@@ -11,6 +11,7 @@
 
 mod data;
 mod floor;
+mod layouts;
 mod readers;
 mod timing;
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
+use layouts::Layout;
 use timing::Contestant;
 
 #[derive(Parser)]
@@ -79,9 +81,12 @@ struct Run {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "read,lzo,text,others,start,columns,convert"
+        default_value = "read,layouts,lzo,text,others,start,columns,convert,scale"
     )]
     parts: Vec<String>,
+    /// The part `scale` ends with 10^N flows; 8 needs 14 GB of room while it makes them
+    #[arg(long, default_value_t = 7)]
+    largest: u32,
 }
 
 impl Run {
@@ -239,6 +244,9 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
     if run.wants("read") {
         reading(run, &file)?;
     }
+    if run.wants("layouts") {
+        other_layouts(run, &base, &file)?;
+    }
     if run.wants("lzo") {
         lzo(run, &file("lzo"))?;
     }
@@ -256,6 +264,9 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
     }
     if run.wants("convert") {
         convert(run, folder)?;
+    }
+    if run.wants("scale") {
+        scale(run, folder)?;
     }
     Ok(())
 }
@@ -298,6 +309,91 @@ fn reading(run: &Run, file: &dyn Fn(&str) -> PathBuf) -> Result<(), Box<dyn Erro
         "\nTouching each byte of the uncompressed file when it is in the process's memory: {:.3} s.",
         memory.as_secs_f64()
     );
+    Ok(())
+}
+
+/// The same flows in layouts 1 and 3 against layout 2, one thread.
+fn other_layouts(
+    run: &Run,
+    base: &Path,
+    file: &dyn Fn(&str) -> PathBuf,
+) -> Result<(), Box<dyn Error>> {
+    let layouts = [Layout::One, Layout::Three(false), Layout::Three(true)];
+    println!(
+        "\n| sum one field, 1 thread | layout 2 | layout | | of the flows/s of layout 2 | by processor time |\n|---|---|---|---|---|---|"
+    );
+    for encoding in &run.encodings {
+        let second = file(encoding);
+        let mut contestants = vec![Contestant::new("2", reader("nfdecode", &second, 1)?)];
+        let mut made = Vec::new();
+        for layout in layouts {
+            // nfdump 1.6 knows no ZSTD.
+            if layout == Layout::One && encoding == "zstd" {
+                continue;
+            }
+            let path = base.with_extension(format!("{}.{encoding}", layout.suffix()));
+            if !path.exists() {
+                layouts::carry(&second, layout, encoding, &path)?;
+            }
+            if readers::nfdecode(&path, NonZeroUsize::MIN)?
+                != readers::nfdecode(&second, NonZeroUsize::MIN)?
+            {
+                return Err(format!("{} has other flows", path.display()).into());
+            }
+            contestants.push(Contestant::new(
+                layout.name(),
+                reader("nfdecode", &path, 1)?,
+            ));
+            made.push(path);
+        }
+        timing::run(&mut contestants, run.rounds)?;
+        let [two, others @ ..] = contestants.as_slice() else {
+            continue;
+        };
+        for other in others {
+            println!(
+                "| {encoding} | {:.3} s | {} | {:.3} s | {:.0} % | {:.0} % |",
+                seconds(two),
+                other.name,
+                seconds(other),
+                100.0 * seconds(two) / seconds(other),
+                100.0 * two.cpu().as_secs_f64() / other.cpu().as_secs_f64()
+            );
+        }
+        if run.data.is_none() {
+            made.iter().try_for_each(std::fs::remove_file)?;
+        }
+    }
+    Ok(())
+}
+
+/// From a thousand flows to ten million: time and memory for each.
+fn scale(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
+    println!(
+        "\n| flows, lz4 | sum, 1 thread | ns a flow | memory | ndjson, 2 threads | ns a flow | memory |\n|---|---|---|---|---|---|---|"
+    );
+    for power in 3..=run.largest {
+        let flows = 10_u64.pow(power);
+        let base = folder.join(format!("scale-{flows}"));
+        make(&base, flows, &["lz4".to_owned()], &run.nfdecode)?;
+        let lz4 = base.with_extension("lz4");
+        let mut contestants = vec![
+            Contestant::new("sum", reader("nfdecode", &lz4, 1)?),
+            Contestant::new("ndjson", nfdecode(run, "ndjson", 2, &lz4)),
+        ];
+        timing::run(&mut contestants, run.rounds)?;
+        std::fs::remove_file(lz4)?;
+        print!("| 10^{power} ");
+        for contestant in &contestants {
+            print!(
+                "| {:.4} s | {:.0} | {:.1} MiB ",
+                seconds(contestant),
+                seconds(contestant) * 1e9 / flows as f64,
+                contestant.mebibytes()
+            );
+        }
+        println!("|");
+    }
     Ok(())
 }
 

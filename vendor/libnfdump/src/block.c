@@ -152,33 +152,23 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
     const earlier_maps earlier = {.file = file, .offset = ref->offset};
     const map_source source = {.find = find_earlier, .context = &earlier};
     const bool keep_partial = file != NULL && file->info.flags & NFDUMP_OPEN_PARTIAL;
-    nfdump_block_view found;
     block_scan scan;
     span records = {0};
-    uint32_t count = 0;
-    clear_view(&found);
     if (nfdump_convert1_scan(&block->converter, data, ref->num_records, &scan) != NFDUMP_OK) {
         return no_memory(ref, error);
     }
     if (file != NULL) {
         nfdump_maps_settle(file, ref, data, &scan);
     }
-    nfdump_status status = nfdump_convert1(&block->converter, data, ref->num_records, file == NULL ? NULL : &source,
-                                           keep_partial, file == NULL ? 0 : file->flow_flags, &found, &records, &count);
-    if (status != NFDUMP_OK) {
+    if (nfdump_convert1(&block->converter, &block->index, data, ref->num_records, file == NULL ? NULL : &source,
+                        keep_partial, file == NULL ? 0 : file->flow_flags, view, &records) != NFDUMP_OK) {
+        clear_view(view);
         return no_memory(ref, error);
     }
-    const nfdump_block_ref converted = {.offset = ref->offset, .index = ref->index, .num_records = count};
-    status = index_data(block, &converted, records, view, error);
-    if (status == NFDUMP_OK) {
-        view->walked = found.walked;
-        view->skipped += found.skipped;
-        view->dropped += found.dropped;
-        view->clipped += found.clipped;
-        view->damage = found.damage;
-        announced_none(ref, view);
-    }
-    return status;
+    view->data = records.data;
+    view->data_length = records.length;
+    announced_none(ref, view);
+    return NFDUMP_OK;
 }
 
 /* Layout 3: the stored bytes begin with the block header; the records are converted. */

@@ -7,6 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A loop that is to have all registers. */
+#if defined(__GNUC__)
+#define SEPARATE __attribute__((noinline))
+#else
+#define SEPARATE
+#endif
+
 typedef struct span {
     const uint8_t *data;
     size_t length;
@@ -76,6 +83,15 @@ static inline void store_u64(uint8_t *p, uint64_t value)
 {
     value = LITTLE_ENDIAN_64(value);
     memcpy(p, &value, sizeof value);
+}
+
+/* Bytes that a wide copy moves, whatever is wanted of them. */
+#define WIDE 16u
+
+/* For copies whose last bytes do not matter: both ends have `WIDE` bytes. */
+static inline void copy_wide(uint8_t *to, const uint8_t *from)
+{
+    memcpy(to, from, WIDE);
 }
 
 static inline bool span_u16(span s, size_t at, uint16_t *out)

@@ -2,10 +2,14 @@
  * XXH3, 64 bits, seed 0, default secret.
  *
  * Our own, from the published description of the algorithm; no code of xxHash is in it.  One call
- * over the whole input and plain C: compilers turn the loop over stripes into vector code.  It detects
- * accidents, nothing else: anybody can make data with a wanted checksum.
+ * over the whole input.  On x86-64 the loop over stripes is vector code, which compilers do not make of the
+ * plain loop.  It detects accidents, nothing else: anybody can make data with a wanted checksum.
  */
 #include "xxh3.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define PRIME32_1 UINT64_C(0x9E3779B1)
 #define PRIME32_2 UINT64_C(0x85EBCA77)
@@ -137,7 +141,66 @@ static uint64_t hash_middle(const uint8_t *in, size_t length)
     return avalanche(sum + mix_16(in + length - 16, secret + 136 - 17));
 }
 
-static void take_stripe(uint64_t lanes[LANES], const uint8_t *in, const uint8_t *key)
+#if defined(__SSE2__)
+/* Two lanes at a time.  Every x86-64 has this; wider vectors need a question at run time. */
+typedef __m128i pair;
+enum { PAIRS = LANES / 2 };
+
+static inline pair load_pair(const void *from)
+{
+    return _mm_loadu_si128(from);
+}
+
+static inline void take_stripe(pair lanes[PAIRS], const uint8_t *in, const uint8_t *key)
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        const pair data = load_pair(in + 16 * i);
+        const pair keyed = _mm_xor_si128(data, load_pair(key + 16 * i));
+        const pair product = _mm_mul_epu32(keyed, _mm_srli_epi64(keyed, 32));
+        const pair crossed = _mm_shuffle_epi32(data, _MM_SHUFFLE(1, 0, 3, 2));
+        lanes[i] = _mm_add_epi64(lanes[i], _mm_add_epi64(product, crossed));
+    }
+}
+
+static inline void scramble(pair lanes[PAIRS])
+{
+    const pair prime = _mm_set1_epi64x(PRIME32_1);
+    for (size_t i = 0; i < PAIRS; i++) {
+        const pair mixed = _mm_xor_si128(_mm_xor_si128(lanes[i], _mm_srli_epi64(lanes[i], 47)),
+                                         load_pair(secret + SECRET - STRIPE + 16 * i));
+        const pair low = _mm_mul_epu32(mixed, prime);
+        const pair high = _mm_mul_epu32(_mm_srli_epi64(mixed, 32), prime);
+        lanes[i] = _mm_add_epi64(low, _mm_slli_epi64(high, 32));
+    }
+}
+
+/* Takes all stripes but the last. */
+static void take_stripes(uint64_t lanes[LANES], const uint8_t *in, size_t stripes)
+{
+    pair vector[PAIRS];
+    memcpy(vector, lanes, sizeof vector);
+    size_t i = 0;
+    for (; stripes - i >= STRIPES_PER_BLOCK; i += STRIPES_PER_BLOCK) {
+        for (size_t k = 0; k < STRIPES_PER_BLOCK; k++) {
+            take_stripe(vector, in + STRIPE * (i + k), secret + 8 * k);
+        }
+        scramble(vector);
+    }
+    for (size_t k = 0; i + k < stripes; k++) {
+        take_stripe(vector, in + STRIPE * (i + k), secret + 8 * k);
+    }
+    memcpy(lanes, vector, sizeof vector);
+}
+
+static void take_last(uint64_t lanes[LANES], const uint8_t *in, const uint8_t *key)
+{
+    pair vector[PAIRS];
+    memcpy(vector, lanes, sizeof vector);
+    take_stripe(vector, in, key);
+    memcpy(lanes, vector, sizeof vector);
+}
+#else
+static void take_last(uint64_t lanes[LANES], const uint8_t *in, const uint8_t *key)
 {
     for (size_t i = 0; i < LANES; i++) {
         const uint64_t data = load_u64(in + 8 * i);
@@ -147,13 +210,11 @@ static void take_stripe(uint64_t lanes[LANES], const uint8_t *in, const uint8_t 
     }
 }
 
-static uint64_t hash_long(const uint8_t *in, size_t length)
+/* Takes all stripes but the last. */
+static void take_stripes(uint64_t lanes[LANES], const uint8_t *in, size_t stripes)
 {
-    uint64_t lanes[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
-    /* The last byte never belongs to a whole block: there is always a last stripe. */
-    const size_t stripes = (length - 1) / STRIPE;
     for (size_t i = 0; i < stripes; i++) {
-        take_stripe(lanes, in + STRIPE * i, secret + 8 * (i % STRIPES_PER_BLOCK));
+        take_last(lanes, in + STRIPE * i, secret + 8 * (i % STRIPES_PER_BLOCK));
         if (i % STRIPES_PER_BLOCK == STRIPES_PER_BLOCK - 1) {
             for (size_t lane = 0; lane < LANES; lane++) {
                 lanes[lane] ^= lanes[lane] >> 47 ^ load_u64(secret + SECRET - STRIPE + 8 * lane);
@@ -161,7 +222,16 @@ static uint64_t hash_long(const uint8_t *in, size_t length)
             }
         }
     }
-    take_stripe(lanes, in + length - STRIPE, secret + SECRET - STRIPE - 7);
+}
+#endif
+
+static uint64_t hash_long(const uint8_t *in, size_t length)
+{
+    uint64_t lanes[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
+    /* The last byte never belongs to a whole block: there is always a last stripe. */
+    const size_t stripes = (length - 1) / STRIPE;
+    take_stripes(lanes, in, stripes);
+    take_last(lanes, in + length - STRIPE, secret + SECRET - STRIPE - 7);
 
     uint64_t sum = length * PRIME64_1;
     for (size_t i = 0; i < LANES; i += 2) {

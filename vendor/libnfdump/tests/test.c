@@ -577,6 +577,7 @@ int main(void)
     other_records();
     test_layout1();
     test_layout3();
+    test_plans();
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

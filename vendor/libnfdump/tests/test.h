@@ -2,6 +2,7 @@
 #ifndef NFDUMP_TEST_H
 #define NFDUMP_TEST_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,5 +58,6 @@ static inline nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdum
 
 void test_layout1(void);
 void test_layout3(void);
+void test_plans(void);
 
 #endif

@@ -7,6 +7,10 @@
  * of the record itself (arrival, engine).  Everything the index and the accessors need is then as
  * if the file had been written by nfdump 1.7.
  *
+ * Where everything goes depends on the map and on few of the flags.  A plan is made once for each of these and
+ * then run for each flow (convert_run); flows that need a closer look are converted one by one
+ * (convert_flow).
+ *
  * Maps may be redefined anywhere, so a flow has the last definition in front of it: in this block, else
  * that of the blocks before (map_source).
  */
@@ -15,6 +19,7 @@
 #include <stdlib.h>
 
 #include "../error.h"
+#include "moves.h"
 #include "types.h"
 
 enum {
@@ -63,6 +68,7 @@ enum {
 _Static_assert(NFDUMP_CONVERTED_MAX == 3 * NFDUMP_BLOCK_MAX, "what a block can grow to");
 
 struct map_slot {
+    uint64_t version; /* another one for each list; 0: it never had one */
     uint32_t stamp; /* another one than the converter's: nothing is known of this map */
     bool usable;
     ext_list list;
@@ -103,20 +109,63 @@ static inline step next_record(record_walk *walk, uint16_t *type, span *record)
     return STEP_RECORD;
 }
 
+/* Where a number of 4 or 8 bytes lies in a record; 0 bytes: nowhere, and it is 0. */
+typedef struct number_at {
+    uint16_t at;
+    uint8_t bytes;
+} number_at;
+
+/* Two numbers of 2 bytes that become two of 4. */
+typedef struct pair_at {
+    uint16_t from;
+    uint16_t to;
+} pair_at;
+
+#define PLAN_PAIRS 2u
+
+struct flow_plan {
+    uint64_t version; /* of the map; 0: a free place */
+    uint32_t form;    /* what else it is for, see `form_of` */
+    uint32_t epoch;   /* stamp of the block that `shape` belongs to */
+    bool quick;       /* `convert_run` can do it */
+    uint8_t pairs;
+    uint16_t need;    /* bytes of a record that are read */
+    uint16_t size;    /* of the record of layout 2 */
+    uint16_t elements;
+    uint16_t shape;
+    number_at packets, bytes, received, engine;
+    /* Element 4: from extensions 4 or 5 and 8.  `misc` is its place, 0 = there is none.  Without extension 8
+     * the element is left out if both interfaces are 0, which is another form. */
+    uint16_t misc, routing;
+    number_at interfaces;
+    /* Element 5, left out if all are 0. */
+    uint16_t counters;
+    number_at flows, out_packets, out_bytes;
+    uint16_t no_mac; /* half of element 15 that is not in the record */
+    pair_at pair[PLAN_PAIRS];
+    moves moves;
+};
+
+#define PLANS 1024u
+
 static bool start(converter *c)
 {
     if (c->slots == NULL) {
         c->slots = calloc(SLOTS, sizeof *c->slots);
     }
+    if (c->plans == NULL) {
+        c->plans = calloc(PLANS, sizeof *c->plans);
+    }
     if (c->out == NULL) {
         c->out = malloc(NFDUMP_CONVERTED_MAX);
     }
-    if (c->slots == NULL || c->out == NULL) {
+    if (c->slots == NULL || c->plans == NULL || c->out == NULL) {
         return false;
     }
     c->stamp++;
     if (c->stamp == 0) {
         memset(c->slots, 0, SLOTS * sizeof *c->slots);
+        memset(c->plans, 0, PLANS * sizeof *c->plans);
         c->stamp = 1;
     }
     return true;
@@ -124,29 +173,27 @@ static bool start(converter *c)
 
 nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, block_scan *scan)
 {
-    record_walk walk = {.data = data, .left = announced};
-    uint16_t type = 0;
-    span record = {0};
     *scan = (block_scan){0};
     if (!start(c)) {
         return NFDUMP_E_NOMEM;
     }
-    while (next_record(&walk, &type, &record) == STEP_RECORD) {
-        uint16_t id = 0;
-        switch (type) {
-        case RECORD_MAP:
-            if (span_u16(record, 4, &id)) {
-                c->slots[id].stamp = c->stamp;
-                scan->defines_maps = true;
-            }
-            break;
-        case RECORD_FLOW_LAYOUT1:
-        case RECORD_FLOW_OLD:
-            scan->needs_earlier |= span_u16(record, 6, &id) && c->slots[id].stamp != c->stamp;
-            break;
-        default:
+    map_slot *const slots = c->slots;
+    const uint32_t stamp = c->stamp;
+    size_t at = 0;
+    for (uint32_t left = announced; left != 0 && span_has(data, at, RECORD_HEADER); left--) {
+        const uint32_t head = load_u32(data.data + at);
+        const uint32_t type = head & 0xFFFFu;
+        const size_t size = head >> 16;
+        if (size < RECORD_HEADER || !span_has(data, at, size)) {
             break;
         }
+        if (type == RECORD_FLOW_LAYOUT1 || type == RECORD_FLOW_OLD) {
+            scan->needs_earlier |= size >= 8 && slots[load_u16(data.data + at + 6)].stamp != stamp;
+        } else if (type == RECORD_MAP && size >= 6) {
+            slots[load_u16(data.data + at + 4)].stamp = stamp;
+            scan->defines_maps = true;
+        }
+        at += size;
     }
     return NFDUMP_OK;
 }
@@ -418,6 +465,11 @@ static void convert_extensions(const flow_in *flow, const uint8_t *in, uint8_t *
     }
 }
 
+static inline uint8_t out_flags(uint8_t flags)
+{
+    return (uint8_t)((flags & FLAG_EVENT ? FLOW_EVENT : 0) | (flags & FLAG_SAMPLED ? FLOW_SAMPLED : 0));
+}
+
 /* Writes the converted record and returns its size. */
 static size_t convert_flow(const flow_in *flow, uint8_t *out)
 {
@@ -483,16 +535,248 @@ static size_t convert_flow(const flow_in *flow, uint8_t *out)
     return size;
 }
 
+/* ---- plans -------------------------------------------------------------------- */
+
+/* Flags that tell widths, and the type of the record. */
+static inline uint32_t form_of(uint32_t flags, uint32_t type)
+{
+    return (flags & (FLAG_IPV6 | FLAG_PACKETS_64 | FLAG_BYTES_64)) | (type == RECORD_FLOW_OLD ? 8 : 0);
+}
+
+static inline uint64_t number(const uint8_t *record, number_at where)
+{
+    return where.bytes == 0 ? 0 : where.bytes == 4 ? load_u32(record + where.at) : load_u64(record + where.at);
+}
+
+static inline uint64_t widened(uint32_t two)
+{
+    return (two & 0xFFFFu) | (uint64_t)(two >> 16) << 32;
+}
+
+/* Elements that are one extension as it stands: element and bytes; 0: another extension. */
+static const struct same {
+    uint8_t element;
+    uint8_t bytes;
+} same[EXTENSION_LAST + 1] = {
+    [7] = {7, 8},    [9] = {10, 4},   [10] = {11, 16}, [11] = {8, 4},   [12] = {9, 16},  [22] = {14, 40}, [23] = {12, 4},
+    [24] = {13, 16}, [26] = {16, 8},  [38] = {22, 4},  [39] = {20, 8},  [40] = {21, 32}, [45] = {17, 24},
+};
+
+/* A plan in the making: where the next extension lies, where the next element goes. */
+typedef struct planning {
+    flow_plan *plan;
+    size_t from;
+    size_t to;
+    uint16_t macs;       /* place of element 15 */
+} planning;
+
+static bool plan_element(planning *w, uint32_t id, size_t size, size_t from, size_t length)
+{
+    if (!moves_add(&w->plan->moves, w->to, id, size, from, length)) {
+        return false;
+    }
+    w->to += ELEMENT_HEADER + size;
+    w->plan->elements++;
+    return true;
+}
+
+/* An element whose payload is put there afterwards; `*place` is where. */
+static bool plan_room(planning *w, uint32_t id, size_t size, uint16_t *place)
+{
+    *place = (uint16_t)(w->to + ELEMENT_HEADER);
+    return plan_element(w, id, size, 0, 1);
+}
+
+static bool plan_number(planning *w, number_at *where, uint8_t bytes)
+{
+    const bool first = where->bytes == 0;
+    *where = (number_at){.at = (uint16_t)w->from, .bytes = bytes};
+    w->from += bytes;
+    return first;
+}
+
+/* Half of the MAC addresses. */
+static bool plan_macs(planning *w, size_t half)
+{
+    flow_plan *p = w->plan;
+    const size_t from = w->from;
+    w->from += 16;
+    if (w->macs == 0) {
+        const size_t at = w->to;
+        w->macs = (uint16_t)(at + ELEMENT_HEADER);
+        p->no_mac = (uint16_t)(w->macs + (half == 0 ? 16 : 0));
+        if (half == 0) {
+            return plan_element(w, 15, MACS, from, 16);
+        }
+        /* The header, then the second half: 16 bytes are exactly one move. */
+        if (!plan_element(w, 15, MACS, 0, 1) || p->moves.count == MOVES_MAX) {
+            return false;
+        }
+    } else {
+        if (p->no_mac != w->macs + half || p->moves.count == MOVES_MAX) {
+            return false;
+        }
+        p->no_mac = 0;
+    }
+    p->moves.list[p->moves.count++] = (move){.from = (uint16_t)from, .to = (uint16_t)(w->macs + half)};
+    return true;
+}
+
+/* Two numbers of 2 bytes. */
+static bool plan_pair(planning *w, uint32_t id)
+{
+    flow_plan *p = w->plan;
+    if (p->pairs == PLAN_PAIRS) {
+        return false;
+    }
+    p->pair[p->pairs] = (pair_at){.from = (uint16_t)w->from};
+    w->from += 4;
+    return plan_room(w, id, 8, &p->pair[p->pairs++].to);
+}
+
+/* False for what needs a closer look at each flow, and for what no writer does. */
+static bool plan_extension(planning *w, uint8_t extension)
+{
+    flow_plan *p = w->plan;
+    if (same[extension].element != 0) {
+        const size_t bytes = same[extension].bytes;
+        w->from += bytes;
+        return plan_element(w, same[extension].element, bytes, w->from - bytes, bytes);
+    }
+    switch (extension) {
+    case 4:
+    case INTERFACES: return plan_number(w, &p->interfaces, extension == 4 ? 4 : 8);
+    case 6: return plan_pair(w, 7);
+    case 8:
+        if (p->routing != 0) {
+            return false;
+        }
+        p->routing = (uint16_t)w->from;
+        w->from += 4;
+        return plan_room(w, 4, MISC, &p->misc);
+    case 13: return plan_pair(w, 6);
+    case 14: return plan_number(w, &p->out_packets, 4);
+    case 15: return plan_number(w, &p->out_packets, 8);
+    case 16: return plan_number(w, &p->out_bytes, 4);
+    case 17: return plan_number(w, &p->out_bytes, 8);
+    case 18: return plan_number(w, &p->flows, 4);
+    case 19: return plan_number(w, &p->flows, 8);
+    case 20: return plan_macs(w, 0);
+    case 21: return plan_macs(w, 16);
+    case 25: return plan_number(w, &p->engine, 4);
+    case 27: return plan_number(w, &p->received, 8);
+    case 47: w->from += 8; return true;
+    default: return false;
+    }
+}
+
+static bool fill_plan(flow_plan *p, const ext_list *list)
+{
+    const bool is_old = (p->form & 8) != 0;
+    planning w = {.plan = p, .from = is_old ? FIXED_OLD : FIXED, .to = FLOW_HEADER + ELEMENT_HEADER + GENERIC};
+    p->elements = 1;
+    const size_t addresses = p->form & FLAG_IPV6 ? 32 : 8;
+    bool done = plan_element(&w, p->form & FLAG_IPV6 ? 3 : 2, addresses, w.from, addresses);
+    w.from += addresses;
+    done = done && plan_number(&w, &p->packets, p->form & FLAG_PACKETS_64 ? 8 : 4);
+    done = done && plan_number(&w, &p->bytes, p->form & FLAG_BYTES_64 ? 8 : 4);
+    for (size_t i = 0; done && i < list->count; i++) {
+        done = plan_extension(&w, list->ids[i]);
+    }
+    if (done && (p->out_packets.bytes | p->out_bytes.bytes | p->flows.bytes) != 0) {
+        done = plan_room(&w, 5, COUNTERS, &p->counters);
+    }
+    if (done && p->interfaces.bytes != 0 && p->misc == 0) {
+        done = plan_room(&w, 4, MISC, &p->misc);
+    }
+    p->need = (uint16_t)w.from;
+    p->size = (uint16_t)w.to;
+    return done;
+}
+
+static inline flow_plan *plan_place(flow_plan *plans, uint64_t version, uint32_t form)
+{
+    return &plans[(version * 16 + form) % PLANS];
+}
+
+/* The plan for a flow whose map is valid. */
+static flow_plan *find_plan(converter *c, const map_slot *slot, uint32_t form)
+{
+    flow_plan *p = plan_place(c->plans, slot->version, form);
+    if (p->version != slot->version || p->form != form) {
+        *p = (flow_plan){.version = slot->version, .form = form};
+        p->quick = fill_plan(p, &slot->list);
+    }
+    return p;
+}
+
+/* Converts a flow that is long enough for its plan, with WIDE bytes behind it and behind `to`.  False, and
+ * nothing of use is written, if this flow lacks elements that others with this plan have. */
+static inline bool run_plan(const flow_plan *p, const uint8_t *record, uint8_t *to, uint8_t flow_flags)
+{
+    const bool is_old = (p->form & 8) != 0;
+    const uint64_t stored = load_u64(record + 16);
+    uint8_t *generic = to + FLOW_HEADER + ELEMENT_HEADER;
+    store_u32(to + FLOW_HEADER, 1 | (GENERIC + ELEMENT_HEADER) << 16);
+    store_u64(generic, UINT64_C(1000) * load_u32(record + 12) + load_u16(record + 8));
+    store_u64(generic + 8, UINT64_C(1000) * (uint32_t)stored + load_u16(record + 10));
+    store_u64(generic + 16, number(record, p->received));
+    store_u64(generic + 24, number(record, p->packets));
+    store_u64(generic + 32, number(record, p->bytes));
+    /* Ports; then forwarding status and protocol change places. */
+    const uint32_t bytes = (uint32_t)(stored >> 32);
+    store_u64(generic + 40, load_u32(record + 24) | (uint64_t)((bytes & 0xFF00FF00u) | (bytes >> 16 & 0xFFu) |
+                                                              (bytes & 0xFFu) << 16) << 32);
+    moves_run(&p->moves, record, to);
+    for (size_t i = 0; i < p->pairs; i++) {
+        store_u64(to + p->pair[i].to, widened(load_u32(record + p->pair[i].from)));
+    }
+    if (p->misc != 0) {
+        const uint64_t interfaces = p->interfaces.bytes == 4 ? widened(load_u32(record + p->interfaces.at))
+                                                             : number(record, p->interfaces);
+        const uint64_t ends = is_old ? 0 : load_u16(record + 30);
+        uint64_t routing = 0;
+        if (p->routing != 0) {
+            /* Stored: type of service after the device, direction, masks. */
+            const uint32_t four = load_u32(record + p->routing);
+            routing = (four >> 16) | (four & 0xFF00u) << 8 | (uint64_t)(four & 0xFFu) << 24;
+        } else if (interfaces == 0) {
+            return false;
+        }
+        store_u64(to + p->misc, interfaces);
+        store_u64(to + p->misc + 8, routing | ends << 32);
+    }
+    if (p->counters != 0) {
+        const uint64_t flows = number(record, p->flows);
+        const uint64_t packets = number(record, p->out_packets);
+        const uint64_t octets = number(record, p->out_bytes);
+        if ((flows | packets | octets) == 0) {
+            return false;
+        }
+        store_u64(to + p->counters, flows);
+        store_u64(to + p->counters + 8, packets);
+        store_u64(to + p->counters + 16, octets);
+    }
+    if (p->no_mac != 0) {
+        memset(to + p->no_mac, 0, 16);
+    }
+    const uint32_t engine = p->engine.bytes == 0 ? 0 : load_u16(record + p->engine.at + 2);
+    const uint32_t sysid = is_old ? record[5] : load_u16(record + 28);
+    const uint32_t version = is_old ? 0 : record[5];
+    store_u64(to, RECORD_FLOW | (uint64_t)p->size << 16 | (uint64_t)p->elements << 32 | (uint64_t)engine << 48);
+    store_u32(to + 8, sysid | (uint32_t)(flow_flags | out_flags(record[4])) << 16 | version << 24);
+    return true;
+}
+
 /* ---- blocks ------------------------------------------------------------------- */
 
 typedef struct run {
     converter *c;
+    flow_index *index;
     const map_source *earlier;
     nfdump_block_view *view;
-    size_t at; /* of the record in work, and its number */
-    uint32_t number;
+    size_t at; /* of the record in work */
     size_t length; /* bytes converted */
-    uint32_t records; /* records converted */
     bool keep_partial;
     uint8_t flow_flags;
 } run;
@@ -501,19 +785,33 @@ static void note(run *r, const char *reason, uint64_t value, uint64_t limit)
 {
     if (r->view->damage.status == NFDUMP_OK) {
         (void)nfdump_fail_value(&r->view->damage, NFDUMP_E_RECORD, r->at, reason, value, limit);
-        r->view->damage.record = r->number;
+        r->view->damage.record = r->view->walked;
     }
 }
 
-/* The map that counts for a flow here; null if there is none. */
-static const ext_list *find_map(run *r, uint16_t id)
+/* Sets the list of a map, or notes that there is none that is valid. */
+static void set_map(converter *c, map_slot *slot, const ext_list *list)
+{
+    slot->stamp = c->stamp;
+    slot->usable = list != NULL;
+    /* The same again is the rule. */
+    if (list != NULL && (slot->version == 0 || slot->list.count != list->count || slot->list.extent != list->extent ||
+                         memcmp(slot->list.ids, list->ids, list->count) != 0)) {
+        slot->version = ++c->versions;
+        slot->list = *list;
+    }
+}
+
+/* The map that counts for a flow here; not usable if there is none. */
+static const map_slot *find_map(run *r, uint16_t id)
 {
     map_slot *slot = &r->c->slots[id];
     if (slot->stamp != r->c->stamp) {
-        slot->stamp = r->c->stamp;
-        slot->usable = r->earlier != NULL && r->earlier->find(r->earlier->context, id, &slot->list);
+        ext_list list;
+        const bool found = r->earlier != NULL && r->earlier->find(r->earlier->context, id, &list);
+        set_map(r->c, slot, found ? &list : NULL);
     }
-    return slot->usable ? &slot->list : NULL;
+    return slot;
 }
 
 static void add_map(run *r, span record)
@@ -525,7 +823,7 @@ static void add_map(run *r, span record)
         note(r, "not a valid extension map", record.length, 0);
     }
     if (span_has(record, 4, 2)) {
-        r->c->slots[id] = (map_slot){.stamp = r->c->stamp, .usable = usable, .list = list};
+        set_map(r->c, &r->c->slots[id], usable ? &list : NULL);
     }
 }
 
@@ -543,33 +841,42 @@ static bool repair_list(const ext_list *list, ext_list *repaired)
 }
 
 /* The extensions that can be read of a flow with `room` bytes for them; null if it is to be dropped. */
-static const ext_list *usable_list(run *r, uint16_t id, size_t room, ext_list *repaired)
+static const ext_list *usable_list(run *r, const map_slot *map, uint16_t id, size_t room, ext_list *repaired)
 {
     static const ext_list nothing = {0};
-    const ext_list *list = find_map(r, id);
-    if (list == NULL) {
+    if (!map->usable) {
         note(r, "flow without a valid extension map", id, 0);
         if (!r->keep_partial) {
             r->view->dropped++;
             return NULL;
         }
-    } else if (room >= list->extent) {
-        return list;
-    } else if (room + INTERFACES_MISSING == list->extent && repair_list(list, repaired)) {
+    } else if (room >= map->list.extent) {
+        return &map->list;
+    } else if (room + INTERFACES_MISSING == map->list.extent && repair_list(&map->list, repaired)) {
         return repaired;
     } else {
-        note(r, "flow record is shorter than its extension map tells", room, list->extent);
+        note(r, "flow record is shorter than its extension map tells", room, map->list.extent);
     }
     r->view->clipped++;
     return &nothing;
 }
 
-static void add_flow(run *r, span record, size_t fixed)
+/* Takes over a converted record; `*shape` becomes that of the flow.  False when memory is short. */
+static bool index_made(run *r, size_t size, uint16_t *shape)
 {
+    const size_t at = r->length;
+    r->length += size;
+    return nfdump_index_flow(r->index, (span){r->c->out + at, size}, at, r->view, shape);
+}
+
+/* Adds one flow, which begins `left` bytes before the end of the block.  False when memory is short. */
+static bool add_flow(run *r, span record, uint16_t type, size_t left)
+{
+    const size_t fixed = type == RECORD_FLOW_OLD ? FIXED_OLD : FIXED;
     if (record.length < fixed) {
         note(r, "flow record is shorter than its fixed part", record.length, fixed);
         r->view->dropped++;
-        return;
+        return true;
     }
     flow_in flow = {.record = record.data, .fixed = fixed, .flags = record.data[4]};
     const size_t required = fixed + (flow.flags & FLAG_IPV6 ? 32 : 8) + (flow.flags & FLAG_PACKETS_64 ? 8 : 4) +
@@ -577,31 +884,88 @@ static void add_flow(run *r, span record, size_t fixed)
     if (record.length < required) {
         note(r, "flow record is shorter than its flags tell", record.length, required);
         r->view->dropped++;
-        return;
+        return true;
+    }
+    const uint16_t id = load_u16(record.data + 6);
+    const map_slot *map = find_map(r, id);
+    const span out = {r->c->out, NFDUMP_CONVERTED_MAX};
+    uint16_t shape = 0;
+    if (map->usable && record.length - required >= map->list.extent) {
+        flow_plan *p = find_plan(r->c, map, form_of(flow.flags, type));
+        if (p->quick && p->need + WIDE <= left && span_has(out, r->length, p->size + WIDE) &&
+            run_plan(p, record.data, r->c->out + r->length, r->flow_flags)) {
+            p->epoch = r->c->stamp;
+            return index_made(r, p->size, &p->shape);
+        }
     }
     ext_list repaired;
-    flow.out_flags = (uint8_t)(r->flow_flags | (flow.flags & FLAG_EVENT ? FLOW_EVENT : 0) |
-                               (flow.flags & FLAG_SAMPLED ? FLOW_SAMPLED : 0));
-    flow.list = usable_list(r, load_u16(record.data + 6), record.length - required, &repaired);
-    if (flow.list != NULL) {
-        r->length += convert_flow(&flow, r->c->out + r->length);
-        r->records++;
-    }
+    flow.out_flags = r->flow_flags | out_flags(flow.flags);
+    flow.list = usable_list(r, map, id, record.length - required, &repaired);
+    return flow.list == NULL || index_made(r, convert_flow(&flow, r->c->out + r->length), &shape);
 }
 
-nfdump_status nfdump_convert1(converter *c, span data, uint32_t announced, const map_source *earlier, bool keep_partial,
-                              uint8_t flow_flags, nfdump_block_view *view, span *out, uint32_t *num_out)
+/* Converts the run of flows that the walk has come to and whose plans are known and serve.  Most of a block
+ * is such runs, so this loop is what converting costs.  Stops early when the index is full. */
+static SEPARATE void convert_run(run *r, record_walk *walk)
+{
+    converter *const c = r->c;
+    flow_index *const index = r->index;
+    const map_slot *const slots = c->slots;
+    flow_plan *const plans = c->plans;
+    const uint32_t stamp = c->stamp;
+    const size_t room = index->cap_flows - index->num_flows;
+    const size_t wanted = walk->left - walk->walked;
+    const size_t most = wanted < room ? wanted : room;
+    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    const span data = walk->data;
+    const span out = {c->out, NFDUMP_CONVERTED_MAX};
+    const uint8_t flow_flags = r->flow_flags;
+    size_t at = walk->at;
+    size_t length = r->length;
+    size_t added = 0;
+    while (added < most && span_has(data, at, FIXED_OLD)) {
+        const uint8_t *record = data.data + at;
+        const uint64_t head = load_u64(record);
+        const uint32_t type = head & 0xFFFFu;
+        const size_t size = head >> 16 & 0xFFFFu;
+        const map_slot *slot = &slots[head >> 48];
+        if ((type != RECORD_FLOW_LAYOUT1 && type != RECORD_FLOW_OLD) || slot->stamp != stamp || !slot->usable) {
+            break;
+        }
+        const uint32_t form = form_of((uint32_t)(head >> 32), type);
+        const flow_plan *p = plan_place(plans, slot->version, form);
+        /* Plans with a shape here are quick. */
+        if (p->version != slot->version || p->form != form || p->epoch != stamp || size < p->need ||
+            !span_has(data, at, size) || !span_has(data, at, p->need + WIDE) || !span_has(out, length, p->size + WIDE) ||
+            !run_plan(p, record, c->out + length, flow_flags)) {
+            break;
+        }
+        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)length, .size = p->size, .shape = p->shape};
+        length += p->size;
+        at += size;
+    }
+    r->length = length;
+    index->num_flows += added;
+    walk->at = at;
+    walk->walked += (uint32_t)added;
+}
+
+nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32_t announced, const map_source *earlier,
+                              bool keep_partial, uint8_t flow_flags, nfdump_block_view *view, span *out)
 {
     record_walk walk = {.data = data, .left = announced};
-    run r = {.c = c, .earlier = earlier, .view = view, .keep_partial = keep_partial, .flow_flags = flow_flags};
+    run r = {
+        .c = c, .index = index, .earlier = earlier, .view = view, .keep_partial = keep_partial, .flow_flags = flow_flags};
     if (data.length > NFDUMP_BLOCK_MAX || !start(c)) {
         return NFDUMP_E_NOMEM;
     }
+    nfdump_index_begin(index, NFDUMP_ELEMENT_MAX_LAYOUT2);
     for (;;) {
         uint16_t type = 0;
         span record = {0};
+        bool added = true;
         r.at = walk.at;
-        r.number = walk.walked;
+        view->walked = walk.walked;
         const step found = next_record(&walk, &type, &record);
         if (found == STEP_CUT) {
             note(&r, "block ends inside a record header", data.length - r.at, RECORD_HEADER);
@@ -613,10 +977,9 @@ nfdump_status nfdump_convert1(converter *c, span data, uint32_t announced, const
         }
         switch (type) {
         case RECORD_FLOW_LAYOUT1:
-            add_flow(&r, record, FIXED);
-            break;
         case RECORD_FLOW_OLD:
-            add_flow(&r, record, FIXED_OLD);
+            added = add_flow(&r, record, type, data.length - r.at);
+            convert_run(&r, &walk);
             break;
         case RECORD_MAP:
             add_map(&r, record);
@@ -626,17 +989,19 @@ nfdump_status nfdump_convert1(converter *c, span data, uint32_t announced, const
         case RECORD_EXPORTER_STAT:
         case RECORD_SAMPLER_LEGACY: /* as layout 2 has them */
             memcpy(c->out + r.length, record.data, record.length);
+            added = nfdump_index_record(index, type, (span){c->out + r.length, record.length}, r.length, view);
             r.length += record.length;
-            r.records++;
             break;
         default:
             view->skipped++;
             break;
         }
+        if (!added) {
+            return NFDUMP_E_NOMEM;
+        }
     }
-    view->walked = walk.walked;
+    nfdump_index_end(index, view);
     *out = (span){c->out, r.length};
-    *num_out = r.records;
     return NFDUMP_OK;
 }
 
@@ -644,6 +1009,8 @@ void nfdump_convert1_free(converter *c)
 {
     free(c->out);
     free(c->slots);
+    free(c->plans);
     c->out = NULL;
+    c->plans = NULL;
     c->slots = NULL;
 }

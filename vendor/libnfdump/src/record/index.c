@@ -25,13 +25,6 @@
 #define PREFETCH(p) ((void)(p))
 #endif
 
-/* A loop that is to have all registers. */
-#if defined(__GNUC__)
-#define SEPARATE __attribute__((noinline))
-#else
-#define SEPARATE
-#endif
-
 /* Doubles an array when it is full.  False when memory is short. */
 static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
 {
@@ -192,6 +185,11 @@ static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at
     }
 }
 
+bool nfdump_index_grow(flow_index *index)
+{
+    return reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows);
+}
+
 bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_view *view, uint16_t *found)
 {
     uint16_t count = 0;
@@ -229,23 +227,8 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
     }
     view->unknown_elements += key.unknown;
 
-    if (!reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows)) {
-        return false;
-    }
-    index->flows[index->num_flows++] =
-        (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)record.length, .shape = shape};
     *found = shape;
-    return true;
-}
-
-bool nfdump_index_known_flow(flow_index *index, size_t at, size_t size, uint16_t shape)
-{
-    if (!reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows)) {
-        return false;
-    }
-    index->flows[index->num_flows++] =
-        (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = shape};
-    return true;
+    return index_known_flow(index, at, record.length, shape);
 }
 
 bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view)

@@ -55,8 +55,18 @@ void nfdump_index_free(flow_index *index);
 void nfdump_index_begin(flow_index *index, uint32_t element_max);
 /* Adds one flow record that lies at `at`, and tells its shape.  False when memory is short. */
 bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_view *view, uint16_t *shape);
-/* The same for a record whose shape such a call has told. */
-bool nfdump_index_known_flow(flow_index *index, size_t at, size_t size, uint16_t shape);
+/* Makes room for further flows.  False when memory is short. */
+bool nfdump_index_grow(flow_index *index);
+/* Adds a flow record whose shape such a call has told.  False when memory is short. */
+static inline bool index_known_flow(flow_index *index, size_t at, size_t size, uint16_t shape)
+{
+    if (index->num_flows == index->cap_flows && !nfdump_index_grow(index)) {
+        return false;
+    }
+    index->flows[index->num_flows++] =
+        (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = shape};
+    return true;
+}
 /* Adds a record of another type if it is one that is needed. */
 bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t at, nfdump_block_view *view);
 /* Hands the index over to the view. */

@@ -4,7 +4,8 @@
  * A flow record of layout 3 has a bit set of extensions and a table of offsets; the extensions have
  * fixed layouts, mostly those of the elements of layout 2.  How to convert such a record depends on
  * bit set and table only, and exporters send thousands of flows with the same: a plan is made once and
- * then run for each record, which copies a prepared record and fills in its values.
+ * then run for each record.  It is a list of wide copies (moves.h) and a few exact ones; the last records
+ * of a block, which have nothing behind them, are made of a prepared record and exact copies only.
  *
  * Nothing grows beyond twice its size (the table of parts below shows it for each extension, given that
  * extensions do not overlap), so that the buffer for the result has a bound, and no flow is lost for
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 #include "../error.h"
+#include "moves.h"
 #include "types.h"
 
 enum {
@@ -34,6 +36,7 @@ enum {
     EXPORTER2 = 32,
     EXPORTER_STAT2 = 32,
     SAMPLER2 = 24,
+    GENERIC = 48,
     APPLICATIONS2_HEADER = 14,
     NAMES2_HEADER = 12,
 
@@ -128,9 +131,9 @@ static uint16_t variable_element(unsigned extension)
 /* Elements that are there or not depending on the values of their extension. */
 #define OPTIONAL (BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(19) | BIT(25) | BIT(43) | BIT(44) | BIT(45) | BIT(46))
 
-/* One copy of a plan. */
+/* One exact copy of a plan. */
 typedef struct step {
-    uint16_t from; /* in the record of layout 3 */
+    uint16_t from; /* in the record of layout 3; 0: zeros instead */
     uint16_t to;   /* in the record of layout 2 */
     uint16_t length;
 } step;
@@ -140,35 +143,51 @@ typedef struct variable {
     uint16_t element;
 } variable;
 
+/* Offsets of all extensions. */
+#define TABLE_WORDS 16u
+_Static_assert(8 * TABLE_WORDS >= 2 * EXTENSIONS_MAX, "the table must fit");
+
 /* 12 bytes of header, and the elements of all parts with their headers. */
 #define TEMPLATE_MAX 1024u
 
 typedef struct plan {
     uint64_t bitmap;
     uint64_t optional; /* which of the optional elements are there */
-    uint16_t count;    /* extensions; 0 with bitmap 0 and need 0: a free place */
-    uint16_t need;     /* bytes of a record that this plan reads, and that its extensions fill at least */
-    uint16_t room;     /* bytes that header, table and fixed extensions fill */
-    uint16_t size;     /* of the record of layout 2, without variable elements */
-    uint16_t steps;
-    uint16_t variables;
-    uint16_t hops4, hops6, event, observation; /* where extensions 9, 10, 21, 30 lie; 0 = absent */
+    uint64_t head;     /* first bytes of the record of layout 2, as a number: type, size, elements */
+    uint32_t need;     /* bytes of a record that this plan reads, and that its extensions fill at least */
     uint32_t unknown;  /* extensions nobody has defined */
     uint32_t epoch;    /* of the block that `shape` belongs to */
+    uint32_t quick;    /* the same if `convert_run` can take such records in that block */
+    uint16_t tag;      /* number of extensions + 1; 0: a free place */
+    uint16_t count;    /* extensions */
+    uint16_t words;    /* of 8 bytes in the table of offsets */
+    uint16_t size;     /* of the record of layout 2, without variable elements */
     uint16_t shape;
+    uint16_t hops4;    /* where extension 9 lies; 0 = absent */
+    bool rare;         /* one of the next three is there */
+    uint16_t hops6, event, observation; /* extensions 10, 21, 30 */
+    uint16_t generic;  /* extension 1, if it becomes the first element */
+    uint16_t misc_from, misc_to; /* extension 5 and its place in element 4, if extension 4 is there too */
+    uint16_t room;     /* bytes that header, table and fixed extensions fill */
     uint16_t elements;
-    variable variable[VARIABLE_MAX];
-    uint8_t table[2 * 64];
+    uint16_t steps;
+    uint16_t fixes;
+    uint16_t variables;
+    bool wide;         /* moves and fixes do it */
+    uint64_t last_word;          /* bits of the last word of the table that are offsets */
+    uint64_t table[TABLE_WORDS]; /* zero where `last_word` is */
+    moves moves;
+    step fix[2 * PARTS]; /* what moves cannot do */
     step step[PARTS];
+    variable variable[VARIABLE_MAX];
     uint8_t template[TEMPLATE_MAX];
 } plan;
-
 #define PLAN_SETS 64u
-#define PLAN_WAYS 2u
+#define PLAN_WAYS 4u
 
 struct layout3_plans {
     uint32_t epoch;
-    uint8_t order[PLAN_SETS]; /* the way of a set that was used last */
+    uint8_t oldest[PLAN_SETS]; /* the way that the next new plan takes */
     plan plan[PLAN_SETS][PLAN_WAYS];
 };
 
@@ -208,16 +227,10 @@ static unsigned count_bits(uint64_t set)
     return count;
 }
 
-/* Which optional elements this record has.  The plan's extensions lie within it. */
-static uint64_t optional_elements(const plan *p, const uint8_t *record)
+/* As `optional_elements`, those that few records have. */
+static uint64_t rare_elements(const plan *p, const uint8_t *record)
 {
-    uint64_t found = load_u32(record + 8) > 0xFFFF ? BIT(43) : 0;
-    if (p->hops4 != 0) {
-        /* A next hop of 0.0.0.0 was not given; if none was, the one that everybody sends. */
-        const bool bgp = load_u32(record + p->hops4 + 4) != 0;
-        found |= bgp ? BIT(8) : 0;
-        found |= load_u32(record + p->hops4) != 0 || !bgp ? BIT(10) : 0;
-    }
+    uint64_t found = 0;
     if (p->hops6 != 0) {
         const uint8_t *hops = record + p->hops6;
         const bool bgp = (load_u64(hops + 16) | load_u64(hops + 24)) != 0;
@@ -242,6 +255,19 @@ static uint64_t optional_elements(const plan *p, const uint8_t *record)
         found |= load_u32(record + p->observation + 12) != 0 ? BIT(44) : 0;
     }
     return found;
+}
+
+/* Which optional elements this record has.  The plan's extensions lie within it. */
+static inline uint64_t optional_elements(const plan *p, const uint8_t *record)
+{
+    uint64_t found = load_u32(record + 8) > 0xFFFF ? BIT(43) : 0;
+    if (p->hops4 != 0) {
+        /* A next hop of 0.0.0.0 was not given; if none was, the one that everybody sends. */
+        const bool bgp = load_u32(record + p->hops4 + 4) != 0;
+        found |= bgp ? BIT(8) : 0;
+        found |= load_u32(record + p->hops4) != 0 || !bgp ? BIT(10) : 0;
+    }
+    return p->rare ? found | rare_elements(p, record) : found;
 }
 
 /* Notes where the extensions of a record lie.  Names what is wrong with it, or returns null. */
@@ -284,12 +310,42 @@ static const char *find_extensions(plan *p, span record, uint16_t where[64])
         return "extensions of a record overlap";
     }
     p->room = (uint16_t)room;
-    p->need = (uint16_t)(need > room ? need : room);
+    p->need = (uint32_t)(need > room ? need : room);
     p->hops4 = where[9];
     p->hops6 = where[10];
     p->event = where[21];
     p->observation = where[30];
+    p->rare = (p->hops6 | p->event | p->observation) != 0;
     return NULL;
+}
+
+/* Whether one copy of the whole payload is all that an element needs. */
+static bool is_plain(const part *p)
+{
+    const bool only = (p == parts || p[-1].element != p->element) &&
+                      (p == parts + PARTS - 1 || p[1].element != p->element);
+    return only && p->to == 0 && p->length == p->size;
+}
+
+/* Prepares an element of layout 2 at `at` that begins with `from`, for records that are followed by others. */
+static bool add_moves(plan *p, const part *from, const uint16_t where[64], size_t at)
+{
+    const size_t source = where[from->extension] + (size_t)from->from;
+    if (from->element == 1 && at == FLOW_HEADER) {
+        p->generic = (uint16_t)source;
+        return true;
+    }
+    if (is_plain(from)) {
+        return moves_add(&p->moves, at, from->element, from->size, source, from->length);
+    }
+    if (from->extension == 4 && where[5] != 0) {
+        /* Both halves, of which the second is then put right. */
+        p->misc_from = where[5];
+        p->misc_to = (uint16_t)(at + ELEMENT_HEADER + 8);
+        return moves_add(&p->moves, at, from->element, from->size, source, 8);
+    }
+    p->fix[p->fixes++] = (step){.to = (uint16_t)(at + ELEMENT_HEADER), .length = from->size};
+    return moves_add(&p->moves, at, from->element, from->size, 0, 1);
 }
 
 /* Makes the prepared record of layout 2 and the steps that fill it. */
@@ -299,6 +355,11 @@ static void fill_plan(plan *p, const uint16_t where[64])
     size_t size = FLOW_HEADER;
     p->elements = 0;
     p->steps = 0;
+    p->fixes = 0;
+    p->moves.count = 0;
+    p->misc_to = 0;
+    p->generic = 0;
+    p->wide = true;
     memset(p->template, 0, sizeof p->template);
     for (size_t i = 0; i < PARTS; i++) {
         const part *from = &parts[i];
@@ -310,74 +371,113 @@ static void fill_plan(plan *p, const uint16_t where[64])
             put_u16(p->template + size, from->element);
             put_u16(p->template + size + 2, from->size + (size_t)ELEMENT_HEADER);
             payload[from->element] = (uint16_t)(size + ELEMENT_HEADER);
+            p->wide = p->wide && add_moves(p, from, where, size);
             size += ELEMENT_HEADER + (size_t)from->size;
             p->elements++;
         }
-        p->step[p->steps++] = (step){
+        const step copy = {
             .from = (uint16_t)(where[from->extension] + from->from),
             .to = (uint16_t)(payload[from->element] + from->to),
             .length = from->length,
         };
+        p->step[p->steps++] = copy;
+        if (!is_plain(from) && !(from->element == 4 && p->misc_to != 0)) {
+            p->fix[p->fixes++] = copy;
+        }
     }
     p->elements = (uint16_t)(p->elements + p->variables);
     p->size = (uint16_t)size;
     put_u16(p->template, NFDUMP_RECORD_FLOW_LAYOUT3);
     put_u16(p->template + 2, size);
     put_u16(p->template + 4, p->elements);
+    p->head = load_u64(p->template) & UINT64_C(0xFFFFFFFFFFFF);
 }
 
-static bool plan_fits(const plan *p, span record, uint64_t bitmap, uint16_t count)
+/* Keeps the table of offsets, to be compared by words. */
+static void keep_table(plan *p, const uint8_t *table)
 {
-    return p->bitmap == bitmap && p->count == count && p->need != 0 && p->need <= record.length &&
-           memcmp(p->table, record.data + FLOW3_HEADER, 2 * (size_t)count) == 0 &&
-           p->optional == optional_elements(p, record.data);
+    p->words = (uint16_t)((p->count + 3u) / 4);
+    const unsigned last = p->count % 4u;
+    p->last_word = last == 0 ? UINT64_MAX : (UINT64_C(1) << 16 * last) - 1;
+    for (size_t i = 0; i < p->words; i++) {
+        p->table[i] = load_u64(table + 8 * i);
+    }
+    if (p->words != 0) {
+        p->table[p->words - 1u] &= p->last_word;
+    }
+}
+
+/* The table of a record is filled up to whole words. */
+static inline bool table_fits(const plan *p, const uint8_t *table)
+{
+    uint64_t differs = 0;
+    size_t i = 0;
+    for (; i + 1 < p->words; i++) {
+        differs |= load_u64(table + 8 * i) ^ p->table[i];
+    }
+    if (i < p->words) {
+        differs |= (load_u64(table + 8 * i) & p->last_word) ^ p->table[i];
+    }
+    return differs == 0;
+}
+
+/* The plan for a record, if there is one: of at least FLOW3_HEADER bytes, and `size` in all. */
+static inline plan *known_plan(layout3_plans *plans, const uint8_t *record, size_t size, size_t *set)
+{
+    const uint64_t bitmap = load_u64(record + 16);
+    const uint16_t count = load_u16(record + 4);
+    *set = (bitmap * UINT64_C(0x9E3779B97F4A7C15)) >> 58;
+    for (plan *p = plans->plan[*set], *end = p + PLAN_WAYS; p != end; p++) {
+        if (p->bitmap == bitmap && p->tag == count + 1u && p->need <= size && table_fits(p, record + FLOW3_HEADER) &&
+            p->optional == optional_elements(p, record)) {
+            return p;
+        }
+    }
+    return NULL;
 }
 
 /* The plan for a record of at least FLOW3_HEADER bytes.  Null, with a reason, if it is damaged. */
 static plan *find_plan(layout3_plans *plans, span record, const char **reason)
 {
+    size_t set = 0;
+    plan *p = known_plan(plans, record.data, record.length, &set);
+    if (p != NULL) {
+        return p;
+    }
     const uint64_t bitmap = load_u64(record.data + 16);
     const uint16_t count = load_u16(record.data + 4);
-    /* The first offsets tell orders apart. */
-    const uint32_t table = record.length >= FLOW3_HEADER + 8 ? load_u32(record.data + FLOW3_HEADER + 4) : 0;
-    const size_t set = ((bitmap ^ (uint64_t)table << 40) * UINT64_C(0x9E3779B97F4A7C15)) >> 58;
-    for (size_t i = 0; i < PLAN_WAYS; i++) {
-        const size_t way = (plans->order[set] + i) % PLAN_WAYS;
-        if (plan_fits(&plans->plan[set][way], record, bitmap, count)) {
-            plans->order[set] = (uint8_t)way;
-            return &plans->plan[set][way];
-        }
-    }
-
     if (count_bits(bitmap) != count || count > EXTENSIONS_MAX) {
         *reason = "a record announces another number of extensions than it has";
         return NULL;
     }
-    const size_t way = (plans->order[set] + 1u) % PLAN_WAYS;
-    plan *p = &plans->plan[set][way];
     uint16_t where[64];
-    p->need = 0;
+    p = &plans->plan[set][plans->oldest[set]];
+    p->tag = 0;
     p->epoch = 0;
+    p->quick = 0;
     p->bitmap = bitmap;
     p->count = count;
     *reason = find_extensions(p, record, where);
     if (*reason != NULL) {
-        p->need = 0;
         return NULL;
     }
-    memcpy(p->table, record.data + FLOW3_HEADER, 2 * (size_t)count);
+    p->tag = (uint16_t)(count + 1u);
+    keep_table(p, record.data + FLOW3_HEADER);
     p->optional = optional_elements(p, record.data);
     fill_plan(p, where);
-    plans->order[set] = (uint8_t)way;
+    plans->oldest[set] = (uint8_t)((plans->oldest[set] + 1u) % PLAN_WAYS);
     return p;
 }
 
-static void run_steps(const plan *p, const uint8_t *from, uint8_t *to)
+static inline void run_steps(const step *s, size_t count, const uint8_t *from, uint8_t *to)
 {
-    for (size_t i = 0; i < p->steps; i++) {
-        const step *s = &p->step[i];
+    for (const step *end = s + count; s != end; s++) {
         const uint8_t *in = from + s->from;
         uint8_t *out = to + s->to;
+        if (s->from == 0) {
+            memset(out, 0, s->length);
+            continue;
+        }
         /* Calls with a constant size become plain moves. */
         switch (s->length) {
         case 4: memcpy(out, in, 4); break;
@@ -389,6 +489,43 @@ static void run_steps(const plan *p, const uint8_t *from, uint8_t *to)
         default: memcpy(out, in, s->length); break;
         }
     }
+}
+
+/* What extension 5 is in element 4: type of service after the device and biflow direction have changed
+ * places, and nothing follows the reason of the end. */
+static inline uint64_t misc_of(uint64_t extension)
+{
+    return (extension & UINT64_C(0x0000FF0000FFFFFF)) | (extension >> 8 & UINT64_C(0xFF000000)) |
+           (extension << 8 & UINT64_C(0xFF00000000));
+}
+
+/* Puts a record of layout 2 together by moves, but for its header and variable elements.  There are WIDE
+ * bytes behind both records. */
+static inline void move_record(const plan *p, const uint8_t *from, uint8_t *to)
+{
+    if (p->generic != 0) {
+        const uint8_t *generic = from + p->generic;
+        uint8_t *element = to + FLOW_HEADER + ELEMENT_HEADER;
+        store_u32(to + FLOW_HEADER, 1 | (GENERIC + ELEMENT_HEADER) << 16);
+        copy_wide(element, generic);
+        copy_wide(element + WIDE, generic + WIDE);
+        copy_wide(element + 2 * WIDE, generic + 2 * WIDE);
+    }
+    moves_run(&p->moves, from, to);
+    if (p->misc_to != 0) {
+        store_u64(to + p->misc_to, misc_of(load_u64(from + p->misc_from)));
+    }
+    run_steps(p->fix, p->fixes, from, to);
+}
+
+/* The header of a record of layout 2: type, size and number of elements, then engine type and id, number
+ * of the exporter, flags, version. */
+static inline void put_header(uint64_t head, const uint8_t *from, uint8_t *to)
+{
+    const uint64_t stored = load_u64(from + 8);
+    const uint32_t sysid = (uint32_t)stored > 0xFFFF ? 0 : (uint32_t)stored;
+    store_u64(to, head | (stored >> 32 & 0xFFFF) << 48);
+    store_u32(to + 8, sysid | (uint32_t)(from[6] & FLAGS) << 16 | (uint32_t)from[14] << 24);
 }
 
 /* The lengths of the variable elements of a record, cut where a record of layout 2 cannot hold them. */
@@ -418,8 +555,9 @@ static bool variable_lengths(const plan *p, span record, uint32_t length[VARIABL
     return true;
 }
 
-/* Converts one flow record.  False when memory is short. */
-static bool add_flow(conversion *c, span record, size_t at)
+/* Converts one flow record, which begins `left` bytes before the end of the block.  False when memory is
+ * short. */
+static bool add_flow(conversion *c, span record, size_t at, size_t left)
 {
     const char *reason = "flow record is shorter than its header";
     plan *p = record.length < FLOW3_HEADER ? NULL : find_plan(c->plans, record, &reason);
@@ -435,27 +573,29 @@ static bool add_flow(conversion *c, span record, size_t at)
         return true;
     }
     record_buffer *out = c->out;
-    if (size > out->capacity - out->length) {
+    const size_t room = out->capacity - out->length;
+    if (size > room) {
         return false;
     }
     uint8_t *to = out->data + out->length;
-    memcpy(to, p->template, p->size);
-    run_steps(p, record.data, to);
-    const uint32_t sysid = load_u32(record.data + 8);
-    to[6] = record.data[12];
-    to[7] = record.data[13];
-    put_u16(to + 8, sysid > 0xFFFF ? 0 : sysid);
-    to[10] = record.data[6] & FLAGS;
-    to[11] = record.data[14];
+    const bool wide = p->wide && p->need + WIDE <= left && size + WIDE <= room;
+    if (wide) {
+        move_record(p, record.data, to);
+    } else {
+        memcpy(to, p->template, p->size);
+        run_steps(p->step, p->steps, record.data, to);
+    }
+    put_header(p->head, record.data, to);
     c->view->unknown_elements += p->unknown;
 
     const size_t start = out->length;
     out->length += size;
     if (p->variables == 0) {
         if (p->epoch == c->plans->epoch) {
-            return nfdump_index_known_flow(c->index, start, size, p->shape);
+            return index_known_flow(c->index, start, size, p->shape);
         }
         p->epoch = c->plans->epoch;
+        p->quick = p->wide ? p->epoch : 0;
         return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
     }
     put_u16(to + 2, size);
@@ -468,6 +608,49 @@ static bool add_flow(conversion *c, span record, size_t at)
     }
     uint16_t shape = 0;
     return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &shape);
+}
+
+/* Converts the run of flows that starts at `at` and whose plans are known and are moves.  Most of a block is
+ * such runs, so this loop is what converting costs.  Returns where the run ends; stops early when the index
+ * is full. */
+static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t announced)
+{
+    layout3_plans *const plans = c->plans;
+    flow_index *const index = c->index;
+    const uint32_t epoch = plans->epoch;
+    const size_t room = index->cap_flows - index->num_flows;
+    const size_t wanted = announced - c->view->walked;
+    const size_t most = wanted < room ? wanted : room;
+    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    const span out = {c->out->data, c->out->capacity};
+    size_t length = c->out->length;
+    size_t added = 0;
+    uint64_t unknown = 0;
+    while (added < most && span_has(raw, at, FLOW3_HEADER)) {
+        const uint8_t *record = raw.data + at;
+        const uint32_t head = load_u32(record);
+        const size_t size = head >> 16;
+        if ((head & 0xFFFFu) != FLOW3 || size < FLOW3_HEADER || !span_has(raw, at, size)) {
+            break;
+        }
+        size_t set = 0;
+        const plan *p = known_plan(plans, record, size, &set);
+        if (p == NULL || p->quick != epoch || !span_has(raw, at, p->need + WIDE) || !span_has(out, length, p->size + WIDE)) {
+            break;
+        }
+        uint8_t *to = c->out->data + length;
+        flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)length, .size = p->size, .shape = p->shape};
+        unknown += p->unknown;
+        length += p->size;
+        at += size;
+        move_record(p, record, to);
+        put_header(p->head, record, to);
+    }
+    c->out->length = length;
+    index->num_flows += added;
+    c->view->walked += (uint32_t)added;
+    c->view->unknown_elements += unknown;
+    return at;
 }
 
 /* Room for a record of layout 2, zeroed but for its header.  Null if there is none. */
@@ -554,7 +737,7 @@ static bool convert_flows(conversion *c, span raw)
         return true;
     }
     (void)span_u32(raw, 0, &announced);
-    for (; view->walked < announced; view->walked++) {
+    while (view->walked < announced) {
         uint16_t type = 0;
         uint16_t size = 0;
         span record = {0};
@@ -571,7 +754,7 @@ static bool convert_flows(conversion *c, span raw)
             return true;
         }
         if (type == FLOW3) {
-            if (!add_flow(c, record, at)) {
+            if (!add_flow(c, record, at, raw.length - at)) {
                 return false;
             }
         } else if (type == EXPORTER3 && is_exporter(record)) {
@@ -581,7 +764,11 @@ static bool convert_flows(conversion *c, span raw)
         } else {
             view->skipped++; /* look-up filters and what is to come */
         }
+        view->walked++;
         at += size;
+        if (type == FLOW3) {
+            at = convert_run(c, raw, at, announced);
+        }
     }
     if (at != raw.length) {
         note_damage(view, NFDUMP_E_COUNT, at, "more bytes than the announced records take", raw.length, at);
