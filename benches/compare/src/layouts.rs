@@ -50,8 +50,7 @@ fn compress(encoding: &str, plain: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         "none" => plain.to_vec(),
         "lzo" => lzokay_native::compress(plain).map_err(|error| error.to_string())?,
         "bz2" => {
-            let mut encoder =
-                bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
             encoder.write_all(plain)?;
             encoder.finish()?
         }
@@ -103,7 +102,10 @@ fn layout1(parts: &Parts<'_>, block: &mut Vec<u8>) {
     let (flow, generic, misc) = (parts.flow, parts.generic, parts.misc);
     let ms = |time: Option<nfdecode::Timestamp>| {
         let ms = time.map_or(0, nfdecode::Timestamp::as_millis);
-        (((ms / 1000) as u32).to_le_bytes(), ((ms % 1000) as u16).to_le_bytes())
+        (
+            ((ms / 1000) as u32).to_le_bytes(),
+            ((ms % 1000) as u16).to_le_bytes(),
+        )
     };
     let (packets, octets) = (flow.in_packets().unwrap_or(0), flow.in_bytes().unwrap_or(0));
     let wide = |number: u64, bit: u8| if number > u32::MAX.into() { bit } else { 0 };
@@ -138,7 +140,9 @@ fn layout1(parts: &Parts<'_>, block: &mut Vec<u8>) {
 fn layout3(parts: &Parts<'_>, block: &mut Vec<u8>) {
     let start = block.len();
     let misc = parts.misc;
-    let routing = [misc[8], misc[9], misc[10], misc[12], misc[11], misc[13], 0, 0];
+    let routing = [
+        misc[8], misc[9], misc[10], misc[12], misc[11], misc[13], 0, 0,
+    ];
     let hops = [parts.next_hop, &[0; 4]].concat();
     let exporter = [parts.exporter, &[0; 4]].concat();
     let mut extensions: Vec<(u8, &[u8])> = vec![
@@ -153,7 +157,12 @@ fn layout3(parts: &Parts<'_>, block: &mut Vec<u8>) {
     let bitmap = extensions.iter().fold(0_u64, |set, (id, _)| set | 1 << id);
     block.extend([16, 0, 0, 0, extensions.len() as u8, 0, 0, 0]);
     block.extend(u32::from(flow.exporter_sysid()).to_le_bytes());
-    block.extend([flow.engine_type(), flow.engine_id(), flow.export_version(), 0]);
+    block.extend([
+        flow.engine_type(),
+        flow.engine_id(),
+        flow.export_version(),
+        0,
+    ]);
     block.extend(bitmap.to_le_bytes());
     let mut at = (24 + 2 * extensions.len()).next_multiple_of(8);
     for (_, payload) in &extensions {
@@ -161,12 +170,19 @@ fn layout3(parts: &Parts<'_>, block: &mut Vec<u8>) {
         at += payload.len();
     }
     block.resize(start + (24 + 2 * extensions.len()).next_multiple_of(8), 0);
-    extensions.iter().for_each(|(_, payload)| block.extend(*payload));
+    extensions
+        .iter()
+        .for_each(|(_, payload)| block.extend(*payload));
     block[start + 2..start + 4].copy_from_slice(&(at as u16).to_le_bytes());
 }
 
 /// A block with its header.
-fn finish(layout: Layout, encoding: &str, plain: &mut [u8], records: u32) -> Result<Vec<u8>, Box<dyn Error>> {
+fn finish(
+    layout: Layout,
+    encoding: &str,
+    plain: &mut [u8],
+    records: u32,
+) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut out = Vec::new();
     match layout {
         Layout::One => {
@@ -179,7 +195,9 @@ fn finish(layout: Layout, encoding: &str, plain: &mut [u8], records: u32) -> Res
         Layout::Three(checksums) => {
             plain[..4].copy_from_slice(&records.to_le_bytes());
             let stored = compress(encoding, plain)?;
-            let method = ["none", "lzo", "bz2", "lz4", "zstd"].iter().position(|name| *name == encoding);
+            let method = ["none", "lzo", "bz2", "lz4", "zstd"]
+                .iter()
+                .position(|name| *name == encoding);
             let checksum = if checksums { floor::xxh3(&stored) } else { 0 };
             out.extend([1, 0, 0, 0]);
             out.extend((stored.len() as u32 + 24).to_le_bytes());
@@ -193,12 +211,23 @@ fn finish(layout: Layout, encoding: &str, plain: &mut [u8], records: u32) -> Res
 }
 
 /// Writes the flows of `source` to `out`.
-pub fn carry(source: &Path, layout: Layout, encoding: &str, out: &Path) -> Result<(), Box<dyn Error>> {
+pub fn carry(
+    source: &Path,
+    layout: Layout,
+    encoding: &str,
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
     let file = nfdecode::File::open(source)?;
     let head: usize = if layout == Layout::One { 276 } else { 48 };
     let mut to = BufWriter::with_capacity(1 << 20, File::create(out)?);
     to.write_all(&vec![0; head])?;
-    let fresh = || if layout == Layout::One { Vec::new() } else { vec![0; 32] };
+    let fresh = || {
+        if layout == Layout::One {
+            Vec::new()
+        } else {
+            vec![0; 32]
+        }
+    };
     let (mut plain, mut records, mut flows) = (fresh(), 0_u32, 0_u64);
     if layout == Layout::One {
         plain = maps();

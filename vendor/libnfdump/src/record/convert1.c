@@ -33,6 +33,8 @@ enum {
     FLAG_BYTES_64 = 0x04,
     FLAG_EVENT = 0x40,
     FLAG_SAMPLED = 0x80,
+    /* Not of a record: in the form of a plan. */
+    FORM_OLD = 0x08,
 };
 
 /* Payload bytes of the elements that are made here. */
@@ -109,10 +111,10 @@ static inline step next_record(record_walk *walk, uint16_t *type, span *record)
     return STEP_RECORD;
 }
 
-/* Where a number of 4 or 8 bytes lies in a record; 0 bytes: nowhere, and it is 0. */
+/* Where a number of at most 8 bytes lies in a record, and its bits.  Without bits it is 0. */
 typedef struct number_at {
-    uint16_t at;
-    uint8_t bytes;
+    uint64_t mask;
+    size_t at;
 } number_at;
 
 /* Two numbers of 2 bytes that become two of 4. */
@@ -125,19 +127,23 @@ typedef struct pair_at {
 
 struct flow_plan {
     uint64_t version; /* of the map; 0: a free place */
+    uint64_t head;    /* first bytes of the record of layout 2, as a number: type, size, elements */
     uint32_t form;    /* what else it is for, see `form_of` */
     uint32_t epoch;   /* stamp of the block that `shape` belongs to */
-    bool quick;       /* `convert_run` can do it */
-    uint8_t pairs;
     uint16_t need;    /* bytes of a record that are read */
     uint16_t size;    /* of the record of layout 2 */
-    uint16_t elements;
     uint16_t shape;
-    number_at packets, bytes, received, engine;
+    uint16_t elements;
+    bool quick;       /* `run_plan` can do it */
+    bool rare;        /* pairs, engine, counters or half an element 15 are there */
+    bool interfaces16; /* of 2 bytes each */
+    uint8_t pairs;
+    number_at packets, bytes, received;
     /* Element 4: from extensions 4 or 5 and 8.  `misc` is its place, 0 = there is none.  Without extension 8
      * the element is left out if both interfaces are 0, which is another form. */
     uint16_t misc, routing;
     number_at interfaces;
+    number_at engine;
     /* Element 5, left out if all are 0. */
     uint16_t counters;
     number_at flows, out_packets, out_bytes;
@@ -179,21 +185,26 @@ nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, 
     }
     map_slot *const slots = c->slots;
     const uint32_t stamp = c->stamp;
+    uint32_t known = UINT32_MAX; /* the map of the flow before: it has been looked at */
     size_t at = 0;
     for (uint32_t left = announced; left != 0 && span_has(data, at, RECORD_HEADER); left--) {
-        const uint32_t head = load_u32(data.data + at);
+        const uint8_t *record = data.data + at;
+        const uint32_t head = load_u32(record);
         const uint32_t type = head & 0xFFFFu;
         const size_t size = head >> 16;
-        if (size < RECORD_HEADER || !span_has(data, at, size)) {
+        if (size < RECORD_HEADER || size > data.length - at) {
             break;
         }
+        at += size;
         if (type == RECORD_FLOW_LAYOUT1 || type == RECORD_FLOW_OLD) {
-            scan->needs_earlier |= size >= 8 && slots[load_u16(data.data + at + 6)].stamp != stamp;
+            if (size >= 8 && load_u16(record + 6) != known) {
+                known = load_u16(record + 6);
+                scan->needs_earlier |= slots[known].stamp != stamp;
+            }
         } else if (type == RECORD_MAP && size >= 6) {
-            slots[load_u16(data.data + at + 4)].stamp = stamp;
+            slots[load_u16(record + 4)].stamp = stamp;
             scan->defines_maps = true;
         }
-        at += size;
     }
     return NFDUMP_OK;
 }
@@ -467,7 +478,8 @@ static void convert_extensions(const flow_in *flow, const uint8_t *in, uint8_t *
 
 static inline uint8_t out_flags(uint8_t flags)
 {
-    return (uint8_t)((flags & FLAG_EVENT ? FLOW_EVENT : 0) | (flags & FLAG_SAMPLED ? FLOW_SAMPLED : 0));
+    _Static_assert(FLAG_EVENT >> 6 == FLOW_EVENT && FLAG_SAMPLED >> 6 == FLOW_SAMPLED, "the flags are shifted");
+    return flags >> 6;
 }
 
 /* Writes the converted record and returns its size. */
@@ -540,12 +552,13 @@ static size_t convert_flow(const flow_in *flow, uint8_t *out)
 /* Flags that tell widths, and the type of the record. */
 static inline uint32_t form_of(uint32_t flags, uint32_t type)
 {
-    return (flags & (FLAG_IPV6 | FLAG_PACKETS_64 | FLAG_BYTES_64)) | (type == RECORD_FLOW_OLD ? 8 : 0);
+    return (flags & (FLAG_IPV6 | FLAG_PACKETS_64 | FLAG_BYTES_64)) | (type == RECORD_FLOW_OLD ? FORM_OLD : 0);
 }
 
-static inline uint64_t number(const uint8_t *record, number_at where)
+/* There are 8 bytes at any place that a number can have, since WIDE bytes follow the record. */
+static inline uint64_t number(const uint8_t *record, const number_at *where)
 {
-    return where.bytes == 0 ? 0 : where.bytes == 4 ? load_u32(record + where.at) : load_u64(record + where.at);
+    return load_u64(record + where->at) & where->mask;
 }
 
 static inline uint64_t widened(uint32_t two)
@@ -587,10 +600,10 @@ static bool plan_room(planning *w, uint32_t id, size_t size, uint16_t *place)
     return plan_element(w, id, size, 0, 1);
 }
 
-static bool plan_number(planning *w, number_at *where, uint8_t bytes)
+static bool plan_number(planning *w, number_at *where, size_t bytes)
 {
-    const bool first = where->bytes == 0;
-    *where = (number_at){.at = (uint16_t)w->from, .bytes = bytes};
+    const bool first = where->mask == 0;
+    *where = (number_at){.mask = bytes == 8 ? UINT64_MAX : UINT32_MAX, .at = w->from};
     w->from += bytes;
     return first;
 }
@@ -644,8 +657,8 @@ static bool plan_extension(planning *w, uint8_t extension)
         return plan_element(w, same[extension].element, bytes, w->from - bytes, bytes);
     }
     switch (extension) {
-    case 4:
-    case INTERFACES: return plan_number(w, &p->interfaces, extension == 4 ? 4 : 8);
+    case 4: p->interfaces16 = true; return plan_number(w, &p->interfaces, 4);
+    case INTERFACES: return plan_number(w, &p->interfaces, 8);
     case 6: return plan_pair(w, 7);
     case 8:
         if (p->routing != 0) {
@@ -672,7 +685,7 @@ static bool plan_extension(planning *w, uint8_t extension)
 
 static bool fill_plan(flow_plan *p, const ext_list *list)
 {
-    const bool is_old = (p->form & 8) != 0;
+    const bool is_old = (p->form & FORM_OLD) != 0;
     planning w = {.plan = p, .from = is_old ? FIXED_OLD : FIXED, .to = FLOW_HEADER + ELEMENT_HEADER + GENERIC};
     p->elements = 1;
     const size_t addresses = p->form & FLAG_IPV6 ? 32 : 8;
@@ -683,14 +696,16 @@ static bool fill_plan(flow_plan *p, const ext_list *list)
     for (size_t i = 0; done && i < list->count; i++) {
         done = plan_extension(&w, list->ids[i]);
     }
-    if (done && (p->out_packets.bytes | p->out_bytes.bytes | p->flows.bytes) != 0) {
+    if (done && (p->out_packets.mask | p->out_bytes.mask | p->flows.mask) != 0) {
         done = plan_room(&w, 5, COUNTERS, &p->counters);
     }
-    if (done && p->interfaces.bytes != 0 && p->misc == 0) {
+    if (done && p->interfaces.mask != 0 && p->misc == 0) {
         done = plan_room(&w, 4, MISC, &p->misc);
     }
     p->need = (uint16_t)w.from;
     p->size = (uint16_t)w.to;
+    p->head = RECORD_FLOW | (uint64_t)p->size << 16 | (uint64_t)p->elements << 32;
+    p->rare = p->pairs != 0 || p->engine.mask != 0 || p->counters != 0 || p->no_mac != 0;
     return done;
 }
 
@@ -710,46 +725,16 @@ static flow_plan *find_plan(converter *c, const map_slot *slot, uint32_t form)
     return p;
 }
 
-/* Converts a flow that is long enough for its plan, with WIDE bytes behind it and behind `to`.  False, and
- * nothing of use is written, if this flow lacks elements that others with this plan have. */
-static inline bool run_plan(const flow_plan *p, const uint8_t *record, uint8_t *to, uint8_t flow_flags)
+/* What few flows have; false as in `run_plan`.  Engine type and id go into the head of the record. */
+static bool run_rare(const flow_plan *p, const uint8_t *record, uint8_t *to, uint64_t *head)
 {
-    const bool is_old = (p->form & 8) != 0;
-    const uint64_t stored = load_u64(record + 16);
-    uint8_t *generic = to + FLOW_HEADER + ELEMENT_HEADER;
-    store_u32(to + FLOW_HEADER, 1 | (GENERIC + ELEMENT_HEADER) << 16);
-    store_u64(generic, UINT64_C(1000) * load_u32(record + 12) + load_u16(record + 8));
-    store_u64(generic + 8, UINT64_C(1000) * (uint32_t)stored + load_u16(record + 10));
-    store_u64(generic + 16, number(record, p->received));
-    store_u64(generic + 24, number(record, p->packets));
-    store_u64(generic + 32, number(record, p->bytes));
-    /* Ports; then forwarding status and protocol change places. */
-    const uint32_t bytes = (uint32_t)(stored >> 32);
-    store_u64(generic + 40, load_u32(record + 24) | (uint64_t)((bytes & 0xFF00FF00u) | (bytes >> 16 & 0xFFu) |
-                                                              (bytes & 0xFFu) << 16) << 32);
-    moves_run(&p->moves, record, to);
     for (size_t i = 0; i < p->pairs; i++) {
         store_u64(to + p->pair[i].to, widened(load_u32(record + p->pair[i].from)));
     }
-    if (p->misc != 0) {
-        const uint64_t interfaces = p->interfaces.bytes == 4 ? widened(load_u32(record + p->interfaces.at))
-                                                             : number(record, p->interfaces);
-        const uint64_t ends = is_old ? 0 : load_u16(record + 30);
-        uint64_t routing = 0;
-        if (p->routing != 0) {
-            /* Stored: type of service after the device, direction, masks. */
-            const uint32_t four = load_u32(record + p->routing);
-            routing = (four >> 16) | (four & 0xFF00u) << 8 | (uint64_t)(four & 0xFFu) << 24;
-        } else if (interfaces == 0) {
-            return false;
-        }
-        store_u64(to + p->misc, interfaces);
-        store_u64(to + p->misc + 8, routing | ends << 32);
-    }
     if (p->counters != 0) {
-        const uint64_t flows = number(record, p->flows);
-        const uint64_t packets = number(record, p->out_packets);
-        const uint64_t octets = number(record, p->out_bytes);
+        const uint64_t flows = number(record, &p->flows);
+        const uint64_t packets = number(record, &p->out_packets);
+        const uint64_t octets = number(record, &p->out_bytes);
         if ((flows | packets | octets) == 0) {
             return false;
         }
@@ -760,11 +745,50 @@ static inline bool run_plan(const flow_plan *p, const uint8_t *record, uint8_t *
     if (p->no_mac != 0) {
         memset(to + p->no_mac, 0, 16);
     }
-    const uint32_t engine = p->engine.bytes == 0 ? 0 : load_u16(record + p->engine.at + 2);
-    const uint32_t sysid = is_old ? record[5] : load_u16(record + 28);
-    const uint32_t version = is_old ? 0 : record[5];
-    store_u64(to, RECORD_FLOW | (uint64_t)p->size << 16 | (uint64_t)p->elements << 32 | (uint64_t)engine << 48);
-    store_u32(to + 8, sysid | (uint32_t)(flow_flags | out_flags(record[4])) << 16 | version << 24);
+    *head |= number(record, &p->engine) >> 16 << 48;
+    return true;
+}
+
+/* Converts a flow that is long enough for its plan, with WIDE bytes behind it and behind `to`.  False, and
+ * nothing of use is written, if this flow lacks elements that others with this plan have. */
+static inline bool run_plan(const flow_plan *p, const uint8_t *record, uint8_t *to, uint8_t flow_flags)
+{
+    const bool is_old = (p->form & FORM_OLD) != 0;
+    const uint64_t stored = load_u64(record + 16);
+    uint8_t *generic = to + FLOW_HEADER + ELEMENT_HEADER;
+    store_u32(to + FLOW_HEADER, 1 | (GENERIC + ELEMENT_HEADER) << 16);
+    store_u64(generic, UINT64_C(1000) * load_u32(record + 12) + load_u16(record + 8));
+    store_u64(generic + 8, UINT64_C(1000) * (uint32_t)stored + load_u16(record + 10));
+    store_u64(generic + 16, number(record, &p->received));
+    store_u64(generic + 24, number(record, &p->packets));
+    store_u64(generic + 32, number(record, &p->bytes));
+    memcpy(generic + 40, record + 24, 4); /* ports */
+    /* Forwarding status and protocol change places. */
+    const uint32_t bytes = (uint32_t)(stored >> 32);
+    store_u32(generic + 44, (bytes & 0xFF00FF00u) | ((bytes << 16 | bytes >> 16) & 0x00FF00FFu));
+    moves_run(&p->moves, record, to);
+    if (p->misc != 0) {
+        uint64_t interfaces = number(record, &p->interfaces);
+        interfaces = p->interfaces16 ? widened((uint32_t)interfaces) : interfaces;
+        uint64_t routing = is_old ? 0 : (uint64_t)load_u16(record + 30) << 32;
+        if (p->routing != 0) {
+            /* Stored: type of service after the device, direction, masks. */
+            const uint32_t four = load_u32(record + p->routing);
+            const uint16_t first = (uint16_t)four;
+            routing |= four >> 16 | (uint32_t)(uint16_t)(first << 8 | first >> 8) << 16;
+        } else if (interfaces == 0) {
+            return false;
+        }
+        store_u64(to + p->misc, interfaces);
+        store_u64(to + p->misc + 8, routing);
+    }
+    uint64_t head = p->head;
+    if (p->rare && !run_rare(p, record, to, &head)) {
+        return false;
+    }
+    const uint32_t flags = (uint32_t)(flow_flags | out_flags(record[4])) << 16;
+    store_u64(to, head);
+    store_u32(to + 8, flags | (is_old ? record[5] : load_u16(record + 28) | (uint32_t)record[5] << 24));
     return true;
 }
 
@@ -925,6 +949,7 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     size_t added = 0;
     while (added < most && span_has(data, at, FIXED_OLD)) {
         const uint8_t *record = data.data + at;
+        const size_t left = data.length - at;
         const uint64_t head = load_u64(record);
         const uint32_t type = head & 0xFFFFu;
         const size_t size = head >> 16 & 0xFFFFu;
@@ -935,8 +960,8 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
         const uint32_t form = form_of((uint32_t)(head >> 32), type);
         const flow_plan *p = plan_place(plans, slot->version, form);
         /* Plans with a shape here are quick. */
-        if (p->version != slot->version || p->form != form || p->epoch != stamp || size < p->need ||
-            !span_has(data, at, size) || !span_has(data, at, p->need + WIDE) || !span_has(out, length, p->size + WIDE) ||
+        if (p->version != slot->version || p->form != form || p->epoch != stamp || size < p->need || size > left ||
+            p->need + WIDE > left || !span_has(out, length, p->size + WIDE) ||
             !run_plan(p, record, c->out + length, flow_flags)) {
             break;
         }

@@ -61,20 +61,18 @@ static bool reserve_shape(flow_index *index)
     return true;
 }
 
-/* Whether the element headers of a record of at least key->span bytes are those of `key`.
- * Four at a time, as plain loads: gathering them for wider comparisons costs more. */
-static inline bool key_matches(const shape_key *key, const uint8_t *record, uint16_t count)
+/* Whether the element headers of a record of at least key->span bytes are those of `key`, given that there
+ * are as many.  Four at a time, as plain loads: gathering them for wider comparisons costs more. */
+static inline bool key_matches(const shape_key *key, const uint8_t *record, size_t count)
 {
-    if (key->count != count) {
-        return false;
-    }
     const uint16_t *at = key->at;
     const uint32_t *header = key->header;
-    for (size_t i = 0; i < count; i += KEY_STEP) {
+    const uint16_t *const end = at + count;
+    for (; at < end; at += KEY_STEP, header += KEY_STEP) {
         /* at[i] + 4 <= span, for what pads the last step too */
         const uint32_t differs =
-            (load_u32(record + at[i]) ^ header[i]) | (load_u32(record + at[i + 1]) ^ header[i + 1]) |
-            (load_u32(record + at[i + 2]) ^ header[i + 2]) | (load_u32(record + at[i + 3]) ^ header[i + 3]);
+            (load_u32(record + at[0]) ^ header[0]) | (load_u32(record + at[1]) ^ header[1]) |
+            (load_u32(record + at[2]) ^ header[2]) | (load_u32(record + at[3]) ^ header[3]);
         /* Leaving early keeps the compiler from making wide loads of this. */
         if (differs != 0) {
             return false;
@@ -83,10 +81,16 @@ static inline bool key_matches(const shape_key *key, const uint8_t *record, uint
     return true;
 }
 
-/* Where the shapes of such records are remembered. */
-static recent_shape *recent_set(flow_index *index, size_t size, size_t count)
+/* The first six bytes of a record: type, size, number of elements.  Plus 1, since 0 is a free place. */
+static inline uint64_t head_of(const uint8_t *record)
 {
-    return index->recent[(size + 13 * count) % RECENT_SETS];
+    return (load_u64(record) & UINT64_C(0xFFFFFFFFFFFF)) + 1;
+}
+
+/* Where the shapes of records that begin so are remembered. */
+static inline recent_shape *recent_set(flow_index *index, uint64_t head)
+{
+    return index->recent[(head * UINT64_C(0x9E3779B97F4A7C15)) >> 58];
 }
 
 typedef enum walk {
@@ -155,7 +159,7 @@ static bool find_shape(flow_index *index, const shape_key *key, span record, uin
     while (index->buckets[bucket] != 0) {
         const size_t known = index->buckets[bucket] - 1u;
         if (index->keys[known].hash == key->hash && index->keys[known].span <= record.length &&
-            key_matches(&index->keys[known], record.data, key->count)) {
+            index->keys[known].count == key->count && key_matches(&index->keys[known], record.data, key->count)) {
             *out = (uint16_t)known;
             return true;
         }
@@ -209,9 +213,10 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
             return false;
         }
         if (shape != NFDUMP_SHAPE_NONE) {
-            recent_shape *set = recent_set(index, record.length, count);
+            const uint64_t head = head_of(record.data);
+            recent_shape *set = recent_set(index, head);
             memmove(set + 1, set, (RECENT_WAYS - 1) * sizeof *set);
-            set[0] = (recent_shape){.head = load_u32(record.data), .shape = (uint16_t)(shape + 1)};
+            set[0] = (recent_shape){.head = head, .shape = shape};
         }
         break;
     case WALK_IRREGULAR:
@@ -274,23 +279,21 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
         const uint8_t *record = data.data + at;
         /* Where the next record starts is known only now; what lies ahead is wanted either way. */
         PREFETCH(record);
-        const uint32_t head = load_u32(record);
-        const uint16_t count = load_u16(record + 4);
-        const size_t size = head >> 16;
-        /* Free places in a set have head 0, which is no flow record. */
-        if ((head & 0xFFFFu) != RECORD_FLOW || !span_has(data, at, size)) {
+        const uint64_t head = head_of(record);
+        const size_t size = load_u16(record + 2);
+        const size_t count = load_u16(record + 4);
+        if (!span_has(data, at, size)) {
             break;
         }
-        const recent_shape *set = recent_set(index, size, count);
-        const recent_shape *const end = set + RECENT_WAYS;
-        /* Equal heads: a flow record, and long enough for all that the key loads. */
-        while (set != end && (set->head != head || !key_matches(&keys[set->shape - 1], record, count))) {
+        const recent_shape *set = recent_set(index, head);
+        /* Equal heads: a flow record, with as many elements, and long enough for all that the key loads. */
+        if (set->head != head || !key_matches(&keys[set->shape], record, count)) {
             set++;
+            if (set->head != head || !key_matches(&keys[set->shape], record, count)) {
+                break;
+            }
         }
-        if (set == end) {
-            break;
-        }
-        const uint16_t shape = (uint16_t)(set->shape - 1);
+        const uint16_t shape = set->shape;
         unknown += keys[shape].unknown;
         flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)at, .size = (uint16_t)size, .shape = shape};
         at += size;

@@ -27,8 +27,8 @@ typedef struct shape_key {
 #define RECENT_SETS 64u
 #define RECENT_WAYS 2u
 typedef struct recent_shape {
-    uint32_t head;  /* first four bytes of the record: type and size */
-    uint16_t shape; /* index + 1; 0 = free */
+    uint64_t head;  /* of the record, see head_of; 0 = free */
+    uint16_t shape;
 } recent_shape;
 
 typedef struct flow_index {
