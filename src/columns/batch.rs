@@ -1,8 +1,7 @@
-//! From rows to Arrow arrays: one loop for each column.
+//! From rows to Arrow arrays: for each column one loop over the rows of each shape.
 //!
-//! Rows are taken a few hundred at a time, so that their records stay in the cache while all
-//! columns are read. Elements too short for a field, and records whose elements must be looked for,
-//! go a slow way that gives the same values.
+//! Rows are taken a few hundred at a time, see [`Stride`]. Elements too short for a field, and
+//! records whose elements must be looked for, go a slow way that gives the same values.
 
 use std::sync::Arc;
 
@@ -17,7 +16,8 @@ use arrow_schema::{ArrowError, DataType};
 
 use super::column::{Column, ColumnKind, Header, Source};
 use super::projection::Projection;
-use super::rows::{Row, Rows, UNSHAPED};
+use super::rows::{Row, Rows};
+use super::stride::{Bits, Group, STRIDE, Stride};
 use crate::block::Block;
 use crate::element::{
     Condition, Field, FieldKind, acl_at, bytes_at, nat_offset, text_at, u8_at, u16_at,
@@ -29,8 +29,6 @@ use crate::value::MacAddr;
 
 /// Rows of one batch at most: blocks of usual files have fewer, and more would only cost memory.
 pub(crate) const BATCH_MAX: usize = 1 << 16;
-/// Rows that all columns take before the next. A multiple of 64, see [`Validity`].
-const STRIDE: usize = 512;
 
 /// Makes record batches of the flows of decoded blocks.
 ///
@@ -114,14 +112,12 @@ impl BatchBuilder {
         for column in &mut self.columns {
             column.begin(rows.shapes(), &used, count);
         }
-        let mut start = range.start;
-        while start < range.end {
-            let end = range.end.min(start + STRIDE);
-            let taken = rows.rows(start..end);
+        let mut stride = Stride::new(rows.shapes().len());
+        for (number, taken) in rows.rows(range).chunks(STRIDE).enumerate() {
+            stride.set(number, taken);
             for column in &mut self.columns {
-                column.take(taken, rows.shapes(), &self.labels);
+                column.take(&stride, rows.shapes(), &self.labels);
             }
-            start = end;
         }
         let Self {
             columns,
@@ -240,6 +236,14 @@ impl Validity {
         self.words.push(word);
     }
 
+    /// Bits of the rows of a stride. Only the last call may have fewer than all.
+    #[inline]
+    fn add(&mut self, bits: &Bits, rows: usize) {
+        for (word, count) in bits.words(rows) {
+            self.push(word, count);
+        }
+    }
+
     fn take(&mut self, count: usize) -> Option<NullBuffer> {
         let words = std::mem::take(&mut self.words);
         let has_nulls = std::mem::take(&mut self.has_nulls);
@@ -298,22 +302,37 @@ impl Values {
         }
     }
 
-    /// Makes room for one value for each of `rows`.
+    /// Makes room for one value for each of `rows`, in whole strides where these are filled.
     fn reserve(&mut self, rows: usize) {
+        let filled = rows.next_multiple_of(STRIDE);
         match self {
-            Self::U8(values) | Self::Word(values) => values.reserve(rows),
-            Self::U16(values) => values.reserve(rows),
-            Self::U32(values) | Self::Ip4(values) => values.reserve(rows),
-            Self::U64(values) => values.reserve(rows),
-            Self::Time(values) => values.reserve(rows),
-            Self::Ip(values) => values.reserve(rows),
+            Self::U8(values) | Self::Word(values) => values.resize(filled, 0),
+            Self::U16(values) => values.resize(filled, 0),
+            Self::U32(values) | Self::Ip4(values) => values.resize(filled, 0),
+            Self::U64(values) => values.resize(filled, 0),
+            Self::Time(values) => values.resize(filled, 0),
+            Self::Ip(values) => values.resize(filled, 0),
+            Self::Label(values) => values.resize(filled, 0),
             Self::Mac(values) => values.reserve(rows * 6),
             Self::Bool(words) => words.reserve(rows / 64 + 1),
-            Self::Label(values) => values.reserve(rows),
             Self::Bytes { ends, .. } | Self::Mpls { ends, .. } => {
                 ends.reserve(rows + 1);
                 ends.push(0);
             }
+        }
+    }
+
+    /// Leaves one value for each of `rows`.
+    fn cut(&mut self, rows: usize) {
+        match self {
+            Self::U8(values) | Self::Word(values) => values.truncate(rows),
+            Self::U16(values) => values.truncate(rows),
+            Self::U32(values) | Self::Ip4(values) => values.truncate(rows),
+            Self::U64(values) => values.truncate(rows),
+            Self::Time(values) => values.truncate(rows),
+            Self::Ip(values) => values.truncate(rows),
+            Self::Label(values) => values.truncate(rows),
+            Self::Mac(_) | Self::Bool(_) | Self::Bytes { .. } | Self::Mpls { .. } => {}
         }
     }
 }
@@ -429,21 +448,36 @@ impl Builder {
         }
     }
 
-    fn take<'a>(&mut self, rows: &[Row<'a>], shapes: &[Option<&'a RawShape>], labels: &Labels) {
+    fn take<'a>(
+        &mut self,
+        stride: &Stride<'_, 'a>,
+        shapes: &[Option<&'a RawShape>],
+        labels: &Labels,
+    ) {
         if self.absent {
             return;
         }
+        let rows = stride.rows();
         self.count += rows.len();
         match self.column.source {
-            Source::Field(element, field) => self.take_field(rows, shapes, element, field),
-            Source::Header(header) => self.take_header(rows, header),
+            Source::Field(element, field) => self.take_field(stride, shapes, element, field),
+            Source::Header(header) => self.take_header(stride, header),
             Source::Either([v4, v6]) => {
                 let (places, second) = (&self.places, &self.second);
                 let Values::Ip(values) = &mut self.values else {
                     return;
                 };
-                fill(rows, values, &mut self.validity, |row| {
-                    either(row, places, second, v4, v6).map(network_order)
+                let in_group = |group: &Group, out: &mut Out<'_, i128>| {
+                    let ip4 = |bytes| Some(network_order(mapped(u32::from_le_bytes(bytes))));
+                    let ip6 = |bytes| Some(network_order(ip6(bytes)));
+                    match (known(places, group), known(second, group)) {
+                        (Place::ABSENT, Place::ABSENT) => true,
+                        (Place::ABSENT, place) => out.copy(stride, group, place, ip6),
+                        (place, _) => out.copy(stride, group, place, ip4),
+                    }
+                };
+                fill(stride, values, &mut self.validity, in_group, |row| {
+                    either(row, v4, v6).map(network_order)
                 });
             }
             Source::Mpls => self.take_mpls(rows),
@@ -452,45 +486,45 @@ impl Builder {
                     return;
                 };
                 let is_file = matches!(self.column.source, Source::File);
-                fill(rows, values, &mut self.validity, |row| {
-                    let (file, ident) = *labels.keys.get(row.label as usize)?;
-                    if is_file { Some(file) } else { ident }
-                });
+                // Which file a row is from is not a matter of its shape.
+                fill(
+                    stride,
+                    values,
+                    &mut self.validity,
+                    |_, _| false,
+                    |row| {
+                        let (file, ident) = *labels.keys.get(row.label as usize)?;
+                        if is_file { Some(file) } else { ident }
+                    },
+                );
             }
         }
     }
 
-    fn take_header(&mut self, rows: &[Row<'_>], header: Header) {
-        let validity = &mut self.validity;
-        match (&mut self.values, header) {
-            (Values::Word(values), _) => {
-                fill(rows, values, validity, |row| {
-                    Some(u8_at(row.record, FLAGS) & 0x01)
-                });
-            }
-            (Values::Bool(words), header) => {
+    /// Every row has what is in the header.
+    fn take_header(&mut self, stride: &Stride<'_, '_>, header: Header) {
+        let rows = stride.rows();
+        let byte = match header {
+            Header::EngineType => 6,
+            Header::EngineId => 7,
+            Header::ExportVersion => 11,
+            Header::Type | Header::Sampled | Header::Anonymized | Header::ExporterSysid => FLAGS,
+        };
+        match &mut self.values {
+            Values::Word(values) => each(stride, values, |row| u8_at(row.record, byte) & 0x01),
+            Values::U16(values) => each(stride, values, |row| u16_at(row.record, 8)),
+            Values::U8(values) => each(stride, values, |row| u8_at(row.record, byte)),
+            Values::Bool(words) => {
                 let bit = if header == Header::Sampled {
                     0x02
                 } else {
                     0x04
                 };
-                for rows in rows.chunks(64) {
-                    let word = rows.iter().rev().fold(0_u64, |word, row| {
-                        word << 1 | u64::from(u8_at(row.record, FLAGS) & bit != 0)
-                    });
-                    words.push(word);
-                }
-            }
-            (Values::U16(values), _) => {
-                fill(rows, values, validity, |row| Some(u16_at(row.record, 8)));
-            }
-            (Values::U8(values), header) => {
-                let at = match header {
-                    Header::EngineType => 6,
-                    Header::EngineId => 7,
-                    _ => 11,
-                };
-                fill(rows, values, validity, |row| Some(u8_at(row.record, at)));
+                words.extend(rows.chunks(64).map(|rows| {
+                    rows.iter().rev().fold(0_u64, |word, row| {
+                        word << 1 | u64::from(u8_at(row.record, byte) & bit != 0)
+                    })
+                }));
             }
             _ => {}
         }
@@ -498,7 +532,7 @@ impl Builder {
 
     fn take_field<'a>(
         &mut self,
-        rows: &[Row<'a>],
+        stride: &Stride<'_, 'a>,
         shapes: &[Option<&'a RawShape>],
         element: u8,
         field: &'static Field,
@@ -509,45 +543,57 @@ impl Builder {
             element,
             field,
         };
+        let rows = stride.rows();
         let validity = &mut self.validity;
         match &mut self.values {
-            Values::U8(values) => find.fill(rows, values, validity, |[byte]| Some(byte)),
+            Values::U8(values) => find.fill(stride, values, validity, |[byte]| Some(byte)),
             Values::U16(values) => {
-                find.fill(rows, values, validity, |b| Some(u16::from_le_bytes(b)))
+                find.fill(stride, values, validity, |b| Some(u16::from_le_bytes(b)))
             }
             Values::U32(values) => {
-                find.fill(rows, values, validity, |b| Some(u32::from_le_bytes(b)))
+                find.fill(stride, values, validity, |b| Some(u32::from_le_bytes(b)))
             }
             Values::U64(values) => {
-                find.fill(rows, values, validity, |b| Some(u64::from_le_bytes(b)))
+                find.fill(stride, values, validity, |b| Some(u64::from_le_bytes(b)))
             }
             Values::Time(values) => {
                 let time = |bytes| i64::try_from(u64::from_le_bytes(bytes)).ok();
                 match field.kind {
-                    FieldKind::FirstSeen => fill(rows, values, validity, |row| {
-                        match find.value(row, u64::from_le_bytes)? {
-                            0 => find.flow(row).first().map(|first| first.as_millis()),
-                            first => Some(first),
-                        }
-                        .and_then(|first| i64::try_from(first).ok())
-                    }),
-                    FieldKind::EventTime => find.fill(rows, values, validity, |bytes| {
+                    FieldKind::FirstSeen => {
+                        let given = |bytes| time(bytes).filter(|first| *first != 0);
+                        let in_group = |group: &Group, out: &mut Out<'_, i64>| {
+                            out.copy(stride, group, known(&self.places, group), given)
+                        };
+                        fill(stride, values, validity, in_group, |row| {
+                            match find.value(row, u64::from_le_bytes)? {
+                                0 => find.flow(row).first().map(|first| first.as_millis()),
+                                first => Some(first),
+                            }
+                            .and_then(|first| i64::try_from(first).ok())
+                        });
+                    }
+                    FieldKind::EventTime => find.fill(stride, values, validity, |bytes| {
                         time(bytes).filter(|ms| *ms >= 1000)
                     }),
-                    _ => find.fill(rows, values, validity, time),
+                    _ => find.fill(stride, values, validity, time),
                 }
             }
-            Values::Ip4(values) => find.fill(rows, values, validity, |bytes| {
+            Values::Ip4(values) => find.fill(stride, values, validity, |bytes| {
                 Some(u32::from_le_bytes(bytes).swap_bytes())
             }),
             Values::Ip(values) => match field.kind {
                 FieldKind::Ip6 => {
-                    find.fill(rows, values, validity, |b| Some(network_order(ip6(b))))
+                    find.fill(stride, values, validity, |b| Some(network_order(ip6(b))))
                 }
                 _ => {
-                    let (second, masks) = (&self.second, &self.masks);
-                    fill(rows, values, validity, |row| {
-                        network(row, &self.places, second, masks, field).map(network_order)
+                    let is_source = field.kind == FieldKind::SrcNet;
+                    let in_group = |group: &Group, out: &mut Out<'_, i128>| {
+                        let masks = known(&self.masks, group);
+                        let places = [&self.places, &self.second].map(|at| known(at, group));
+                        networks(stride, group, masks, places, is_source, out)
+                    };
+                    fill(stride, values, validity, in_group, |row| {
+                        searched_network(row.flow(), is_source).map(network_order)
                     });
                 }
             },
@@ -563,16 +609,22 @@ impl Builder {
                 }
             }
             Values::Word(values) => match field.kind {
-                FieldKind::TlsVersion => fill(rows, values, validity, |row| {
-                    find.hello(row).map(|hello| match hello.version().wire() {
-                        0x0002 => 0,
-                        wire => (wire & 0xFF) as u8 + 1,
-                    })
-                }),
-                FieldKind::Fragment => find.fill(rows, values, validity, |[flags]| {
+                FieldKind::TlsVersion => fill(
+                    stride,
+                    values,
+                    validity,
+                    |_, _| false,
+                    |row| {
+                        find.hello(row).map(|hello| match hello.version().wire() {
+                            0x0002 => 0,
+                            wire => (wire & 0xFF) as u8 + 1,
+                        })
+                    },
+                ),
+                FieldKind::Fragment => find.fill(stride, values, validity, |[flags]| {
                     Some(flags >> 6 & 1 | (flags >> 5 & 1) << 1)
                 }),
-                _ => find.fill(rows, values, validity, |[event]| Some(event)),
+                _ => find.fill(stride, values, validity, |[event]| Some(event)),
             },
             Values::Bytes { ends, bytes } => {
                 for rows in rows.chunks(64) {
@@ -617,7 +669,8 @@ impl Builder {
     /// The array, leaving the builder empty.
     fn finish(&mut self, labels: &Labels) -> Result<ArrayRef, ArrowError> {
         let nulls = self.validity.take(self.count);
-        let values = std::mem::replace(&mut self.values, Values::new(self.column.kind()));
+        let mut values = std::mem::replace(&mut self.values, Values::new(self.column.kind()));
+        values.cut(self.count);
         Ok(match values {
             Values::U8(values) => Arc::new(UInt8Array::try_new(values.into(), nulls)?),
             Values::U16(values) => Arc::new(UInt16Array::try_new(values.into(), nulls)?),
@@ -683,23 +736,124 @@ fn fixed_size(
     )?))
 }
 
-/// Appends a value for each row, and a bit that tells whether there is one.
+/// The values of a stride in the making, and which rows have one.
+struct Out<'v, T> {
+    values: &'v mut [T; STRIDE],
+    valid: Bits,
+}
+
+impl<T: Copy> Out<'_, T> {
+    /// Takes the values of all rows of a group from the same place. False: some row is not that
+    /// simple, and the group must be done row by row.
+    #[inline]
+    fn copy<const N: usize>(
+        &mut self,
+        stride: &Stride<'_, '_>,
+        group: &Group,
+        place: Place,
+        decode: impl Fn([u8; N]) -> Option<T>,
+    ) -> bool {
+        let at = match place {
+            Place::ABSENT => return true,
+            Place::SEARCH => return false,
+            Place(at) => at as usize,
+        };
+        let mut simple = true;
+        for (number, record) in stride.members(group) {
+            match chunk(record, at).and_then(&decode) {
+                Some(value) => self.values[number] = value,
+                None => simple = false,
+            }
+        }
+        if simple {
+            self.valid.add(&group.rows);
+        }
+        simple
+    }
+
+    /// Likewise where only the rows that `decode` gives a value for have one.
+    #[inline]
+    fn pick<const N: usize>(
+        &mut self,
+        stride: &Stride<'_, '_>,
+        group: &Group,
+        place: Place,
+        decode: impl Fn([u8; N], &[u8]) -> Option<T>,
+    ) -> bool {
+        let at = match place {
+            Place::ABSENT => return true,
+            Place::SEARCH => return false,
+            Place(at) => at as usize,
+        };
+        let mut valid = Bits::default();
+        let mut simple = true;
+        for (number, record) in stride.members(group) {
+            match chunk(record, at) {
+                Some(bytes) => {
+                    let value = decode(bytes, record);
+                    valid.set(number, value.is_some());
+                    if let Some(value) = value {
+                        self.values[number] = value;
+                    }
+                }
+                None => simple = false,
+            }
+        }
+        if simple {
+            self.valid.add(&valid);
+        }
+        simple
+    }
+}
+
+#[inline]
+fn chunk<const N: usize>(record: &[u8], at: usize) -> Option<[u8; N]> {
+    record.get(at..at + N)?.first_chunk().copied()
+}
+
+/// A value for each row of a stride, and a bit that tells whether there is one. `in_group` does all
+/// rows of a group at a time; if it cannot, `one` does them.
 #[inline]
 fn fill<'a, T: Copy + Default>(
-    rows: &[Row<'a>],
-    values: &mut Vec<T>,
+    stride: &Stride<'_, 'a>,
+    values: &mut [T],
     validity: &mut Validity,
-    get: impl Fn(&Row<'a>) -> Option<T>,
+    in_group: impl Fn(&Group, &mut Out<'_, T>) -> bool,
+    one: impl Fn(&Row<'a>) -> Option<T>,
 ) {
-    for rows in rows.chunks(64) {
-        let mut word = 0_u64;
-        values.extend(rows.iter().enumerate().map(|(number, row)| {
-            let value = get(row);
-            word |= u64::from(value.is_some()) << number;
-            value.unwrap_or_default()
-        }));
-        validity.push(word, rows.len());
+    let Some(values) = stride.of(values) else {
+        return;
+    };
+    let mut out = Out {
+        values,
+        valid: Bits::default(),
+    };
+    for group in stride.groups() {
+        if !in_group(group, &mut out) {
+            for (number, _) in stride.members(group) {
+                let value = stride.rows().get(number).and_then(&one);
+                out.valid.set(number, value.is_some());
+                out.values[number] = value.unwrap_or_default();
+            }
+        }
     }
+    validity.add(&out.valid, stride.rows().len());
+}
+
+/// A value for each row of a stride.
+#[inline]
+fn each<'a, T>(stride: &Stride<'_, 'a>, values: &mut [T], get: impl Fn(&Row<'a>) -> T) {
+    if let Some(out) = stride.of(values) {
+        for (out, row) in out.iter_mut().zip(stride.rows()) {
+            *out = get(row);
+        }
+    }
+}
+
+/// Where a field lies in the records of a group.
+#[inline]
+fn known(places: &[Place], group: &Group) -> Place {
+    places.get(group.shape).copied().unwrap_or(Place::SEARCH)
 }
 
 #[inline]
@@ -772,50 +926,41 @@ impl<'a> Find<'_, 'a> {
     #[inline]
     fn fill<const N: usize, T: Copy + Default>(
         &self,
-        rows: &[Row<'a>],
-        values: &mut Vec<T>,
+        stride: &Stride<'_, 'a>,
+        values: &mut [T],
         validity: &mut Validity,
         decode: impl Fn([u8; N]) -> Option<T> + Copy,
     ) {
-        // One loop for each condition, so that none is asked for in it.
         let offset = self.field.offset;
-        let byte = |row: &Row<'a>, place: Place, at: usize| {
-            u8_at(row.record, (place.0 as usize + at).wrapping_sub(offset))
-        };
-        let is_icmp = |row: &Row<'a>, place| matches!(byte(row, place, PROTO), 1 | 58);
-        match self.field.condition {
-            Condition::Always => self.fill_if(rows, values, validity, decode, |_, _| true),
-            Condition::Icmp => self.fill_if(rows, values, validity, decode, is_icmp),
-            Condition::NotIcmp => {
-                self.fill_if(rows, values, validity, decode, |row, at| !is_icmp(row, at));
+        let in_group = |group: &Group, out: &mut Out<'_, T>| {
+            let place = known(self.places, group);
+            // A byte of the element, in its record.
+            let byte = |record: &[u8], at: usize| {
+                u8_at(record, (place.0 as usize + at).wrapping_sub(offset))
+            };
+            let is_icmp = |record: &[u8]| matches!(byte(record, PROTO), 1 | 58);
+            // One loop for each condition, so that none is asked for in it.
+            match self.field.condition {
+                Condition::Always => out.copy(stride, group, place, decode),
+                Condition::Icmp => out.pick(stride, group, place, |bytes, record| {
+                    decode(bytes).filter(|_| is_icmp(record))
+                }),
+                Condition::NotIcmp => out.pick(stride, group, place, |bytes, record| {
+                    decode(bytes).filter(|_| !is_icmp(record))
+                }),
+                Condition::NonZero => out.pick(stride, group, place, |bytes, record| {
+                    decode(bytes).filter(|_| byte(record, offset) != 0)
+                }),
+                Condition::AnyTtl => out.pick(stride, group, place, |bytes, record| {
+                    decode(bytes).filter(|_| byte(record, 2) != 0 || byte(record, 3) != 0)
+                }),
             }
-            Condition::NonZero => self.fill_if(rows, values, validity, decode, |row, place| {
-                byte(row, place, offset) != 0
-            }),
-            Condition::AnyTtl => self.fill_if(rows, values, validity, decode, |row, place| {
-                byte(row, place, 2) != 0 || byte(row, place, 3) != 0
-            }),
-        }
-    }
-
-    #[inline]
-    fn fill_if<const N: usize, T: Copy + Default>(
-        &self,
-        rows: &[Row<'a>],
-        values: &mut Vec<T>,
-        validity: &mut Validity,
-        decode: impl Fn([u8; N]) -> Option<T>,
-        holds: impl Fn(&Row<'a>, Place) -> bool,
-    ) {
-        fill(rows, values, validity, |row| {
-            let place = place(self.places, row);
-            if place == Place::ABSENT {
+        };
+        fill(stride, values, validity, in_group, |row| {
+            if place(self.places, row) == Place::ABSENT {
                 return None;
             }
-            match read(row, place) {
-                Some(bytes) => decode(bytes).filter(|_| holds(row, place)),
-                None => decode(self.search(row)?),
-            }
+            decode(self.search(row)?)
         });
     }
 
@@ -911,77 +1056,59 @@ fn network_order(address: u128) -> i128 {
     i128::from_ne_bytes(address.to_be_bytes())
 }
 
-/// The address of whichever family a flow has.
-#[inline]
+/// The address of whichever family a flow has, looked for.
+#[cold]
 fn either(
     row: &Row<'_>,
-    v4: &[Place],
-    v6: &[Place],
     (element4, at4): (u8, usize),
     (element6, at6): (u8, usize),
 ) -> Option<u128> {
-    match (place(v4, row), place(v6, row)) {
-        (Place::ABSENT, Place::ABSENT) => return None,
-        (Place::ABSENT, place) => {
-            if let Some(bytes) = read(row, place) {
-                return Some(ip6(bytes));
-            }
-        }
-        (place, _) => {
-            if let Some(bytes) = read(row, place) {
-                return Some(mapped(u32::from_le_bytes(bytes)));
-            }
-        }
-    }
     let flow = row.flow();
     let v4 = flow.element(element4);
     v4.map(|payload| mapped(u32::from_le_bytes(bytes_at(payload, at4))))
         .or_else(|| Some(ip6(bytes_at(flow.element(element6)?, at6))))
 }
 
-/// The network of an address, as [`Flow::src_net`] and [`Flow::dst_net`] have it.
+/// The networks of the addresses of a group, as [`Flow::src_net`] and [`Flow::dst_net`] have them:
+/// of addresses at one of two places, for IPv4 and IPv6. False as in [`Out::copy`].
 #[inline]
-fn network(
-    row: &Row<'_>,
-    v4: &[Place],
-    v6: &[Place],
-    masks: &[Place],
-    field: &Field,
-) -> Option<u128> {
-    let is_source = field.kind == FieldKind::SrcNet;
-    let place_of_mask = place(masks, row);
-    if place_of_mask == Place::ABSENT {
-        return None;
-    }
-    // The other mask is the byte after or before.
-    let first = if is_source {
-        place_of_mask
-    } else {
-        Place(place_of_mask.0.wrapping_sub(1))
+fn networks(
+    stride: &Stride<'_, '_>,
+    group: &Group,
+    masks: Place,
+    places: [Place; 2],
+    is_source: bool,
+    out: &mut Out<'_, i128>,
+) -> bool {
+    let at = match masks {
+        Place::ABSENT => return true,
+        Place::SEARCH => return false,
+        // The other mask is the byte after or before.
+        Place(at) if is_source => at as usize,
+        Place(at) => (at as usize).saturating_sub(1),
     };
-    let (Some(masks), true) = (
-        read::<2>(row, first),
-        place_of_mask != Place::SEARCH && row.shape != UNSHAPED,
-    ) else {
-        return searched_network(row.flow(), is_source);
+    // No network at all without either mask.
+    let mask = |record: &[u8]| match chunk(record, at)? {
+        [0, 0] => None,
+        [source, destination] => Some(u32::from(if is_source { source } else { destination })),
     };
-    if masks == [0, 0] {
-        return None;
+    // Masks lie where the shape says, or the record has been cut there.
+    let cut = stride
+        .members(group)
+        .any(|(_, record)| record.len() < at + 2);
+    if cut {
+        return false;
     }
-    let mask = u32::from(if is_source { masks[0] } else { masks[1] });
-    match (place(v4, row), place(v6, row)) {
-        (Place::ABSENT, Place::ABSENT) => None,
-        (Place::ABSENT, place) => match read(row, place) {
-            Some(bytes) => Some(ip6(bytes) & !u128::MAX.checked_shr(mask).unwrap_or(0)),
-            None => searched_network(row.flow(), is_source),
-        },
-        (place, _) => match read(row, place) {
-            Some(bytes) => {
-                let host = u32::MAX.checked_shr(mask).unwrap_or(0);
-                Some(mapped(u32::from_le_bytes(bytes) & !host))
-            }
-            None => searched_network(row.flow(), is_source),
-        },
+    match places {
+        [Place::ABSENT, Place::ABSENT] => true,
+        [Place::ABSENT, place] => out.pick(stride, group, place, |bytes, record| {
+            let host = u128::MAX.checked_shr(mask(record)?).unwrap_or(0);
+            Some(network_order(ip6(bytes) & !host))
+        }),
+        [place, _] => out.pick(stride, group, place, |bytes, record| {
+            let host = u32::MAX.checked_shr(mask(record)?).unwrap_or(0);
+            Some(network_order(mapped(u32::from_le_bytes(bytes) & !host)))
+        }),
     }
 }
 

@@ -33,6 +33,7 @@ mod reader;
 #[cfg(all(feature = "cli", feature = "parquet"))]
 mod row_group;
 mod rows;
+mod stride;
 
 pub use batch::BatchBuilder;
 pub use column::{COLUMNS, Column, ColumnKind};
