@@ -155,6 +155,144 @@ fn one_parquet_file_in_order_of_time() {
     assert!(metadata.row_group(0).sorting_columns().is_some());
 }
 
+/// Flows whose columns are constant, of few values, of many, of few at first and many later; without
+/// nulls, with some, with nothing else for a while. Three pages and a bit of each.
+fn motley() -> Vec<Vec<u8>> {
+    const FLOWS: u64 = 36_000;
+    let mut state = 1_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut record = |number: u64| {
+        let mut words = |count: u64, kind: u64| {
+            let word = |at| {
+                let random = random() as u32;
+                match (at + kind) % 4 {
+                    0 => 7,
+                    1 => random % 5,
+                    2 => random,
+                    _ if number < FLOWS / 2 => random % 100,
+                    _ => random,
+                }
+            };
+            (0..count)
+                .map(word)
+                .flat_map(u32::to_le_bytes)
+                .collect::<Vec<_>>()
+        };
+        let mut generic = words(12, number % 2);
+        generic[..8].copy_from_slice(&(NOON + number / 3).to_le_bytes());
+        generic[44] = [1, 6, 17][(number % 3) as usize];
+        let mut elements = vec![(1, generic)];
+        for id in [2, 4, 6, 7, 8, 10, 12, 14, 15, 19, 20] {
+            let there = match id % 4 {
+                0 => true,
+                1 => number.is_multiple_of(3),
+                2 => number > FLOWS / 3 || id == 2,
+                _ => words(1, 2)[0] & 1 == 0,
+            };
+            if there && !(id == 2 && number.is_multiple_of(5)) {
+                elements.push((id, words(10, u64::from(id))));
+            }
+        }
+        if number.is_multiple_of(5) {
+            elements.push((3, words(8, 2)));
+        }
+        FlowRecord {
+            flags: (number / 20_000) as u8,
+            elements,
+            ..FlowRecord::default()
+        }
+        .bytes()
+    };
+    (0..FLOWS).map(&mut record).collect()
+}
+
+#[test]
+fn parquet_holds_what_arrow_does() {
+    use parquet::basic::Encoding as Coding;
+    let folder = tempfile::tempdir().expect("a folder");
+    let [input, arrow, out] =
+        ["nfcapd.1", "flows.arrow", "flows.parquet"].map(|name| folder.path().join(name));
+    let blocks: Vec<_> = motley().chunks(3000).map(<[_]>::to_vec).collect();
+    fs::write(&input, writer::file(Encoding::None, None, &blocks)).expect("it is written");
+    for (form, out) in [("arrow", &arrow), ("parquet", &out)] {
+        let out = out.to_str().expect("text");
+        ok(&read(
+            &["-f", form, "--fields", "all", "-o", out],
+            &[&input],
+        ));
+    }
+    let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&out).expect("a file"))
+        .expect("Parquet");
+    let metadata = builder.metadata().clone();
+    let mut batches = builder.with_batch_size(1 << 20).build().expect("a reader");
+    let parquet = batches.next().expect("one").expect("a batch");
+    assert!(batches.next().is_none());
+    let arrow = fs::File::open(&arrow).expect("a file");
+    let mut row = 0;
+    for batch in arrow_ipc::reader::FileReader::try_new(arrow, None).expect("Arrow") {
+        let batch = batch.expect("a batch");
+        let same = parquet.slice(row, batch.num_rows());
+        for (number, field) in batch.schema().fields().iter().enumerate() {
+            assert_eq!(
+                batch.column(number),
+                same.column(number),
+                "{}",
+                field.name()
+            );
+        }
+        row += batch.num_rows();
+    }
+    assert_eq!(row, parquet.num_rows());
+
+    // All ways to encode have been seen, a dictionary that was given up among them.
+    let group = metadata.row_group(0);
+    let column = |name: &str| {
+        let found = group
+            .columns()
+            .iter()
+            .find(|column| column.column_path().string() == name);
+        found.expect("a column")
+    };
+    let codings = |name| column(name).encodings().collect::<Vec<_>>();
+    let mixed = group.columns().iter().filter(|column| {
+        let codings: Vec<_> = column.encodings().collect();
+        codings.contains(&Coding::RLE_DICTIONARY) && codings.contains(&Coding::DELTA_BINARY_PACKED)
+    });
+    assert!(mixed.count() > 2, "no dictionary was given up");
+    assert!(codings("last").contains(&Coding::DELTA_BINARY_PACKED));
+    assert!(codings("type").contains(&Coding::RLE_DICTIONARY));
+    let addresses = codings("dst_addr");
+    assert!(addresses.contains(&Coding::PLAIN), "{addresses:?}");
+
+    // What readers pass over row groups by.
+    let statistics = column("in_bytes").statistics().expect("statistics");
+    let values = parquet.column_by_name("in_bytes").expect("a column");
+    let values = values.as_primitive::<UInt64Type>().values();
+    let ends =
+        [values.iter().min(), values.iter().max()].map(|end| end.expect("some").to_le_bytes());
+    assert_eq!(statistics.min_bytes_opt(), Some(&ends[0][..]));
+    assert_eq!(statistics.max_bytes_opt(), Some(&ends[1][..]));
+    for name in ["src_addr", "in_src_mac", "event", "sampled"] {
+        let statistics = column(name).statistics().expect("statistics");
+        let values = parquet.column_by_name(name).expect("a column");
+        assert_eq!(
+            statistics.null_count_opt(),
+            Some(values.null_count() as u64),
+            "{name}"
+        );
+    }
+    let statistics = column("src_addr").statistics().expect("statistics");
+    let values = parquet.column_by_name("src_addr").expect("a column");
+    let values = values.as_fixed_size_binary();
+    assert_eq!(statistics.min_bytes_opt(), values.iter().flatten().min());
+    assert_eq!(statistics.max_bytes_opt(), values.iter().flatten().max());
+}
+
 #[test]
 fn fields_filters_and_limits() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -24,6 +24,8 @@
 //! Nothing here writes files; the program `nfdecode` does (`-f arrow`, `-f parquet`).
 
 mod batch;
+#[cfg(all(feature = "cli", feature = "parquet"))]
+mod chunk;
 mod column;
 mod decoder;
 #[cfg(feature = "parquet")]

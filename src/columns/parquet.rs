@@ -23,7 +23,7 @@ use super::column::ColumnKind;
 use super::projection::{Projection, SCHEMA_VERSION};
 
 #[cfg(feature = "cli")]
-pub(crate) use super::row_group::{Format, RowGroup, name_sources};
+pub(crate) use super::row_group::{Encoder, Format, RowGroup, name_sources};
 
 /// Rows that a row group is meant to have. Enough for columns to compress well, few enough for
 /// several to be in memory.

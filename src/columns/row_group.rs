@@ -5,31 +5,52 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use ::parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
-use ::parquet::errors::Result;
+use ::parquet::basic::Compression;
+use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterPropertiesPtr;
 use ::parquet::file::writer::SerializedFileWriter;
-use ::parquet::schema::types::TypePtr;
-use arrow_schema::SchemaRef;
+use ::parquet::schema::types::{ColumnDescPtr, ColumnPath, TypePtr};
+use arrow_schema::Schema;
 
-use super::batch::BatchBuilder;
+use super::batch::{BatchBuilder, Labels};
+use super::chunk::{self, Chunk, ChunkWriter, Tools};
+use super::column::{Column, ColumnKind};
 use super::parquet::{Options, properties};
 use super::projection::Projection;
 use super::rows::Rows;
 
-/// Rows that are arrays at a time.
-const ROWS_AT_A_TIME: usize = 1 << 13;
+/// Rows that are arrays at a time, and a page of most columns.
+const ROWS_AT_A_TIME: usize = 1 << 14;
 
 /// Makes row groups of files that all have the same columns and properties.
-#[derive(Debug)]
 pub(crate) struct Format {
-    schema: SchemaRef,
+    projection: Projection,
+    level: i32,
+    compression: Compression,
     root: TypePtr,
+    leaves: Vec<ColumnDescPtr>,
     properties: WriterPropertiesPtr,
-    factory: ArrowRowGroupWriterFactory,
+    /// Whether chunks of a column are made by [`ChunkWriter`], for each column.
+    ours: Vec<bool>,
+    /// Makes writers for the others, if there are any.
+    factory: Option<ArrowRowGroupWriterFactory>,
+}
+
+/// What a thread keeps.
+pub(crate) struct Encoder {
+    builder: BatchBuilder,
+    tools: Tools,
+}
+
+impl Encoder {
+    /// What the columns `file` and `ident` hold from now on.
+    pub(crate) fn set_labels(&mut self, labels: Labels) {
+        self.builder.set_labels(labels);
+    }
 }
 
 impl Format {
@@ -38,44 +59,106 @@ impl Format {
         let mut properties = properties(projection, options);
         add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
         let properties = Arc::new(properties);
-        let root = ArrowSchemaConverter::new()
-            .convert(&schema)?
-            .root_schema_ptr();
-        let writer = SerializedFileWriter::new(io::sink(), root.clone(), Arc::clone(&properties))?;
+        let converted = ArrowSchemaConverter::new().convert(&schema)?;
+        let ours: Vec<_> = projection
+            .columns()
+            .iter()
+            .map(|column| is_ours(column, options))
+            .collect();
+        let others: Vec<_> = schema
+            .fields()
+            .iter()
+            .zip(&ours)
+            .filter(|(_, ours)| !**ours)
+            .map(|(field, _)| Arc::clone(field))
+            .collect();
+        let factory = if others.is_empty() {
+            None
+        } else {
+            let others = Arc::new(Schema::new(others));
+            let root = ArrowSchemaConverter::new().convert(&others)?;
+            let properties = Arc::clone(&properties);
+            let writer = SerializedFileWriter::new(io::sink(), root.root_schema_ptr(), properties)?;
+            Some(ArrowRowGroupWriterFactory::new(&writer, others))
+        };
         Ok(Self {
-            factory: ArrowRowGroupWriterFactory::new(&writer, SchemaRef::clone(&schema)),
-            schema,
-            root,
+            projection: projection.clone(),
+            level: options.level,
+            compression: properties.compression(&ColumnPath::new(Vec::new())),
+            root: converted.root_schema_ptr(),
+            // Every column has one leaf, lists included.
+            leaves: converted.columns().to_vec(),
             properties,
+            ours,
+            factory,
         })
+    }
+
+    pub(crate) fn encoder(&self) -> Encoder {
+        Encoder {
+            builder: BatchBuilder::new(&self.projection),
+            tools: Tools::new(self.level),
+        }
     }
 
     /// Encodes some rows as a row group.
     pub(crate) fn encode(
         &self,
-        builder: &mut BatchBuilder,
+        encoder: &mut Encoder,
         rows: &Rows<'_>,
         range: Range<usize>,
     ) -> Result<RowGroup> {
-        let mut writers = self.factory.create_column_writers(0)?;
         let count = range.len();
+        let mut writers = self.writers()?;
+        let schema = self.projection.schema();
         let mut start = range.start;
         while start < range.end {
             let end = range.end.min(start + ROWS_AT_A_TIME);
-            let arrays = builder.arrays(rows, start..end)?;
-            let mut columns = writers.iter_mut();
-            for (field, array) in self.schema.fields().iter().zip(&arrays) {
-                for (leaf, writer) in compute_leaves(field, array)?.iter().zip(&mut columns) {
-                    writer.write(leaf)?;
+            let arrays = encoder.builder.arrays(rows, start..end)?;
+            let columns = schema.fields().iter().zip(&arrays);
+            for ((field, array), writer) in columns.zip(&mut writers) {
+                match writer {
+                    Writer::Ours(writer) => writer.add(array, &mut encoder.tools)?,
+                    Writer::Library(writer) => {
+                        for leaf in compute_leaves(field, array)? {
+                            writer.write(&leaf)?;
+                        }
+                    }
                 }
             }
             start = end;
         }
-        let chunks = writers.into_iter().map(|writer| writer.close());
+        let chunks = writers.into_iter().map(|writer| {
+            Ok(match writer {
+                Writer::Ours(writer) => Encoded::Ours(writer.finish(&mut encoder.tools)?),
+                Writer::Library(writer) => Encoded::Library(writer.close()?),
+            })
+        });
         Ok(RowGroup {
             chunks: chunks.collect::<Result<_>>()?,
             rows: count,
         })
+    }
+
+    /// One for each column.
+    fn writers(&self) -> Result<Vec<Writer>> {
+        let others = match &self.factory {
+            Some(factory) => factory.create_column_writers(0)?,
+            None => Vec::new(),
+        };
+        let mut others = others.into_iter();
+        let columns = self.projection.columns().iter().zip(&self.leaves);
+        let writers = columns.zip(&self.ours).map(|((column, leaf), ours)| {
+            if *ours {
+                let writer = ChunkWriter::new(column, leaf, self.compression);
+                return Ok(Writer::Ours(Box::new(writer)));
+            }
+            let writer = others
+                .next()
+                .map(|writer| Writer::Library(Box::new(writer)));
+            writer.ok_or_else(|| ParquetError::General("a column has no writer".to_owned()))
+        });
+        writers.collect()
     }
 
     /// A new file.
@@ -84,10 +167,29 @@ impl Format {
     }
 }
 
+/// Whether chunks of a column are made by [`ChunkWriter`]. The library has what else it takes: the
+/// ranges of pages of `first`, and Bloom filters.
+fn is_ours(column: &Column, options: &Options) -> bool {
+    let is_address = matches!(
+        column.kind(),
+        ColumnKind::Ip4 | ColumnKind::Ip6 | ColumnKind::Ip
+    );
+    chunk::takes(column) && column.name() != "first" && !(options.bloom && is_address)
+}
+
+enum Writer {
+    Ours(Box<ChunkWriter>),
+    Library(Box<ArrowColumnWriter>),
+}
+
+enum Encoded {
+    Ours(Chunk),
+    Library(ArrowColumnChunk),
+}
+
 /// A row group, encoded and in memory.
-#[derive(Debug)]
 pub(crate) struct RowGroup {
-    chunks: Vec<ArrowColumnChunk>,
+    chunks: Vec<Encoded>,
     pub(crate) rows: usize,
 }
 
@@ -95,7 +197,10 @@ impl RowGroup {
     pub(crate) fn write<W: Write + Send>(self, out: &mut SerializedFileWriter<W>) -> Result<()> {
         let mut group = out.next_row_group()?;
         for chunk in self.chunks {
-            chunk.append_to_row_group(&mut group)?;
+            match chunk {
+                Encoded::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+                Encoded::Library(chunk) => chunk.append_to_row_group(&mut group)?,
+            }
         }
         group.close().map(drop)
     }

@@ -8,15 +8,14 @@ use ::parquet::file::writer::SerializedFileWriter;
 use super::super::flows::Open;
 use super::super::report::Stop;
 use super::{GroupShape, Out, Sink};
-use crate::columns::parquet::{Format, Options, ROW_GROUP, RowGroup, name_sources};
-use crate::columns::{BatchBuilder, Labels, Projection, Rows};
+use crate::columns::parquet::{Encoder, Format, Options, ROW_GROUP, RowGroup, name_sources};
+use crate::columns::{Labels, Projection, Rows};
 
 /// Blocks of a row group at most: 2 MiB each in files of today's writers.
 const BLOCKS_MAX: usize = 16;
 
 /// Row groups of about [`ROW_GROUP`] flows in order of time.
 pub(super) struct OneFile {
-    columns: Projection,
     format: Format,
 }
 
@@ -24,7 +23,6 @@ impl OneFile {
     pub(super) fn new(columns: &Projection, bloom: bool) -> Result<Self, Stop> {
         Ok(Self {
             format: Format::new(columns, &options(bloom)).map_err(failed)?,
-            columns: columns.clone(),
         })
     }
 
@@ -73,7 +71,7 @@ pub(super) fn labels(files: &[Arc<Open>]) -> Labels {
 }
 
 impl Sink for OneFile {
-    type Worker = BatchBuilder;
+    type Worker = Encoder;
     type Piece = RowGroup;
     type Out = SerializedFileWriter<Out>;
 
@@ -81,20 +79,20 @@ impl Sink for OneFile {
         groups(false)
     }
 
-    fn worker(&self) -> BatchBuilder {
-        BatchBuilder::new(&self.columns)
+    fn worker(&self) -> Encoder {
+        self.format.encoder()
     }
 
     fn make(
         &self,
-        builder: &mut BatchBuilder,
+        encoder: &mut Encoder,
         mut rows: Rows<'_>,
         files: &[Arc<Open>],
     ) -> Result<RowGroup, Stop> {
-        builder.set_labels(labels(files));
+        encoder.set_labels(labels(files));
         rows.sort_by_first();
         let all = 0..rows.len();
-        self.format.encode(builder, &rows, all).map_err(failed)
+        self.format.encode(encoder, &rows, all).map_err(failed)
     }
 
     fn write(&self, out: &mut SerializedFileWriter<Out>, group: RowGroup) -> Result<(), Stop> {

@@ -26,8 +26,8 @@ use super::super::report::{Report, Stop};
 use super::super::select::Selection;
 use super::parquet::{failed, groups, labels, options};
 use super::{GroupShape, Sink};
-use crate::columns::parquet::{Format, RowGroup, name_sources};
-use crate::columns::{BatchBuilder, Projection, Rows, SCHEMA_VERSION};
+use crate::columns::parquet::{Encoder, Format, RowGroup, name_sources};
+use crate::columns::{Projection, Rows, SCHEMA_VERSION};
 use crate::time::Timestamp;
 
 /// Files that are open for writing at a time; more are made by closing all of them.
@@ -177,7 +177,6 @@ fn files_of(memory: &Value) -> Vec<PathBuf> {
 pub(super) struct Directory {
     path: PathBuf,
     slot: Slot,
-    columns: Projection,
     format: Format,
     inputs: std::sync::Mutex<BTreeMap<PathBuf, Input>>,
 }
@@ -194,7 +193,6 @@ impl Directory {
             path: path.to_owned(),
             slot,
             format: Format::new(columns, &options(bloom)).map_err(failed)?,
-            columns: columns.clone(),
             inputs: std::sync::Mutex::default(),
         };
         fs::create_dir_all(path.join(MEMORY)).map_err(|error| this.failed(&error))?;
@@ -383,7 +381,7 @@ impl Directory {
 }
 
 impl Sink for Directory {
-    type Worker = BatchBuilder;
+    type Worker = Encoder;
     /// A row group for each partition, by start, and the input they are from.
     type Piece = (Input, Vec<(Option<i64>, RowGroup)>);
     type Out = Files;
@@ -392,20 +390,20 @@ impl Sink for Directory {
         groups(true)
     }
 
-    fn worker(&self) -> BatchBuilder {
-        BatchBuilder::new(&self.columns)
+    fn worker(&self) -> Encoder {
+        self.format.encoder()
     }
 
     fn make(
         &self,
-        builder: &mut BatchBuilder,
+        encoder: &mut Encoder,
         mut rows: Rows<'_>,
         files: &[Arc<Open>],
     ) -> Result<Self::Piece, Stop> {
         let Some(open) = files.first() else {
             return Err(Stop::failed("flows of no file"));
         };
-        builder.set_labels(labels(files));
+        encoder.set_labels(labels(files));
         let slot = self.slot.millis();
         let starts: Vec<_> = rows
             .sort_by_first()
@@ -420,7 +418,7 @@ impl Sink for Directory {
             }
             let range = begin..begin + run.len();
             begin = range.end;
-            let group = self.format.encode(builder, &rows, range).map_err(failed)?;
+            let group = self.format.encode(encoder, &rows, range).map_err(failed)?;
             groups.push((run.first().copied().flatten(), group));
         }
         Ok((self.input(open)?, groups))
