@@ -251,6 +251,85 @@ fn ja3_is_the_same_before_and_after_ja4() {
     assert_eq!(values("csv:%ja3,%ja4"), values("csv:%ja4,%ja3"));
 }
 
+/// Element 1 of a flow from and to these times, in ms.
+fn generic(first: u64, last: u64) -> (u16, Vec<u8>) {
+    let mut payload = [first, last, last, 1, 100].map(u64::to_le_bytes).concat();
+    payload.extend([0xE8, 3, 80, 0, 6, 0x1B, 0, 0]);
+    (1, payload)
+}
+
+/// Row C-12: nfdump gives no name at all if the fields for name and description have more than 253 bytes.
+#[test]
+fn long_names_of_applications() {
+    const ID: [u8; 4] = [13, 0, 1, 2];
+    let names = |name: usize, description: usize| {
+        let mut entry = ID.to_vec();
+        for (letter, size) in [(b'n', name), (b'd', description)] {
+            entry.resize(entry.len() + size - 1, letter);
+            entry.push(0);
+        }
+        entry.resize(entry.len().next_multiple_of(4), 0);
+        let mut record = Vec::new();
+        for number in [
+            12,
+            14 + entry.len(),
+            1,
+            entry.len(),
+            ID.len(),
+            name,
+            description,
+        ] {
+            record.extend((number as u16).to_le_bytes());
+        }
+        record.extend(entry);
+        record
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, description, known_to_nfdump) in
+        [(200, 53, true), (200, 54, false), (30, 900, false)]
+    {
+        let flow = FlowRecord {
+            elements: vec![generic(1000, 2000), (27, ID.to_vec())],
+            ..FlowRecord::default()
+        };
+        let path = folder.path().join("nfcapd.1");
+        let records = vec![names(name, description), flow.bytes()];
+        std::fs::write(&path, writer::file(Encoding::None, None, &[records])).expect("written");
+        let both = format!("{}/{}\n", "n".repeat(name - 1), "d".repeat(description - 1));
+        let ours = nfdecode("csv:%nbnam", &path, "UTC");
+        assert_eq!(
+            String::from_utf8_lossy(&ours.stdout),
+            format!("nbarName\n{both}")
+        );
+        if let Some(reference) = support::oracle("1.7.10", "nfdump") {
+            let theirs = nfdump(&reference, "csv:%nbnam", &path, "UTC");
+            let flow = if known_to_nfdump { &both } else { "\n" };
+            assert_eq!(
+                String::from_utf8_lossy(&theirs.stdout),
+                format!("nbarName\n{flow}")
+            );
+        }
+    }
+}
+
+/// Row C-13: nfdump tells of each flow that ends before it starts.
+#[test]
+fn flows_that_end_before_they_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nfcapd.1");
+    let file = file_of("x", vec![generic(1_700_000_000_000, 1_600_000_000_000)]);
+    std::fs::write(&path, file).expect("written");
+    let ours = nfdecode("csv", &path, "UTC");
+    assert!(ours.stderr.is_empty(), "{}", support::stderr(&ours));
+    let text = String::from_utf8_lossy(&ours.stdout);
+    assert!(text.contains("2023-11-14 22:13:20.000,0.000,6,"), "{text}");
+    if let Some(reference) = support::oracle("1.7.10", "nfdump") {
+        let theirs = nfdump(&reference, "csv", &path, "UTC");
+        assert_eq!(theirs.stdout, ours.stdout);
+        assert!(support::stderr(&theirs).contains("last < first"));
+    }
+}
+
 /// `%cnt` counts records of all types, over all files.
 #[test]
 fn records_are_counted_in_order_on_any_number_of_threads() {

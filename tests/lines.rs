@@ -5,6 +5,8 @@ mod support;
 
 use std::process::Command;
 
+use support::writer::{self, Encoding, FlowRecord};
+
 /// Files of which we read more, or read one record otherwise (`tests/deviations.rs`), and those whose
 /// sums do not fit into 64 bits.
 const LEFT_OUT: [&str; 4] = [
@@ -75,6 +77,59 @@ fn lines_are_those_of_nfdump() {
         failures.join("\n")
     );
     assert!(files.len() > 300);
+}
+
+/// Row C-15 of `docs/deviations.md`: about 2^32 seconds and beyond nfdump has wrong hours.
+#[test]
+fn durations_of_any_length() {
+    const FIRST: u64 = 1000;
+    let (right, wrong) = (
+        [0, 86_399, 86_400, 90_061, 867_723, (1 << 31) - 1, 1 << 31],
+        [(1_u64 << 32) - 1, 1 << 32, (1 << 32) + 7265],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nfcapd.1");
+    let printed = |seconds: &[u64], theirs: bool| {
+        let flows = seconds.iter().map(|seconds| {
+            let mut payload = [FIRST, FIRST + seconds * 1000, 0, 1, 100]
+                .map(u64::to_le_bytes)
+                .concat();
+            payload.extend([0xE8, 3, 80, 0, 6, 0x1B, 0, 0]);
+            FlowRecord {
+                elements: vec![(1, payload), (2, vec![1, 2, 0, 192, 2, 100, 51, 198])],
+                ..FlowRecord::default()
+            }
+            .bytes()
+        });
+        let file = writer::file(Encoding::None, None, &[flows.collect()]);
+        std::fs::write(&path, file).expect("written");
+        let mut command = match support::oracle("1.7.10", "nfdump") {
+            Some(nfdump) if theirs => {
+                let mut nfdump = Command::new(nfdump);
+                nfdump.args(["-W", "1", "-C", "none", "-G", "none", "-o", "line", "-r"]);
+                nfdump
+            }
+            _ => {
+                let mut ours = support::nfdecode();
+                ours.args(["read", "-f", "line"]);
+                ours
+            }
+        };
+        let output = command.arg(&path).env("TZ", "UTC").output();
+        lines(&output.expect("it runs").stdout)
+    };
+    assert_eq!(printed(&right, false), printed(&right, true));
+    let ours = printed(&wrong, false);
+    for (line, duration) in ours[1..].iter().zip([
+        "49710d 06:28:15.000",
+        "49710d 06:28:16.000",
+        "49710d 08:29:21.000",
+    ]) {
+        assert!(line.contains(duration), "{line}");
+    }
+    if support::oracle("1.7.10", "nfdump").is_some() {
+        assert_ne!(ours, printed(&wrong, true));
+    }
 }
 
 /// A table of the archive in this repository.
