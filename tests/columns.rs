@@ -446,6 +446,63 @@ fn any_choice_of_columns_gives_the_same_values() {
     }
 }
 
+/// As many flows as each block has by [`Filter::select`], with the same values.
+#[cfg(feature = "filter")]
+#[test]
+fn filters_choose_rows_on_any_number_of_threads() {
+    use nfdecode::filter::{Filter, Scope, records_in};
+    let Some(files) = files() else { return };
+    let projection = Projection::of(["in_bytes", "dst_addr"]).expect("columns");
+    let mut chosen = 0;
+    for text in [
+        "any",
+        "proto tcp and bytes > 100",
+        "dst port 53 or icmp-type 8",
+        "count > 500 and count < 1000",
+        "not ident none and packets 1",
+        "not any",
+    ] {
+        let filter = Filter::parse(text).expect("a filter");
+        let (mut expected, mut records_before) = (Vec::new(), 0);
+        for file in &files {
+            let Ok(file) = File::open(file) else { continue };
+            if !filter.needs_count() && !filter.may_select(&file) {
+                continue;
+            }
+            for block in file.blocks().flatten() {
+                let scope = Scope {
+                    ident: file.ident(),
+                    records_before,
+                };
+                let mut selected = Vec::new();
+                filter.select(&block, scope, &mut selected);
+                let flows = selected.iter().filter_map(|at| block.flow(*at as usize));
+                expected.extend(flows.map(|flow| flow.in_bytes()));
+                records_before += records_in(&block);
+            }
+        }
+        for threads in [1, 3] {
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            let reader = Reader::new(files.iter().cloned(), &projection)
+                .threads(threads)
+                .with_filter(&filter);
+            let found: Vec<_> = reader
+                .flatten()
+                .flat_map(|batch| {
+                    let column = batch.column_by_name("in_bytes").expect("a column");
+                    column
+                        .as_primitive::<UInt64Type>()
+                        .iter()
+                        .collect::<Vec<_>>()
+                })
+                .collect();
+            assert_eq!(found, expected, "{text}, {threads} threads");
+        }
+        chosen += expected.len();
+    }
+    assert!(chosen > 1000, "{chosen} flows");
+}
+
 /// The bytes of a file in pieces.
 fn in_pieces(
     bytes: &[u8],

@@ -22,6 +22,14 @@ const STORED_MAX: u32 = nfdump_sys::NFDUMP_STORED_MAX;
 /// Pieces are taken with [`decode`](Self::decode), and batches given out by [`flush`](Self::flush).
 /// At most one block is held. The column `ident` is null, for a file has its ident at the end.
 ///
+/// Other layouts cannot be read this way, and are refused with an error of the kind
+/// [`Unsupported`](ErrorKind::Unsupported): blocks of layout 1 need extension maps of blocks before
+/// them, and files of layout 3 have the directory of their blocks at the end. [`Reader`] takes both,
+/// from memory too ([`Reader::of_files`] with [`File::from_bytes`]).
+///
+/// [`Reader`]: super::Reader
+/// [`Reader::of_files`]: super::Reader::of_files
+///
 /// ```no_run
 /// use std::io::Read;
 /// use nfdecode::columns::{Decoder, Projection};

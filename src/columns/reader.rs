@@ -18,6 +18,8 @@ use super::rows::Rows;
 use crate::block::{Block, BlockRef};
 use crate::error::Error;
 use crate::file::File;
+#[cfg(feature = "filter")]
+use crate::filter::{Filter, Scope, records_in};
 use crate::pipeline::{self, Lane, Stages, Stopped};
 
 /// Record batches of nfcapd files, in the order of files and blocks whatever the number of threads.
@@ -51,6 +53,7 @@ enum State {
         inputs: Vec<Input>,
         threads: NonZeroUsize,
         salvage: bool,
+        wanted: Wanted,
     },
     /// On the caller's thread.
     Inline(Box<Inline>),
@@ -95,6 +98,7 @@ impl Reader {
                 inputs,
                 threads: NonZeroUsize::MIN,
                 salvage: false,
+                wanted: Wanted::default(),
             },
         }
     }
@@ -119,6 +123,32 @@ impl Reader {
         self
     }
 
+    /// Only flows that the filter selects. What it looks at need not be among the columns. Batches
+    /// hold what is left of a block, and there is none where nothing is. Files whose statistics tell
+    /// that nothing in them is selected are opened but not read, so that damage in them stays
+    /// unknown. `count` of the filter language counts records over all files. No effect once reading
+    /// has begun.
+    ///
+    /// ```no_run
+    /// use nfdecode::columns::{Projection, Reader};
+    /// use nfdecode::filter::Filter;
+    ///
+    /// let columns = Projection::of(["src_addr", "in_bytes"])?;
+    /// let filter = Filter::parse("proto udp and dst port 53")?;
+    /// for batch in Reader::new(["nfcapd.202601011200"], &columns).with_filter(&filter) {
+    ///     println!("{} flows", batch?.num_rows());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "filter")]
+    #[must_use]
+    pub fn with_filter(mut self, filter: &Filter) -> Self {
+        if let State::New { wanted, .. } = &mut self.state {
+            wanted.filter = Some(filter.clone());
+        }
+        self
+    }
+
     /// The columns that are read.
     #[must_use]
     pub fn projection(&self) -> &Projection {
@@ -130,26 +160,34 @@ impl Reader {
             inputs,
             threads,
             salvage,
+            wanted,
         } = std::mem::replace(&mut self.state, State::Ended)
         else {
             return;
         };
+        let of_files = wanted.clone();
         let items = inputs
             .into_iter()
-            .flat_map(move |input| items_of(input, salvage));
+            .flat_map(move |input| items_of(input, salvage, &of_files));
         if threads == NonZeroUsize::MIN {
             self.state = State::Inline(Box::new(Inline {
                 items: Box::new(items),
                 builder: BatchBuilder::new(&self.projection),
+                wanted,
+                records: 0,
                 ready: VecDeque::new(),
             }));
             return;
         }
         let (sender, batches) = sync_channel(threads.get());
-        let stages = Batches(self.projection.clone());
+        let stages = Batches {
+            projection: self.projection.clone(),
+            wanted,
+        };
+        let tally = Tally { sender, records: 0 };
         let pipeline = thread::Builder::new().spawn(move || {
             // A reader that is dropped early wants no more.
-            let _ = pipeline::run(&stages, threads, items, sender);
+            let _ = pipeline::run(&stages, threads, items, tally);
         });
         self.state = match pipeline {
             Ok(pipeline) => State::Threads(Threads {
@@ -213,6 +251,56 @@ impl Drop for Threads {
     }
 }
 
+/// Which flows are wanted.
+#[derive(Clone, Default)]
+struct Wanted {
+    #[cfg(feature = "filter")]
+    filter: Option<Filter>,
+}
+
+#[cfg(feature = "filter")]
+impl Wanted {
+    /// Whether a file can have some.
+    fn may_be_in(&self, file: &File) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.needs_count() || filter.may_select(file))
+    }
+
+    /// Records of a block that count, if any do.
+    fn records_in(&self, block: &Block) -> u64 {
+        let filter = self.filter.as_ref();
+        let counts = filter.is_some_and(Filter::needs_count);
+        if counts { records_in(block) } else { 0 }
+    }
+
+    /// The numbers of wanted flows of a block; `None` if all are.
+    fn select(&self, open: &Open, block: &Block, records_before: u64) -> Option<Vec<u32>> {
+        let scope = Scope {
+            ident: open.file.ident(),
+            records_before,
+        };
+        let mut selected = Vec::new();
+        self.filter.as_ref()?.select(block, scope, &mut selected);
+        Some(selected)
+    }
+}
+
+/// Without the feature `filter` all flows are wanted.
+#[cfg(not(feature = "filter"))]
+impl Wanted {
+    fn may_be_in(&self, _: &File) -> bool {
+        true
+    }
+
+    fn records_in(&self, _: &Block) -> u64 {
+        0
+    }
+
+    fn select(&self, _: &Open, _: &Block, _: u64) -> Option<Vec<u32>> {
+        None
+    }
+}
+
 /// An open file with the name that its flows show.
 struct Open {
     file: File,
@@ -221,13 +309,13 @@ struct Open {
 
 type Item = Result<(Arc<Open>, BlockRef), Error>;
 
-fn items_of(input: Input, salvage: bool) -> impl Iterator<Item = Item> {
+fn items_of(input: Input, salvage: bool, wanted: &Wanted) -> impl Iterator<Item = Item> + use<> {
     let file = match input {
         Input::Path(path) => File::open_with(&path, salvage),
         Input::Open(file) => Ok(file),
     };
     let (file, refused) = match file {
-        Ok(file) => (Some(file), None),
+        Ok(file) => (Some(file).filter(|file| wanted.may_be_in(file)), None),
         Err(error) => (None, Some(Err(error))),
     };
     let blocks = file.into_iter().flat_map(|file| {
@@ -247,19 +335,22 @@ fn external(error: Error) -> ArrowError {
     ArrowError::ExternalError(Box::new(error))
 }
 
-/// Batches of one block, and its damage after them.
+/// Batches of the wanted flows of one block, and its damage after them.
 fn make(
     builder: &mut BatchBuilder,
     open: &Open,
     block: Result<Block, Error>,
+    wanted: &Wanted,
+    records_before: u64,
 ) -> Vec<Result<RecordBatch, ArrowError>> {
     let block = match block {
         Ok(block) => block,
         Err(error) => return vec![Err(external(error))],
     };
     builder.set_labels(open.labels.clone());
+    let selected = wanted.select(open, &block, records_before);
     let mut rows = Rows::new();
-    rows.add(&block, 0, None, usize::MAX);
+    rows.add(&block, 0, selected.as_deref(), usize::MAX);
     let mut made = match builder.batches(&rows) {
         Ok(batches) => batches.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
@@ -271,6 +362,9 @@ fn make(
 struct Inline {
     items: Box<dyn Iterator<Item = Item> + Send>,
     builder: BatchBuilder,
+    wanted: Wanted,
+    /// Records so far.
+    records: u64,
     ready: VecDeque<Result<RecordBatch, ArrowError>>,
 }
 
@@ -280,7 +374,12 @@ impl Inline {
             match self.items.next()? {
                 Ok((open, found)) => {
                     let block = open.file.load(found);
-                    self.ready.extend(make(&mut self.builder, &open, block));
+                    let before = self.records;
+                    if let Ok(block) = &block {
+                        self.records += self.wanted.records_in(block);
+                    }
+                    let made = make(&mut self.builder, &open, block, &self.wanted, before);
+                    self.ready.extend(made);
                 }
                 Err(error) => return Some(Err(external(error))),
             }
@@ -290,26 +389,49 @@ impl Inline {
 }
 
 /// The work of the threads.
-struct Batches(Projection);
+struct Batches {
+    projection: Projection,
+    wanted: Wanted,
+}
+
+/// A block, and how many records there are before it.
+struct Loaded {
+    open: Arc<Open>,
+    block: Result<Block, Error>,
+    records_before: u64,
+}
+
+/// What has to happen in order.
+struct Tally {
+    sender: SyncSender<Result<RecordBatch, ArrowError>>,
+    records: u64,
+}
 
 impl Stages for Batches {
     type Item = Item;
-    type Loaded = Result<(Arc<Open>, Result<Block, Error>), Error>;
+    type Loaded = Result<Loaded, Error>;
     type Worker = BatchBuilder;
-    type Tally = SyncSender<Result<RecordBatch, ArrowError>>;
+    type Tally = Tally;
 
     fn worker(&self) -> BatchBuilder {
-        BatchBuilder::new(&self.0)
+        BatchBuilder::new(&self.projection)
     }
 
     fn load(&self, item: Item) -> Self::Loaded {
-        item.map(|(open, found)| {
-            let block = open.file.load(found);
-            (open, block)
+        item.map(|(open, found)| Loaded {
+            block: open.file.load(found),
+            open,
+            records_before: 0,
         })
     }
 
-    fn number(&self, _: &mut Self::Loaded, _: &mut Self::Tally) -> ControlFlow<()> {
+    fn number(&self, loaded: &mut Self::Loaded, tally: &mut Tally) -> ControlFlow<()> {
+        if let Ok(loaded) = loaded {
+            loaded.records_before = tally.records;
+            if let Ok(block) = &loaded.block {
+                tally.records += self.wanted.records_in(block);
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -317,14 +439,21 @@ impl Stages for Batches {
         &self,
         builder: &mut BatchBuilder,
         loaded: Self::Loaded,
-        lane: &mut Lane<'_, Self::Tally>,
+        lane: &mut Lane<'_, Tally>,
     ) -> Result<(), Stopped> {
         let made = match loaded {
-            Ok((open, block)) => make(builder, &open, block),
+            Ok(Loaded {
+                open,
+                block,
+                records_before,
+            }) => make(builder, &open, block, &self.wanted, records_before),
             Err(error) => vec![Err(external(error))],
         };
-        lane.in_turn(|sender| {
-            if made.into_iter().all(|batch| sender.send(batch).is_ok()) {
+        lane.in_turn(|tally| {
+            if made
+                .into_iter()
+                .all(|batch| tally.sender.send(batch).is_ok())
+            {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
