@@ -12,12 +12,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nfdecode::columns::{Projection, Reader, parquet as flow_parquet};
+use nfdecode::columns::{Projection, Reader, parquet};
 use nfdecode::convert::capture;
 use nfdecode::convert::program::Nfpcapd;
 use nfdecode::convert::run::{Event, Job, Run};
 use nfdecode::convert::workdir::WorkDir;
-use parquet::arrow::ArrowWriter;
 
 /// Runs nfpcapd, after rewriting what it would refuse, and returns its files in order.
 fn to_flow_files(input: &Path, work: &WorkDir) -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -75,17 +74,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         "in_packets",
         "in_bytes",
     ])?;
-    let properties = flow_parquet::properties(&columns, &flow_parquet::Options::default());
     let out = fs::File::create(output)?;
-    let mut writer = ArrowWriter::try_new(out, columns.schema(), Some(properties))?;
+    let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
+    writer.add_source(input.to_string_lossy());
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let mut rows = 0;
     for batch in Reader::new(files, &columns).threads(threads) {
-        let batch = batch?;
-        rows += batch.num_rows();
-        writer.write(&batch)?;
+        writer.write(&batch?)?;
     }
-    writer.close()?;
-    println!("{rows} flows");
+    println!("{} flows", writer.rows());
+    writer.finish()?;
     Ok(())
 }

@@ -249,10 +249,13 @@ impl ChunkWriter {
                 coder.encode(widest, Rest::Plain(*width), numbers, page)
             }
             Values::Words(coder, words, seen) => {
-                let keys = array
+                let dictionary = array
                     .as_dictionary_opt::<UInt8Type>()
-                    .ok_or_else(unexpected)?
-                    .keys();
+                    .ok_or_else(unexpected)?;
+                if dictionary.values().as_string_opt::<i32>() != Some(words) {
+                    return Err(unexpected());
+                }
+                let keys = dictionary.keys();
                 narrow.clear();
                 compact::<UInt8Type, _>(keys, nulls, narrow, u32::from)?;
                 for key in &*narrow {
@@ -505,7 +508,7 @@ fn bit_bytes(words: impl Iterator<Item = u64>, count: usize, out: &mut Vec<u8>) 
     out.clear();
     out.extend(words.flat_map(u64::to_le_bytes));
     out.resize(count.div_ceil(8), 0);
-    if count % 8 != 0
+    if !count.is_multiple_of(8)
         && let Some(last) = out.last_mut()
     {
         *last &= (1 << (count % 8)) - 1;

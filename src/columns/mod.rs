@@ -8,8 +8,7 @@
 //!   [`RecordBatchReader`](arrow_array::RecordBatchReader), so whatever takes Arrow takes it.
 //! * [`Decoder`] takes the bytes of a file in pieces, as a network brings them.
 //! * [`BatchBuilder`] is the step from one decoded block to record batches.
-//! * `parquet` (feature `parquet`) has what Parquet files of flows need: properties, and row groups
-//!   in order of time.
+//! * `parquet` (feature `parquet`) writes Parquet files of flows.
 //!
 //! ```no_run
 //! use nfdecode::columns::{Projection, Reader};
@@ -24,7 +23,7 @@
 //! Nothing here writes files; the program `nfdecode` does (`-f arrow`, `-f parquet`).
 
 mod batch;
-#[cfg(all(feature = "cli", feature = "parquet"))]
+#[cfg(feature = "parquet")]
 mod chunk;
 mod column;
 mod decoder;
@@ -32,7 +31,7 @@ mod decoder;
 pub mod parquet;
 mod projection;
 mod reader;
-#[cfg(all(feature = "cli", feature = "parquet"))]
+#[cfg(feature = "parquet")]
 mod row_group;
 mod rows;
 mod stride;

@@ -1,6 +1,7 @@
 //! Row groups of Parquet files, encoded on any thread. Knows nothing of where files go.
 
 use std::io::{self, Write};
+#[cfg(feature = "cli")]
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,17 +15,20 @@ use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterPropertiesPtr;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{ColumnDescPtr, ColumnPath, TypePtr};
-use arrow_schema::Schema;
+use arrow_array::ArrayRef;
+use arrow_schema::{Schema, SchemaRef};
 
+#[cfg(feature = "cli")]
 use super::batch::{BatchBuilder, Labels};
 use super::chunk::{self, Chunk, ChunkWriter, Tools};
 use super::column::{Column, ColumnKind};
 use super::parquet::{Options, properties};
 use super::projection::Projection;
+#[cfg(feature = "cli")]
 use super::rows::Rows;
 
 /// Rows that are arrays at a time, and a page of most columns.
-const ROWS_AT_A_TIME: usize = 1 << 14;
+pub(super) const ROWS_AT_A_TIME: usize = 1 << 14;
 
 /// Makes row groups of files that all have the same columns and properties.
 pub(crate) struct Format {
@@ -40,12 +44,14 @@ pub(crate) struct Format {
     factory: Option<ArrowRowGroupWriterFactory>,
 }
 
-/// What a thread keeps.
+/// What a thread of the program keeps.
+#[cfg(feature = "cli")]
 pub(crate) struct Encoder {
     builder: BatchBuilder,
     tools: Tools,
 }
 
+#[cfg(feature = "cli")]
 impl Encoder {
     /// What the columns `file` and `ident` hold from now on.
     pub(crate) fn set_labels(&mut self, labels: Labels) {
@@ -94,49 +100,47 @@ impl Format {
         })
     }
 
+    pub(super) fn schema(&self) -> SchemaRef {
+        self.projection.schema()
+    }
+
+    pub(super) fn tools(&self) -> Tools {
+        Tools::new(self.level)
+    }
+
+    #[cfg(feature = "cli")]
     pub(crate) fn encoder(&self) -> Encoder {
         Encoder {
             builder: BatchBuilder::new(&self.projection),
-            tools: Tools::new(self.level),
+            tools: self.tools(),
         }
     }
 
     /// Encodes some rows as a row group.
+    #[cfg(feature = "cli")]
     pub(crate) fn encode(
         &self,
         encoder: &mut Encoder,
         rows: &Rows<'_>,
         range: Range<usize>,
     ) -> Result<RowGroup> {
-        let count = range.len();
-        let mut writers = self.writers()?;
-        let schema = self.projection.schema();
+        let mut group = self.group()?;
         let mut start = range.start;
         while start < range.end {
             let end = range.end.min(start + ROWS_AT_A_TIME);
             let arrays = encoder.builder.arrays(rows, start..end)?;
-            let columns = schema.fields().iter().zip(&arrays);
-            for ((field, array), writer) in columns.zip(&mut writers) {
-                match writer {
-                    Writer::Ours(writer) => writer.add(array, &mut encoder.tools)?,
-                    Writer::Library(writer) => {
-                        for leaf in compute_leaves(field, array)? {
-                            writer.write(&leaf)?;
-                        }
-                    }
-                }
-            }
+            group.add(&arrays, end - start, &mut encoder.tools)?;
             start = end;
         }
-        let chunks = writers.into_iter().map(|writer| {
-            Ok(match writer {
-                Writer::Ours(writer) => Encoded::Ours(writer.finish(&mut encoder.tools)?),
-                Writer::Library(writer) => Encoded::Library(writer.close()?),
-            })
-        });
-        Ok(RowGroup {
-            chunks: chunks.collect::<Result<_>>()?,
-            rows: count,
+        group.finish(&mut encoder.tools)
+    }
+
+    /// A row group to begin with.
+    pub(super) fn group(&self) -> Result<GroupWriter> {
+        Ok(GroupWriter {
+            schema: self.schema(),
+            writers: self.writers()?,
+            rows: 0,
         })
     }
 
@@ -177,6 +181,51 @@ fn is_ours(column: &Column, options: &Options) -> bool {
     chunk::takes(column) && column.name() != "first" && !(options.bloom && is_address)
 }
 
+/// A row group in the making.
+pub(super) struct GroupWriter {
+    schema: SchemaRef,
+    writers: Vec<Writer>,
+    pub(super) rows: usize,
+}
+
+impl GroupWriter {
+    /// Adds rows: an array for each column.
+    pub(super) fn add(
+        &mut self,
+        arrays: &[ArrayRef],
+        rows: usize,
+        tools: &mut Tools,
+    ) -> Result<()> {
+        let columns = self.schema.fields().iter().zip(arrays);
+        for ((field, array), writer) in columns.zip(&mut self.writers) {
+            match writer {
+                Writer::Ours(writer) => writer.add(array, tools)?,
+                Writer::Library(writer) => {
+                    for leaf in compute_leaves(field, array)? {
+                        writer.write(&leaf)?;
+                    }
+                }
+            }
+        }
+        self.rows += rows;
+        Ok(())
+    }
+
+    pub(super) fn finish(self, tools: &mut Tools) -> Result<RowGroup> {
+        let chunks = self.writers.into_iter().map(|writer| {
+            Ok(match writer {
+                Writer::Ours(writer) => Encoded::Ours(writer.finish(tools)?),
+                Writer::Library(writer) => Encoded::Library(writer.close()?),
+            })
+        });
+        Ok(RowGroup {
+            chunks: chunks.collect::<Result<_>>()?,
+            #[cfg(feature = "cli")]
+            rows: self.rows,
+        })
+    }
+}
+
 enum Writer {
     Ours(Box<ChunkWriter>),
     Library(Box<ArrowColumnWriter>),
@@ -190,6 +239,7 @@ enum Encoded {
 /// A row group, encoded and in memory.
 pub(crate) struct RowGroup {
     chunks: Vec<Encoded>,
+    #[cfg(feature = "cli")]
     pub(crate) rows: usize,
 }
 
