@@ -219,7 +219,8 @@ void nfdump_convert1_maps(span data, uint32_t announced, void (*define)(void *co
         uint16_t id = 0;
         ext_list list;
         if (type == RECORD_MAP && span_has(record, 4, 2)) {
-            define(context, id, nfdump_map_parse(record, &id, &list) ? &list : NULL);
+            const bool valid = nfdump_map_parse(record, &id, &list);
+            define(context, id, valid ? &list : NULL);
         }
     }
 }
