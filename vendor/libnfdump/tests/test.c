@@ -207,6 +207,39 @@ static void partial(void)
     nfdump_file_close(file);
 }
 
+/* Positions that are not of this file, or no longer: whatever is found there is read, or an error. */
+static void positions(void)
+{
+    static bytes b, flows;
+    nfdump_file *file;
+    nfdump_error error;
+    nfdump_block_view view;
+    nfdump_block_ref ref;
+    nfdump_block *block = nfdump_block_new();
+    b.length = flows.length = 0;
+    put_flow(&flows, 1);
+    put_header(&b, 0, 3, 0);
+    put_block(&b, 1, 3, 0, &flows), put_block(&b, 1, 3, 0, &flows), put_block(&b, 1, 3, 0, &flows);
+    const uint64_t far[] = {UINT32_MAX, INT64_MAX, UINT64_MAX - 12, UINT64_MAX - 11, UINT64_MAX};
+    for (uint32_t flags = 0; flags <= NFDUMP_OPEN_PARTIAL; flags += NFDUMP_OPEN_PARTIAL) {
+        EXPECT(nfdump_file_open_memory(b.data, b.length, flags, &file, &error) == NFDUMP_OK);
+        for (uint64_t at = 0; at < b.length + 20 + sizeof far / sizeof far[0]; at++) {
+            nfdump_cursor cursor = {.offset = at < b.length + 20 ? at : far[at - b.length - 20], .index = (uint32_t)at % 4};
+            int steps = 0;
+            nfdump_status status;
+            while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END && steps < 100) {
+                steps++;
+                if (status == NFDUMP_OK) {
+                    (void)nfdump_block_load(block, file, &ref, &view, &error);
+                }
+            }
+            EXPECT(steps < 100);
+        }
+        nfdump_file_close(file);
+    }
+    nfdump_block_free(block);
+}
+
 static void damage(void)
 {
     static bytes p;
@@ -568,6 +601,7 @@ int main(void)
     headers();
     whole_file();
     partial();
+    positions();
     damage();
     resync();
     nested();
