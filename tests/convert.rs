@@ -484,6 +484,43 @@ fn misbehaving_programs_are_told_in_one_line() {
             "failed with status 3: Packet: 1: noise",
         ),
         ("sleep 100 & exit 0", "did not finish its work"),
+        ("setsid sleep 8 & exit 0", "did not finish its work"),
+        ("exec 2>&-; sleep 0.2; exit 0", "it ended without a word"),
+        (
+            "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3",
+            "failed with status 3: xxxx",
+        ),
+        (
+            "printf '\\033[31m\\377\\000red\\n' >&2; exit 4",
+            "failed with status 4",
+        ),
+        (
+            &format!("mkdir $out/nfcapd.202601010000\n{TOTAL}"),
+            "nfcapd.202601010000 is not a file",
+        ),
+        (
+            &format!("ln -s /etc/passwd $out/nfcapd.202601010000\n{TOTAL}"),
+            "nfcapd.202601010000 is not a file",
+        ),
+        (
+            "mkfifo $out/nfcapd.202601010000; sleep 100",
+            "nfcapd.202601010000 is not a file",
+        ),
+        (
+            &format!(
+                "mkdir $out/deep; touch $out/deep/nfcapd.202601010000 $out/nfcapd.2026\n{TOTAL}"
+            ),
+            "it reported 0 files, but wrote 0",
+        ),
+        ("rm -r $out; sleep 0.2; exit 0", "cannot watch nfpcapd"),
+        (
+            "(exec 2>&-; while :; do date > $out/nfcapd.current.$$; done) & exit 6",
+            "failed with status 6",
+        ),
+        (
+            "cat /dev/zero > $out/nfcapd.current.1 & sleep 0.2; kill -9 $$",
+            "killed by signal 9",
+        ),
     ] {
         let program = stand_in(folder.path(), body);
         let started = Instant::now();
@@ -491,9 +528,10 @@ fn misbehaving_programs_are_told_in_one_line() {
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{body}: {message}");
         assert!(
-            message.contains(phrase) && message.lines().count() == 1,
+            message.contains(phrase) && message.lines().count() == 1 && message.len() < 2000,
             "{body}: {message}"
         );
+        assert!(!message.trim_end().contains(char::is_control), "{body}");
         assert!(output.stdout.is_empty(), "{body}");
         assert!(started.elapsed() < Duration::from_secs(30), "{body}");
     }
@@ -504,6 +542,200 @@ fn misbehaving_programs_are_told_in_one_line() {
         "{}",
         stderr(&output)
     );
+}
+
+/// What nfpcapd has started ends with it, also if it no longer holds anything of ours open.
+#[test]
+fn nobody_is_left_running() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let number = folder.path().join("number");
+    for (body, status) in [
+        ("exit 0", 1),
+        ("sleep 100", 1),
+        ("echo 'write() error: x' >&2; sleep 100", 1),
+    ] {
+        let start = "(exec 2>&-; exec sleep 1000) &";
+        let body = format!("{start}\necho $! > {}\n{body}", number.display());
+        let program = stand_in(folder.path(), &body);
+        let output = convert_with(folder.path(), &program, &["--timeout", "1"]);
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+        let number = fs::read_to_string(&number).expect("the number of the process");
+        let path = PathBuf::from("/proc").join(number.trim()).join("stat");
+        // A zombie is somebody else's concern; dying takes a moment.
+        let lives = || fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(") Z"));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while lives() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!lives(), "{body}");
+    }
+}
+
+#[test]
+fn programs_that_do_not_tell_their_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("program");
+    for body in [
+        "exit 0",
+        "kill -9 $$",
+        "exec yes",
+        "sleep 100 & exit 0",
+        "echo 'Version: one.two'",
+        "head -c 5000 /dev/zero; echo ' Version: 1.7.10'",
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let script = format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{body}\n");
+        fs::write(&path, script).expect("the script can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        let output = convert_with(folder.path(), &path, &[]);
+        assert!(
+            output.status.code() == Some(1) && stderr(&output).contains("not nfpcapd"),
+            "{body}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+// ---- captures that are damaged ------------------------------------------------------------------------
+
+/// The shipped capture in all forms, and where lengths and the like stand in the first ones of them.
+fn damageable() -> Vec<(Vec<u8>, Vec<usize>)> {
+    let capture = fs::read(fixture()).expect("the fixture");
+    let packets = packets(&capture);
+    let packets = &packets[..packets.len().min(60)];
+    let plain = classic(packets, false, false, 262_144);
+    // Version, snap length and link type; then time and lengths of each packet.
+    let mut fields = vec![4, 6, 16, 20];
+    let mut at = 24;
+    for packet in packets {
+        fields.extend([at, at + 4, at + 8, at + 12]);
+        at += 16 + packet.bytes.len();
+    }
+    let next = pcapng(packets);
+    // Type and length of each block, and what follows.
+    let (mut blocks, mut at) = (Vec::new(), 0);
+    while let Some(length) = next.get(at + 4..at + 8) {
+        blocks.extend([at, at + 4, at + 8, at + 12, at + 20, at + 24]);
+        at += u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+        blocks.push(at - 4);
+    }
+    let compressed = gzip(&plain);
+    let squeezed = zstd::encode_all(plain.as_slice(), 1).expect("memory is patient");
+    vec![
+        (classic(packets, true, true, 96), fields.clone()),
+        (next, blocks),
+        (compressed, (0..12).collect()),
+        (squeezed, (0..12).collect()),
+        (plain, fields),
+    ]
+}
+
+/// Captures with bits flipped, cut, and with wrong lengths in their headers; always the same.
+fn damaged(count: usize) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let originals = damageable();
+    let mut state = 0xD1B5_4A32_D192_ED03_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    (0..count).map(move |number| {
+        let (original, fields) = &originals[number % originals.len()];
+        let mut capture = original.clone();
+        for _ in 0..=random(3) {
+            let at = random(capture.len());
+            match random(6) {
+                0 => capture.truncate(at + 1),
+                1 => capture[at] ^= 1 << random(8),
+                2 => {
+                    let end = capture.len().min(at + random(100));
+                    capture.drain(at..end);
+                }
+                _ => {
+                    let at = fields[random(fields.len())];
+                    let values = [0, 1, 15, 0x7F, 0xFFFF, 262_145, 0x7FFF_FFFF, u32::MAX];
+                    let value = values[random(values.len())].to_le_bytes();
+                    if let Some(field) = capture.get_mut(at..at + 4) {
+                        field.copy_from_slice(&value);
+                    }
+                }
+            }
+            if capture.is_empty() {
+                break;
+            }
+        }
+        (number, capture)
+    })
+}
+
+/// What comes out of a damaged capture is one that every nfpcapd reads, or an error.
+#[test]
+fn damaged_captures_become_sound_ones() {
+    use nfdecode::convert::capture;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let mut go_on = |_: u64| std::ops::ControlFlow::Continue(());
+    let (mut rewritten, mut refused) = (0, 0);
+    for (number, bytes) in damaged(3_000) {
+        fs::write(&input, &bytes).expect("written");
+        let scanned = capture::scan(&input, &mut go_on);
+        match capture::normalize(bytes.as_slice(), &out, &mut go_on) {
+            Ok(found) => {
+                rewritten += 1;
+                let again = capture::scan(&out, &mut go_on).expect("a capture");
+                if found.link_type == 1 && found.y2038 == 0 {
+                    assert_eq!(again.direct, Ok(()), "{number}");
+                    assert_eq!(again.packets, found.packets_written, "{number}");
+                }
+                if let Ok(scan) = scanned
+                    && scan.direct.is_ok()
+                {
+                    assert_eq!(scan.packets, found.packets_written, "{number}");
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(rewritten > 1_000 && refused > 100, "{rewritten} {refused}");
+}
+
+#[test]
+fn damaged_captures_give_flows_or_a_reason() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).expect("a folder");
+    let path = folder.path().join("capture");
+    for (number, bytes) in damaged(40) {
+        fs::write(&path, &bytes).expect("written");
+        let output = nfdecode()
+            .arg("convert")
+            .arg(&path)
+            .arg("--nfpcapd")
+            .arg(&program)
+            .args(["--timeout", "30"])
+            .env("TMPDIR", &temporary)
+            .output()
+            .expect("it runs");
+        let message = stderr(&output);
+        let context = format!("{number}: {message}");
+        match output.status.code() {
+            Some(0 | 3) => drop(assert_json(&output.stdout, &context)),
+            Some(1) => {
+                assert!(message.lines().last().is_some(), "{context}");
+                assert!(output.stdout.is_empty(), "{context}");
+            }
+            other => panic!("{context}: {other:?}"),
+        }
+        let left = fs::read_dir(&temporary).expect("a folder").count();
+        assert_eq!(left, 0, "{context}");
+    }
 }
 
 #[test]
@@ -551,8 +783,12 @@ fn an_interrupt_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let temporary = folder.path().join("tmp");
     fs::create_dir(&temporary).expect("a folder");
-    let program = stand_in(folder.path(), "sleep 100");
-    for signal in ["INT", "TERM", "HUP"] {
+    for (signal, body) in [
+        ("INT", "sleep 100"),
+        ("TERM", "sleep 100"),
+        ("HUP", "trap '' HUP INT TERM; while :; do sleep 1; done"),
+    ] {
+        let program = stand_in(folder.path(), body);
         let out = folder.path().join("flows.json");
         let mut child = nfdecode()
             .arg("convert")
@@ -576,7 +812,7 @@ fn an_interrupt_leaves_nothing() {
             .expect("kill runs");
         assert!(killed.success());
         let status = child.wait().expect("it ends");
-        assert!(!status.success(), "{signal}");
+        assert!(status.code().is_none(), "{signal}: {status}");
         assert_eq!(
             fs::read_dir(&temporary).expect("a folder").count(),
             0,

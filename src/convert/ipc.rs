@@ -1,4 +1,5 @@
-//! System V shared memory and semaphores that nfpcapd leaves behind when it does not end by itself.
+//! System V shared memory and semaphores that nfpcapd leaves behind when it does not end by itself, and the
+//! processes that it is.
 //!
 //! It derives both keys from the path of its output directory, so we can find and remove them.
 #![allow(unsafe_code)]
@@ -49,6 +50,20 @@ pub(super) fn isolate() -> std::io::Result<()> {
         unsafe { libc::unshare(libc::CLONE_NEWIPC) };
     }
     Ok(())
+}
+
+/// Whether a child has ended; it stays a zombie, so that its number is not given to others. Also if it
+/// cannot be told: waiting then tells.
+pub(super) fn has_ended(child: u32) -> bool {
+    // SAFETY: `siginfo_t` is plain data, for which all zeros are a value.
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: writes into `found`, which lives until it returns.
+    if unsafe { libc::waitid(libc::P_PID, child, &raw mut found, options) } != 0 {
+        return std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted;
+    }
+    // SAFETY: waitid has filled in a child's state, or left the zeros.
+    unsafe { found.si_pid() != 0 }
 }
 
 /// Kills the process group that `leader` leads, ignoring that it may be gone.

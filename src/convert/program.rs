@@ -4,12 +4,13 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::ConvertError;
+use super::{ConvertError, ipc};
 
 /// The environment variable that names the program.
 pub const VARIABLE: &str = "NFPCAPD";
@@ -93,6 +94,7 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .map_err(cannot_run)?;
     let stdout = child.stdout.take();
@@ -105,18 +107,20 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         String::from_utf8_lossy(&text).into_owned()
     });
     let deadline = Instant::now() + PATIENCE;
-    while !reader.is_finished() || child.try_wait().map_err(cannot_run)?.is_none() {
-        if Instant::now() > deadline {
-            // It may have ended meanwhile.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(ConvertError::NotNfpcapd {
-                program: path.to_owned(),
-            });
-        }
+    while !ipc::has_ended(child.id()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }
-    let text = reader.join().unwrap_or_default();
+    let in_time = Instant::now() < deadline;
+    // What it has started may hold the pipe open: that ends with it, unless it has left the group.
+    ipc::kill_group(child.id());
+    child.wait().map_err(cannot_run)?;
+    while !reader.is_finished() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let text = match reader.is_finished() && in_time {
+        true => reader.join().unwrap_or_default(),
+        false => String::new(),
+    };
     parse(&text).ok_or_else(|| ConvertError::NotNfpcapd {
         program: path.to_owned(),
     })

@@ -178,11 +178,12 @@ impl<'a> Run<'a> {
             if self.status.is_some() {
                 return self.judge().map(Event::Finished);
             }
-            // In this order: files closed before the end are there when we look after it.
-            self.status = self
-                .child
-                .try_wait()
-                .map_err(|source| ConvertError::Watch { source })?;
+            // In this order: files closed before the end are there when we look after it. What it has
+            // started ends with it, while its number cannot be anybody else's yet.
+            if ipc::has_ended(self.child.id()) {
+                ipc::kill_group(self.child.id());
+                self.status = self.child.wait().map(Some).map_err(watch)?;
+            }
             self.find_files()?;
             if self.status.is_some() {
                 continue;
@@ -199,11 +200,17 @@ impl<'a> Run<'a> {
 
     /// Puts new files into `waiting`, last name first.
     fn find_files(&mut self) -> Result<(), ConvertError> {
-        let entries =
-            fs::read_dir(self.work.out()).map_err(|source| ConvertError::Watch { source })?;
+        let entries = fs::read_dir(self.work.out()).map_err(watch)?;
         for entry in entries.flatten() {
             let path = entry.path();
             if is_final(&entry.file_name().to_string_lossy()) && !self.reported.contains(&path) {
+                // One that has vanished is missed when files are counted.
+                if entry.file_type().is_ok_and(|kind| !kind.is_file()) {
+                    self.kill();
+                    let name = entry.file_name();
+                    let reason = format!("{} is not a file", name.to_string_lossy());
+                    return Err(ConvertError::Incomplete { reason });
+                }
                 self.reported.insert(path.clone());
                 self.waiting.push(path);
             }
@@ -374,6 +381,10 @@ impl Drop for Run<'_> {
             self.kill();
         }
     }
+}
+
+fn watch(source: io::Error) -> ConvertError {
+    ConvertError::Watch { source }
 }
 
 /// `nfcapd.` and the start of a slot: 12 digits, or 14 for slots below a minute.

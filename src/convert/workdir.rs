@@ -4,11 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, process};
+use std::time::Duration;
+use std::{env, process, thread};
 
 /// Names end in this many decimal digits at most. nfpcapd derives the keys of its shared memory from
 /// the path; among siblings that differ in so few digits they cannot collide.
 const NAMES: u32 = 1_000_000;
+/// How often removing a directory is tried.
+const REMOVALS: u32 = 20;
 
 /// A directory with `out/` for nfpcapd's files and an empty configuration file. Removed when dropped.
 #[derive(Debug)]
@@ -69,8 +72,20 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        // Nobody is left to be told.
-        let _ = fs::remove_dir_all(&self.path);
+        remove(&self.path);
+    }
+}
+
+/// Removes the directory. Who has been killed may still be writing there for a moment.
+fn remove(path: &Path) {
+    for _ in 0..REMOVALS {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            // Nobody is left to be told.
+            _ => return,
+        }
     }
 }
 
@@ -78,8 +93,7 @@ impl Drop for WorkDir {
 /// also while it runs: for a process that is about to die.
 pub fn remove_traces(path: &Path) {
     super::ipc::remove_leftovers(&path.join("out"));
-    // Nobody is left to be told.
-    let _ = fs::remove_dir_all(path);
+    remove(path);
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
