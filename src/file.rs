@@ -60,14 +60,19 @@ impl File {
 
     /// [`open_partial`](Self::open_partial) or [`open`](Self::open).
     pub(crate) fn open_with(path: &Path, partial: bool) -> Result<Self> {
-        let path: Arc<Path> = path.into();
-        match RawFile::open(&path, partial) {
+        Self::open_as(path, path, partial)
+    }
+
+    /// As [`open_with`](Self::open_with), for a file that is called something else.
+    pub(crate) fn open_as(path: &Path, called: &Path, partial: bool) -> Result<Self> {
+        let called: Arc<Path> = called.into();
+        match RawFile::open(path, partial) {
             Ok(raw) => Ok(Self {
                 raw: Arc::new(raw),
                 pool: Arc::default(),
-                path: Some(path),
+                path: Some(called),
             }),
-            Err(error) => Err(error.in_file(&path)),
+            Err(error) => Err(error.in_file(&called)),
         }
     }
 
@@ -298,6 +303,18 @@ impl FusedIterator for Blocks<'_> {}
 pub struct Position(RawCursor);
 
 impl Position {
+    /// A position that [`offset`](Self::offset) and [`block`](Self::block) told earlier, perhaps another
+    /// process. In a file that does not have a block there, or no longer, reading goes on with the next
+    /// sound block that is found; the start of a file is `Position::new(0, 0)`.
+    #[must_use]
+    pub fn new(offset: u64, block: u32) -> Self {
+        Self(RawCursor {
+            offset,
+            index: block,
+            ..RawCursor::default()
+        })
+    }
+
     /// Bytes from the start of the file; 0 stands for the first block.
     #[must_use]
     pub fn offset(&self) -> u64 {

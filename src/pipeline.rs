@@ -151,8 +151,8 @@ impl<T> Drop for StopOnPanic<'_, T> {
     }
 }
 
-/// Runs all items through the stages on `threads` threads, the calling one among them. Returns the
-/// tally, and whether the run came to its end.
+/// Runs all items through the stages on `threads` threads, the calling one among them; on fewer if the
+/// system allows no more. Returns the tally, and whether the run came to its end.
 ///
 /// # Panics
 /// If a stage panics; all threads have ended by then.
@@ -175,7 +175,10 @@ pub fn run<S: Stages>(
     let source = Mutex::new(items.zip(0_u64..).fuse());
     thread::scope(|scope| {
         for _ in 1..threads.get() {
-            scope.spawn(|| serve(stages, &source, &shared));
+            let serve = || serve(stages, &source, &shared);
+            if thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                break;
+            }
         }
         serve(stages, &source, &shared);
     });

@@ -3,7 +3,10 @@
 
 mod support;
 
+use std::collections::hash_map::DefaultHasher;
 use std::error::Error as _;
+use std::fmt::Write as _;
+use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -14,6 +17,8 @@ use nfdecode::{
     Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Timestamp,
 };
 use nfdecode::{block, field, file, fileset};
+use support::layout1;
+use support::writer::{self, Encoding, FlowRecord};
 
 fn archive() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/archive")
@@ -273,4 +278,240 @@ fn fields_of_all_elements() {
         .filter(|name| !seen.contains(name) && !text_only(name))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Small files of layouts 1 and 2 in all encodings, each also cut and changed, written to a folder; with
+/// the fixtures and, where they are at hand, the small files of the shared test data, layout 3 among
+/// them.
+fn many_files(folder: &Path) -> Vec<PathBuf> {
+    let flow = |number: u8| {
+        let elements = vec![(1, vec![number; 48]), (2, vec![number; 8])];
+        FlowRecord {
+            elements,
+            ..FlowRecord::default()
+        }
+        .bytes()
+    };
+    let blocks: Vec<_> = (0..3)
+        .map(|block| (0..20).map(|at| flow(20 * block + at)).collect::<Vec<_>>())
+        .collect();
+    let flow = |number: u16| {
+        layout1::Flow {
+            old: false,
+            flags: 0,
+            version: 9,
+            sysid: 1,
+            map: 0,
+            first: (1_700_000_000, 0),
+            last: (1_700_000_000, 5),
+            bytes: [0, 0x1B, 6, 0],
+            ports: [number, 443],
+            ends: [0, 0],
+            addresses: vec![1; 8],
+            packets: 1,
+            octets: 40,
+            extensions: vec![7; 12],
+        }
+        .record()
+    };
+    let with_map = |block: u16| {
+        let mut records = vec![layout1::map(0, &[4, 6, 8])];
+        records.extend((0..20).map(|at| flow(20 * block + at)));
+        records
+    };
+    let blocks1: Vec<Vec<Vec<u8>>> = (0..3).map(with_map).collect();
+    let mut files = Vec::new();
+    for encoding in Encoding::ALL {
+        files.push(writer::file(encoding, Some("made"), &blocks));
+        if encoding != Encoding::Zstd {
+            files.push(layout1::file(encoding, 0, "made", &blocks1));
+        }
+    }
+    let mut paths = support::files_below(&archive());
+    for (number, bytes) in files.iter().enumerate() {
+        let mut damaged = vec![bytes.clone(), bytes[..bytes.len() / 2].to_vec()];
+        for at in [17, 45, 60, bytes.len() / 2, bytes.len() - 20] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x40;
+            damaged.push(changed);
+        }
+        for (variant, bytes) in damaged.iter().enumerate() {
+            let path = folder.join(format!("{number}-{variant}"));
+            std::fs::write(&path, bytes).expect("written");
+            paths.push(path);
+        }
+    }
+    for name in ["nfcapd", "elements", "layout1"] {
+        let Some(folder) = support::test_data(name) else {
+            continue;
+        };
+        let is_small = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() < 100_000);
+        paths.extend(support::files_below(&folder).into_iter().filter(is_small));
+    }
+    paths
+}
+
+/// All that a file tells: flows, errors, names.
+fn summary(path: &Path, partial: bool) -> String {
+    let file = match partial {
+        true => File::open_partial(path),
+        false => File::open(path),
+    };
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => return error.to_string(),
+    };
+    let mut out = format!("{:?} {:?}", file.ident(), file.statistics());
+    for block in file.blocks() {
+        let mut hasher = DefaultHasher::new();
+        let damage = match &block {
+            Ok(block) => {
+                block
+                    .flows()
+                    .for_each(|flow| flow.record().hash(&mut hasher));
+                block.damage().cloned()
+            }
+            Err(error) => Some(error.clone()),
+        };
+        let _ = write!(out, " {:x} {damage:?}", hasher.finish());
+    }
+    let names = file.names();
+    let mut known: Vec<_> = names.exporters().map(|name| format!("{name:?}")).collect();
+    known.extend(names.samplers().iter().map(|name| format!("{name:?}")));
+    known.sort();
+    let _ = write!(out, " {known:?} {:?}", names.name_counts());
+    out
+}
+
+/// Many files in many threads at once: what comes out is what comes out of one after the other.
+#[test]
+fn many_files_in_many_threads() {
+    const THREADS: usize = 16;
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = many_files(folder.path());
+    let all = |partial| paths.iter().map(move |path| summary(path, partial));
+    let expected: Vec<_> = all(false).zip(all(true)).collect();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (paths, expected) = (&paths, &expected);
+            scope.spawn(move || {
+                // Neighbours meet in the same files, others in different ones.
+                let from = thread / 2 * paths.len() / THREADS;
+                let places = (from..paths.len()).chain(0..from);
+                for at in places.skip(thread % 2).step_by(2) {
+                    let path = &paths[at];
+                    let found = (summary(path, false), summary(path, true));
+                    assert_eq!(found, expected[at], "{}", path.display());
+                }
+            });
+        }
+    });
+}
+
+/// Opens, reads and closes files over and over: run by [`nothing_grows`] in a process of its own.
+#[test]
+#[ignore = "part of nothing_grows"]
+fn cycles() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = many_files(folder.path());
+    let cycles = std::env::var("NFDECODE_CYCLES").ok();
+    let cycles: usize = cycles.map_or(3_000, |cycles| cycles.parse().expect("a number"));
+    let usage = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").expect("Linux").count();
+        let memory = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let resident = memory.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = resident.and_then(|text| text.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = kilobytes.expect("memory").parse().expect("a number");
+        (descriptors, kilobytes)
+    };
+    let mut before = usage();
+    for cycle in 0..cycles {
+        if cycle == cycles / 5 {
+            // What allocators keep is there by now.
+            before = usage();
+        }
+        let text = summary(&paths[cycle % paths.len()], cycle / paths.len() % 2 == 1);
+        assert!(!text.is_empty());
+    }
+    let after = usage();
+    println!(
+        "{} files, {cycles} cycles: {} descriptors and {} kB after a fifth, {} and {} kB at the end",
+        paths.len(),
+        before.0,
+        before.1,
+        after.0,
+        after.1
+    );
+    assert_eq!(before.0, after.0, "descriptors");
+    assert!(
+        after.1 < before.1 + 4096,
+        "{} kB, then {}",
+        before.1,
+        after.1
+    );
+}
+
+#[test]
+fn nothing_grows() {
+    if !Path::new("/proc/self/fd").exists() {
+        eprintln!("skipped: only Linux tells of descriptors and memory");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let output = std::process::Command::new(program)
+        .args(["--exact", "cycles", "--ignored", "--nocapture"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        support::stderr(&output)
+    );
+    assert!(text.contains("1 passed"), "{text}");
+    print!("{text}");
+}
+
+/// A place in a file can be kept anywhere as two numbers.
+#[test]
+fn reading_goes_on_from_a_place_that_was_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for path in many_files(folder.path()) {
+        let Ok(file) = File::open_partial(&path) else {
+            continue;
+        };
+        let rest = |position| {
+            let refs = file.block_refs_from(position).map(|found| found.ok());
+            refs.map(|found| found.map(|found| (found.index(), found.offset())))
+                .collect::<Vec<_>>()
+        };
+        let mut refs = file.block_refs();
+        loop {
+            let position = refs.position();
+            let kept = file::Position::new(position.offset(), position.block());
+            // Behind damage a position also knows how the next block is to be read.
+            if refs.next().is_none_or(|found| found.is_err()) {
+                break;
+            }
+            assert_eq!(rest(kept), rest(position), "{}", path.display());
+        }
+        // Places that are none do no harm.
+        let size = file.header().file_size;
+        for offset in [
+            1,
+            39,
+            40,
+            41,
+            size - 1,
+            size,
+            size + 1,
+            u64::MAX - 3,
+            u64::MAX,
+        ] {
+            for block in [0, 1, u32::MAX] {
+                let found = rest(file::Position::new(offset, block));
+                assert!(found.len() < 1_000, "{}", path.display());
+            }
+        }
+    }
 }
