@@ -53,8 +53,8 @@ impl FileSet {
     }
 
     /// All nfcapd files below a directory in name order, as `nfdecode read DIRECTORY` takes them:
-    /// files that are named `nfcapd.*` or start like one, without those a collector is still writing
-    /// (`nfcapd.current.1234`).
+    /// files that are named `nfcapd.` and digits or start like one, without those a collector is still
+    /// writing (`nfcapd.current.1234`).
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed.
@@ -238,17 +238,24 @@ fn is_unfinished(name: &str) -> bool {
     name.contains(".current.") || name.ends_with(".current")
 }
 
-/// Named like one, or starting like one. Damaged files keep their names, renamed ones their content.
+/// Named like one, or starting like one. Damaged files keep their names, renamed ones their content;
+/// `nfcapd.202601011200.json` is something else.
 fn is_flow_file(path: &Path) -> bool {
     let named_like_one = path
         .file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nfcapd."));
+        .and_then(|name| name.as_encoded_bytes().strip_prefix(b"nfcapd."))
+        .is_some_and(|rest| rest.iter().all(u8::is_ascii_digit));
     named_like_one || {
         let mut magic = [0; 2];
         let read =
             fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut magic));
-        read.is_ok() && matches!(magic, [0x0C, 0xA5] | [0xA5, 0x0C])
+        read.is_ok() && is_magic(magic)
     }
+}
+
+/// Whether a file that starts so is an nfcapd file, of a writer of either byte order.
+pub(crate) fn is_magic(start: [u8; 2]) -> bool {
+    matches!(start, [0x0C, 0xA5] | [0xA5, 0x0C])
 }
 
 /// The files of a set, see [`FileSet::files`].

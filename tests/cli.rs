@@ -467,6 +467,83 @@ fn output_files_appear_whole_or_not_at_all() {
 }
 
 #[test]
+fn the_name_of_the_output_tells_its_form() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    for (name, start) in [
+        ("x.json", "[\n"),
+        ("x.ndjson", "{\"cnt\":1"),
+        ("x.csv", "firstSeen,"),
+        ("x.parquet", "PAR1"),
+        ("x.arrow", "ARROW1"),
+        ("x", "[\n"),
+    ] {
+        let out = folder.path().join(name);
+        let output = run(&["read", &file, "-o", &out.display().to_string()]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", stderr(&output));
+        let bytes = std::fs::read(&out).expect("the file");
+        assert!(bytes.starts_with(start.as_bytes()), "{name}");
+    }
+    let out = folder.path().join("x.csv").display().to_string();
+    assert_eq!(
+        run(&["read", &file, "-f", "json", "-o", &out])
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_json(&std::fs::read(&out).expect("the file"), "-f counts");
+    // What was made of files is not taken for files to read, whatever its name.
+    write(folder.path(), "nfcapd.202601011200.json", b"[]\n");
+    let all = run(&["read", "--count", &folder.path().display().to_string()]);
+    assert_eq!(
+        (all.status.code(), all.stdout.as_slice()),
+        (Some(0), &b"2\n"[..])
+    );
+}
+
+#[test]
+fn pipes_and_devices_are_read_like_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let output = std::process::Command::new("bash")
+        .args(["-c", "\"$0\" read --count <(cat \"$1\")"])
+        .args([env!("CARGO_BIN_EXE_nfdecode"), &file])
+        .output()
+        .expect("bash runs");
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(0), &b"2\n"[..]),
+        "{}",
+        stderr(&output)
+    );
+    for (device, phrase) in [
+        ("/dev/zero", "/dev/zero: not an nfcapd file"),
+        ("/dev/null", "/dev/null: file is empty"),
+        ("-", "standard input: file is empty"),
+    ] {
+        let output = run(&["read", device]);
+        assert_eq!(output.status.code(), Some(1), "{device}");
+        assert!(
+            stderr(&output).contains(phrase),
+            "{device}: {}",
+            stderr(&output)
+        );
+    }
+    for jobs in ["7", "100000"] {
+        let output = run(&["read", &file, "--count", "-j", jobs]);
+        assert_eq!(output.stdout, b"2\n", "{jobs}");
+    }
+    let directory = folder.path().display().to_string();
+    let output = run(&["repair", &directory, "-o", "x"]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = run(&["read", &file, "-o", "/nonexistent/x"]);
+    assert_eq!(
+        stderr(&output),
+        "nfdecode: /nonexistent/x: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
 fn full_disk_and_closed_pipe() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = write(folder.path(), "nfcapd.202601011200", &flow_file());

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::columns::Slot;
@@ -47,12 +47,12 @@ pub(super) enum Command {
     Repair(RepairArgs),
     /// List the names for --fields, and the tokens of -f csv:...
     Fields,
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell: source <(nfdecode completions bash)
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual pages: nfdecode man | man -l -
     Man,
 }
 
@@ -158,7 +158,8 @@ pub(super) enum ProgressMode {
 pub(super) struct OutputArgs {
     /// How to write flows
     ///
-    /// If not given: table when flows are read to a terminal, json otherwise.
+    /// If not given: what -o FILE ends with (.json, .ndjson, .csv, .arrow, .parquet); otherwise table when
+    /// flows are read to a terminal, else json.
     #[arg(short, long, value_parser = FormatParser)]
     pub(super) format: Option<Format>,
 
@@ -183,7 +184,7 @@ pub(super) struct OutputArgs {
     #[arg(long, overrides_with = "header")]
     pub(super) no_header: bool,
 
-    /// Write to FILE instead of standard output; it appears when complete, or not at all
+    /// Write to FILE instead of standard output (`-`); it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: Option<PathBuf>,
 
@@ -274,9 +275,6 @@ pub(super) struct ConvertArgs {
     #[command(flatten)]
     pub(super) output: OutputArgs,
 
-    #[command(flatten)]
-    pub(super) select: SelectArgs,
-
     /// Length of the time slot of one nfcapd file, at least 2 s: 300, 90s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(super) slot: Duration,
@@ -292,12 +290,21 @@ pub(super) struct ConvertArgs {
     /// Give up when nfpcapd runs longer than this
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The first or the last PATH is a filter if no file has that name and it holds a blank or one of ( ! < > #,
-or is `any`, `ipv4` or `ipv6`:  nfdecode read nfcapd.202601011200 'proto tcp and dst port 443'")]
+or is `any`, `ipv4` or `ipv6`.
+
+Examples:
+  nfdecode read nfcapd.202601011200 'proto tcp and dst port 443'
+  nfdecode read archive/2026/01/ -f csv --fields first,src_addr,dst_addr,in_bytes -o january.csv
+  nfdecode read archive/ --last 1h -f ndjson | jq .src4_addr
+  zcat nfcapd.202601011200.gz | nfdecode read - --count")]
 pub(super) struct ReadArgs {
     /// Files, directories (recursively, in name order), patterns, ranges (dir/first..last);
     /// `-` reads standard input
@@ -311,9 +318,6 @@ pub(super) struct ReadArgs {
     #[command(flatten)]
     pub(super) output: OutputArgs,
 
-    #[command(flatten)]
-    pub(super) select: SelectArgs,
-
     /// One JSON object, an array of flows for each file (ndjson: each line starts with the file)
     #[arg(long)]
     pub(super) by_file: bool,
@@ -325,6 +329,9 @@ pub(super) struct ReadArgs {
     /// Stop after N flows
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +391,34 @@ pub(super) struct RepairArgs {
     /// The new file; it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
+}
+
+impl OutputArgs {
+    /// Takes the form from the name of the output, if nothing else says what it is.
+    pub(super) fn settle_format(&mut self) {
+        if self.format.is_none() {
+            let ending = self.output.as_deref().and_then(Path::extension);
+            self.format = match ending.and_then(OsStr::to_str) {
+                Some("json") => Some(Format::Json),
+                Some("ndjson" | "jsonl") => Some(Format::Ndjson),
+                Some("csv") => Some(Format::Csv(None)),
+                Some("arrow") => Some(Format::Arrow),
+                Some("parquet") => Some(Format::Parquet),
+                _ => None,
+            };
+        }
+    }
+
+    /// The file to write; `None` is standard output.
+    pub(super) fn file(&self) -> Option<&Path> {
+        file_named(self.output.as_deref()?)
+    }
+}
+
+/// The file that an argument names; `None` is standard output.
+pub(super) fn file_named(path: &Path) -> Option<&Path> {
+    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
+    (!is_stdout).then_some(path)
 }
 
 /// A character that can stand between values of CSV.

@@ -98,9 +98,9 @@ struct Block {
 impl Findings {
     fn of(input: &Input, threads: NonZeroUsize) -> Result<Self, Stop> {
         let mut this = Self::default();
-        this.damage.extend(File::open(&input.path).err());
+        this.damage.extend(input.open(false).err());
         // What can be recovered counts, whatever the header announces.
-        match File::open_partial(&input.path) {
+        match input.open(true) {
             Ok(file) => this.look_at(&file, threads)?,
             Err(error) => {
                 this.damage.clear();

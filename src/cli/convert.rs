@@ -16,11 +16,12 @@ use super::args::{ConvertArgs, Format};
 use super::columns::{ColumnWriter, Form};
 use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
 use super::formats::Style;
+use super::inputs;
 use super::interrupt;
 use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::select::{self, Selection};
-use super::target::Target;
+use super::target::{self, Target};
 use crate::convert::capture::{self, CaptureError, Normalized, Scan};
 use crate::convert::program::Nfpcapd;
 use crate::convert::run::{Event, Job, Run, Summary};
@@ -55,12 +56,14 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     } else {
         capture_size(&args.capture)?
     };
+    if let Some(output) = args.output.file() {
+        inputs::refuse_as_output([args.capture.as_path()], output)?;
+    }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
 
-    let work = WorkDir::new()
+    let work = interrupt::temporary(WorkDir::new, WorkDir::path)
         .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
-    interrupt::remove_on_exit(work.path());
     let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
     let prepared = prepare(args, &work, &mut progress, report)?;
 
@@ -80,7 +83,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         );
     }
 
-    let mut target = Target::open(args.output.output.as_deref())?;
+    let mut target = Target::open(args.output.file())?;
     let writer = FlowWriter {
         style,
         arrangement,
@@ -273,16 +276,16 @@ impl<'a> Keep<'a> {
         let target = self.directory.join(name);
         let failed =
             |error: &dyn std::fmt::Display| Stop::failed(format!("{}: {error}", target.display()));
-        let mut copy =
-            tempfile::NamedTempFile::new_in(self.directory).map_err(|error| failed(&error))?;
-        interrupt::remove_on_exit(copy.path());
+        let make = || tempfile::NamedTempFile::new_in(self.directory);
+        let mut copy = interrupt::temporary(make, |copy| copy.path())
+            .map_err(|error| failed(&target::of_the_system(&error)))?;
         let result = (|| {
             io::copy(&mut fs::File::open(file)?, copy.as_file_mut())?;
             use std::os::unix::fs::PermissionsExt as _;
             copy.as_file()
                 .set_permissions(fs::Permissions::from_mode(0o644))
         })();
-        result.map_err(|error| failed(&error))?;
+        result.map_err(|error| failed(&target::of_the_system(&error)))?;
         let temporary = copy.path().to_owned();
         let result = copy
             .persist_noclobber(&target)
@@ -331,7 +334,7 @@ fn convert_to_columns(
     let mut file_done = |source: &Source| done_with(source, keep);
     let printed = writer.write(
         receiver.into_iter().map(source_of).collect(),
-        args.output.output.as_deref(),
+        args.output.file(),
         &mut |_| (),
         &mut file_done,
     )?;
@@ -348,7 +351,11 @@ fn source_of(path: PathBuf) -> Source {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Source { path, name }
+    Source {
+        path,
+        name,
+        copied_from: None,
+    }
 }
 
 /// Takes a file that has been printed out of the way.

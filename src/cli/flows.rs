@@ -21,6 +21,7 @@ use crate::pipeline::{self, Lane, Stages, Stopped};
 use crate::time::Zone;
 
 use super::formats::{Formatter, Style};
+use super::inputs;
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::select::Selection;
@@ -54,6 +55,15 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// What to call it.
     pub(super) name: String,
+    /// What `path` is a copy of.
+    pub(super) copied_from: Option<PathBuf>,
+}
+
+impl Source {
+    /// Opens it. Errors name what the user named.
+    pub(super) fn open(&self, salvage: bool) -> Result<File, Error> {
+        inputs::open(&self.path, self.copied_from.as_deref(), salvage)
+    }
 }
 
 /// How to print flows.
@@ -375,7 +385,7 @@ pub(super) fn items_of(
     selection: &Selection,
     names: Option<&mut Arc<Names>>,
 ) -> impl Iterator<Item = Item> + use<> {
-    let file = File::open_with(&source.path, salvage);
+    let file = source.open(salvage);
     let (open, refused) = match file {
         Ok(file) => {
             let passed_over = !salvage && !selection.may_select(&file);
@@ -554,7 +564,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 lane.in_turn(|tally| {
                     tally.in_file = false;
                     if tally.left != 0 && !open.passed_over {
-                        report_missing(self.0.report, &open.file, &open.source.path, tally.read);
+                        report_missing(self.0.report, &open.file, tally.read);
                     }
                     let written = tally.text.write(worker.buffer.as_bytes());
                     let result = written.and_then(|()| (tally.file_done)(&open.source));
@@ -655,12 +665,12 @@ fn format_flows<'b>(
 
 /// Reports it if the file's own statistics tell of more flows. Collectors count records, other
 /// writers the flows that records stand for; less than both is a loss.
-pub(super) fn report_missing(report: &Report, file: &File, path: &Path, read: [u64; 2]) -> bool {
+pub(super) fn report_missing(report: &Report, file: &File, read: [u64; 2]) -> bool {
     let announced = file.announced_flows().unwrap_or(0);
     let [records, stands_for] = read;
     let is_missing = records.max(stands_for) < announced;
     if is_missing {
-        let path = path.display();
+        let path = file.path().unwrap_or(Path::new("")).display();
         report.damage(format!(
             "{path}: {records} flows read, but the file's statistics tell of {announced}"
         ));
@@ -670,7 +680,7 @@ pub(super) fn report_missing(report: &Report, file: &File, path: &Path, read: [u
 
 /// Reports what the file itself gives away about its state, if that is not sound.
 pub(super) fn report_header(report: &Report, open: &Open) -> bool {
-    let path = open.source.path.display();
+    let path = open.file.path().unwrap_or(Path::new("")).display();
     let appendix = open.file.appendix_damage();
     if let Some(error) = &appendix {
         let reason = error.reason();

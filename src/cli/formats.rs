@@ -54,7 +54,7 @@ impl Style {
             }
             _ => None,
         };
-        let on_terminal = args.output.is_none() && io::stdout().is_terminal();
+        let on_terminal = args.file().is_none() && io::stdout().is_terminal();
         Ok(Self {
             format,
             fields,
@@ -138,7 +138,7 @@ impl Style {
 /// What to print if nobody has said it: for eyes a table, for programs JSON.
 /// Options that only JSON has ask for it too.
 pub(super) fn default(args: &OutputArgs, by_file: bool) -> Format {
-    let plain = args.output.is_none() && args.fields.is_none() && !by_file;
+    let plain = args.file().is_none() && args.fields.is_none() && !by_file;
     if plain && io::stdout().is_terminal() {
         Format::Table
     } else {

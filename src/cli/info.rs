@@ -23,7 +23,7 @@ pub(super) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
         super::print(b"[")?;
     }
     for input in &inputs {
-        let file = match File::open(&input.path) {
+        let file = match input.open(false) {
             Ok(file) => file,
             Err(error) => {
                 report.damage(&error);

@@ -2,26 +2,32 @@
 //!
 //! A directory stands for all nfcapd files below it, in name order, without those a collector is
 //! still writing; other files in it are passed over. A pattern is expanded if no file has that very name,
-//! and so is a range `first..last` of files in name order. `-` is standard input.
+//! and so is a range `first..last` of files in name order. `-` is standard input. It and other pipes and
+//! devices are copied first: an nfcapd file has its ident at the end.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::error::Error;
+use crate::file::File;
 use crate::fileset;
 
 use super::interrupt;
 use super::report::Stop;
+use super::target;
 
 /// One file to read.
 pub(super) struct Input {
     pub(super) path: PathBuf,
     /// What to call it: the file name, or the whole path where names would clash.
     pub(super) name: String,
-    /// Standard input, copied: an nfcapd file has its ident at the end.
+    /// What `path` is a copy of.
+    pub(super) copied_from: Option<PathBuf>,
+    /// Removes the copy.
     _copy: Option<NamedTempFile>,
 }
 
@@ -30,7 +36,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.push(copy_stdin()?);
+            inputs.push(copy(&mut io::stdin().lock(), "-", "standard input")?);
             continue;
         }
         match fs::metadata(path) {
@@ -44,7 +50,12 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
                     )));
                 }
             }
-            Ok(_) => inputs.push(Input::new(path.clone())),
+            Ok(metadata) if metadata.is_file() => inputs.push(Input::new(path.clone())),
+            Ok(_) => {
+                let mut pipe = fs::File::open(path).map_err(|error| failed(path, &error))?;
+                let name = path.display().to_string();
+                inputs.push(copy(&mut pipe, &name, &name)?);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match range(path) {
                 Some((first, last)) => search_range(&first, &last, &mut inputs)?,
                 None => match_pattern(path, &mut inputs)?,
@@ -66,8 +77,37 @@ impl Input {
         Self {
             path,
             name,
+            copied_from: None,
             _copy: None,
         }
+    }
+
+    /// Opens it. Errors name what the user named.
+    pub(super) fn open(&self, partial: bool) -> Result<File, Error> {
+        open(&self.path, self.copied_from.as_deref(), partial)
+    }
+}
+
+/// Opens a file that may be a copy.
+pub(super) fn open(path: &Path, copied_from: Option<&Path>, partial: bool) -> Result<File, Error> {
+    File::open_as(path, copied_from.unwrap_or(path), partial)
+}
+
+/// What is written must not be what is read: afterwards it would be lost.
+pub(super) fn refuse_as_output<'a>(
+    inputs: impl IntoIterator<Item = &'a Path>,
+    output: &Path,
+) -> Result<(), Stop> {
+    let Ok(output) = fs::canonicalize(output) else {
+        return Ok(());
+    };
+    let is_output = |input: &Path| fs::canonicalize(input).is_ok_and(|input| input == output);
+    match inputs.into_iter().find(|input| is_output(input)) {
+        Some(input) => Err(Stop::Usage(format!(
+            "{}: an input cannot be the output as well",
+            input.display()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -184,17 +224,44 @@ fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn copy_stdin() -> Result<Input, Stop> {
-    let explain = |error: io::Error| Stop::failed(format!("standard input: {error}"));
-    let mut copy = tempfile::Builder::new()
-        .prefix("nfdecode-")
-        .tempfile()
-        .map_err(explain)?;
-    interrupt::remove_on_exit(copy.path());
-    io::copy(&mut io::stdin().lock(), copy.as_file_mut()).map_err(explain)?;
+/// Bytes that are copied at a time.
+const PIECE: usize = 1 << 16;
+
+fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
+    let explain = |error: io::Error| Stop::failed(format!("{shown}: {error}"));
+    let make = || tempfile::Builder::new().prefix("nfdecode-").tempfile();
+    let copy = interrupt::temporary(make, |copy| copy.path());
+    let mut copy = copy.map_err(|error| {
+        let error = target::of_the_system(&error);
+        Stop::failed(format!("cannot make a temporary file: {error}"))
+    })?;
+    let mut piece = vec![0; PIECE];
+    let mut start = Vec::new();
+    loop {
+        interrupt::check()?;
+        let length = match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(explain(error)),
+        };
+        let bytes = piece.get(..length).unwrap_or_default();
+        copy.write_all(bytes).map_err(|error| {
+            Stop::failed(format!(
+                "{shown}: cannot be copied to {}: {error}",
+                copy.path().display()
+            ))
+        })?;
+        // What has no end, such as /dev/zero, must not fill the disk.
+        start.extend(bytes.iter().take(2_usize.saturating_sub(start.len())));
+        if matches!(start[..], [a, b] if !fileset::is_magic([a, b])) {
+            break;
+        }
+    }
     Ok(Input {
         path: copy.path().to_owned(),
-        name: "-".to_owned(),
+        name: name.to_owned(),
+        copied_from: Some(shown.into()),
         _copy: Some(copy),
     })
 }

@@ -1,48 +1,70 @@
 //! Signals that ask us to end: the work is told to stop, and whatever happens, temporary files go.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use crate::convert::workdir;
 
 use super::report::Stop;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// The signal that has come; 0: none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
 static TEMPORARY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// How long the work may take to end by itself. It may be stuck in a write that nobody reads.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Starts watching for signals.
+/// Starts watching for signals. Those that whoever started us had us ignore, as `nohup` does, stay
+/// ignored.
 pub(super) fn watch() {
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
+    // Otherwise it kills: a write beyond the allowed size of files (`ulimit -f`) is to fail like others.
+    let unused = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(SIGXFSZ, unused);
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
+    let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
+    let Ok(mut signals) = Signals::new(wanted) else {
         return;
     };
     thread::spawn(move || {
         let Some(signal) = signals.forever().next() else {
             return;
         };
-        INTERRUPTED.store(true, Ordering::Relaxed);
+        SIGNAL.store(signal, Ordering::Relaxed);
         let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline {
+        // Who asks a second time does not want to wait.
+        while Instant::now() < deadline && signals.pending().next().is_none() {
             thread::sleep(Duration::from_millis(10));
         }
-        // The process still lives, so the work did not end.
-        remove_all();
-        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        // The process still lives, so the work did not end. Nothing new is made any more.
+        let _kept = remove_all();
+        let _ = emulate_default_handler(signal);
     });
+}
+
+/// Whether a signal was ignored when we started. Only Linux tells.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
 }
 
 /// Whether a signal has come.
 pub(super) fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    SIGNAL.load(Ordering::Relaxed) != 0
 }
 
 /// `Err` once a signal has come.
@@ -54,29 +76,44 @@ pub(super) fn check() -> Result<(), Stop> {
     }
 }
 
-/// The file or directory is removed if a signal ends the process before [`forget`].
-pub(super) fn remove_on_exit(path: &Path) {
-    if let Ok(mut paths) = TEMPORARY.lock() {
-        paths.insert(path.to_owned());
-    }
+/// Ends the process as the signal would have ended it: whoever started us is to see that.
+pub(super) fn end() -> ExitCode {
+    let _kept = remove_all();
+    let _ = emulate_default_handler(SIGNAL.load(Ordering::Relaxed));
+    ExitCode::from(130)
+}
+
+/// Makes a temporary file or directory that is removed if a signal ends the process before [`forget`].
+pub(super) fn temporary<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    // Together: between making and remembering it nobody may take the list for complete.
+    let mut paths = paths();
+    let made = make()?;
+    paths.insert(path(&made).to_owned());
+    Ok(made)
 }
 
 /// The file or directory is somebody else's concern again.
 pub(super) fn forget(path: &Path) {
-    if let Ok(mut paths) = TEMPORARY.lock() {
-        paths.remove(path);
-    }
+    paths().remove(path);
 }
 
-fn remove_all() {
-    if let Ok(mut paths) = TEMPORARY.lock() {
-        for path in std::mem::take(&mut *paths) {
-            if path.is_dir() {
-                workdir::remove_traces(&path);
-            } else {
-                // Nobody is left to be told.
-                let _ = std::fs::remove_file(&path);
-            }
+fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As long as the result is kept, nothing new is made.
+fn remove_all() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    let mut paths = paths();
+    for path in std::mem::take(&mut *paths) {
+        if path.is_dir() {
+            workdir::remove_traces(&path);
+        } else {
+            // Nobody is left to be told.
+            let _ = fs::remove_file(&path);
         }
     }
+    paths
 }

@@ -25,13 +25,13 @@ use std::thread;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::time::Zone;
-use args::{Cli, Command, OutputArgs};
+use args::{Cli, Command, ConvertArgs, OutputArgs, ReadArgs};
 use report::{Report, Stop};
 
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe while printing help is nobody's problem.
@@ -39,6 +39,12 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    match &mut cli.command {
+        Command::Convert(ConvertArgs { output, .. }) | Command::Read(ReadArgs { output, .. }) => {
+            output.settle_format();
+        }
+        _ => {}
+    }
     let report = Report::default();
     interrupt::watch();
     let result = match &cli.command {
@@ -82,11 +88,15 @@ fn print(bytes: &[u8]) -> Result<(), Stop> {
         })
 }
 
+/// Threads at most, whatever is asked for: each has buffers of its own.
+const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
 /// How many threads to use.
 fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
     wanted
         .or_else(|| thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN)
+        .min(THREADS_MAX)
 }
 
 /// The zone that the user wants times in.

@@ -34,6 +34,10 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         Some(dirs) => inputs::expand(&inputs::below(dirs, paths))?,
         None => inputs::expand(paths)?,
     };
+    if let Some(output) = args.output.file() {
+        let inputs = inputs.iter().map(|input| input.path.as_path());
+        inputs::refuse_as_output(inputs, output)?;
+    }
     inputs.retain(|input| selection.may_be_in(&input.path));
     let size = |input: &inputs::Input| input.path.metadata().map_or(0, |found| found.len());
     let total = inputs.iter().map(size).sum();
@@ -56,12 +60,12 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         };
         let sources = inputs.iter().map(source_of).collect();
         let mut advance = advance(&mut progress);
-        let output = args.output.output.as_deref();
+        let output = args.output.file();
         writer.write(sources, output, &mut advance, &mut |_| Ok(()))?;
         return Ok(());
     }
 
-    let mut target = Target::open(args.output.output.as_deref())?;
+    let mut target = Target::open(args.output.file())?;
     let by_file = args.by_file;
     let writer = FlowWriter {
         style,
@@ -91,7 +95,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let printed = text.printed;
     if printed.files == 0 && printed.refused != 0 {
         report.nothing_read();
-        if args.output.output.is_some() {
+        if args.output.file().is_some() {
             // A file is for results; standard output has got an empty but valid document.
             return Ok(());
         }
@@ -104,6 +108,7 @@ fn source_of(input: &inputs::Input) -> Source {
     Source {
         path: input.path.clone(),
         name: input.name.clone(),
+        copied_from: input.copied_from.clone(),
     }
 }
 

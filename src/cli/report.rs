@@ -125,7 +125,7 @@ impl Report {
                 self.lines(&message);
                 ExitCode::from(2)
             }
-            Err(Stop::Interrupted) => ExitCode::from(130),
+            Err(Stop::Interrupted) => super::interrupt::end(),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! `nfdecode rewrite` and `nfdecode repair`: flows from files into one new, well-formed file.
 
-use std::fs;
 use std::path::Path;
 
-use crate::file::{Compression, File};
+use crate::file::Compression;
 use crate::writer::{Encoding, Writer};
 
-use super::args::{RepairArgs, RewriteArgs};
+use super::args::{RepairArgs, RewriteArgs, file_named};
 use super::flows::report_missing;
 use super::inputs::{self, Input};
 use super::interrupt;
@@ -25,6 +24,12 @@ pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
 }
 
 pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
+    if args.path.is_dir() {
+        return Err(Stop::Usage(format!(
+            "{}: is a directory: repair one file after the other",
+            args.path.display()
+        )));
+    }
     run(
         &inputs::expand(std::slice::from_ref(&args.path))?,
         &args.output,
@@ -42,14 +47,8 @@ fn run(
     salvage: bool,
     report: &Report,
 ) -> Result<(), Stop> {
-    if let Some(input) = inputs.iter().find(|input| same_file(&input.path, output)) {
-        return Err(Stop::Usage(format!(
-            "{}: an input cannot be the output as well",
-            input.path.display()
-        )));
-    }
-    let open = |input: &Input| File::open_with(&input.path, salvage);
-    let mut files = inputs.iter().filter_map(|input| match open(input) {
+    inputs::refuse_as_output(inputs.iter().map(|input| input.path.as_path()), output)?;
+    let mut files = inputs.iter().filter_map(|input| match input.open(salvage) {
         Ok(file) => Some(file),
         Err(error) => {
             report.damage(&error);
@@ -61,16 +60,19 @@ fn run(
         return Ok(());
     };
 
-    let mut target = Target::open(Some(output))?;
+    let mut target = Target::open(file_named(output))?;
     let failed = |error: std::io::Error| Stop::failed(format!("{}: {error}", output.display()));
     let header = first.header();
     let encoding = encoding.unwrap_or(Encoding {
         compression: header.compression,
         level: None,
     });
-    let out = target
-        .seekable()
-        .ok_or_else(|| failed(std::io::ErrorKind::NotSeekable.into()))?;
+    let out = target.seekable().ok_or_else(|| {
+        Stop::failed(format!(
+            "{}: an nfcapd file cannot be written to a pipe or device, since its header comes last",
+            output.display()
+        ))
+    })?;
     let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
     let mut written = 0_u64;
     for file in std::iter::once(first).chain(files) {
@@ -93,17 +95,12 @@ fn run(
             }
         }
         written += records;
-        let path = file.path().unwrap_or(output);
-        report_missing(report, &file, path, [records, stands_for]);
+        report_missing(report, &file, [records, stands_for]);
     }
     writer.finish().map_err(failed)?;
     target.finish()?;
     report.note(format!("{}: {written} flows written", output.display()));
     Ok(())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// `none`, `lzo`, `lz4`, `zstd[:level]`, `bz2[:level]`.

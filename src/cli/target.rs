@@ -1,4 +1,8 @@
 //! Where output goes: standard output, or a file that appears when it is complete.
+//!
+//! A file is written under another name beside its place and then renamed. A link stays a link: what it
+//! leads to is replaced. What cannot be replaced - a device, a pipe, what a process has open - is
+//! written to.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -34,21 +38,22 @@ impl Target {
                 stdout_file().map_err(|error| Stop::failed(format!("standard output: {error}")))?;
             return Ok(Self::Stdout(stdout));
         };
-        let failed = |error: io::Error| Stop::failed(format!("{}: {error}", path.display()));
-        match path.metadata() {
-            Ok(metadata) if metadata.is_dir() => {
+        let failed = |error: io::Error| {
+            Stop::failed(format!("{}: {}", path.display(), of_the_system(&error)))
+        };
+        let place = follow_links(path).map_err(failed)?;
+        match (&place, path.metadata()) {
+            (_, Ok(metadata)) if metadata.is_dir() => {
                 return Err(failed(io::ErrorKind::IsADirectory.into()));
             }
-            Ok(metadata) if !metadata.is_file() => {
-                let file = File::options().write(true).open(path).map_err(failed)?;
-                return Ok(Self::Special {
-                    file,
-                    path: path.to_owned(),
-                });
+            (None, _) => return Self::special(path).map_err(failed),
+            (_, Ok(metadata)) if !metadata.is_file() => {
+                return Self::special(path).map_err(failed);
             }
             _ => {}
         }
-        let directory = match path.parent() {
+        let place = place.unwrap_or_default();
+        let directory = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
@@ -60,10 +65,17 @@ impl Target {
             // As any new file; the process's umask applies.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let temporary = builder.tempfile_in(directory).map_err(failed)?;
-        super::interrupt::remove_on_exit(temporary.path());
+        let make = || builder.tempfile_in(directory);
+        let temporary = super::interrupt::temporary(make, |file| file.path()).map_err(failed)?;
         Ok(Self::File {
             temporary,
+            path: place,
+        })
+    }
+
+    fn special(path: &Path) -> io::Result<Self> {
+        Ok(Self::Special {
+            file: File::options().write(true).open(path)?,
             path: path.to_owned(),
         })
     }
@@ -107,6 +119,34 @@ impl Target {
                 Stop::failed(format!("{}: {error}", path.display()))
             }
         }
+    }
+}
+
+/// Links that are followed at most, as the system does.
+const LINKS_MAX: usize = 40;
+
+/// Where a file of this name is; `None` if the name stands for what some process has open, such as
+/// `/dev/stdout`.
+fn follow_links(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut place = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if place.starts_with("/proc") || place.starts_with("/dev/fd") {
+            return Ok(None);
+        }
+        let Ok(target) = place.read_link() else {
+            return Ok(Some(place));
+        };
+        place = place.parent().unwrap_or(Path::new("")).join(target);
+    }
+    Err(io::Error::other("too many links that lead to links"))
+}
+
+/// What the system said, without the name of a temporary file that `tempfile` puts behind it.
+pub(super) fn of_the_system(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((said, _)) => said.to_owned(),
+        None => text,
     }
 }
 

@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex};
 
 use crate::columns::{Labels, Projection, Rows};
 use crate::error::Error;
-use crate::file::File;
 use crate::pipeline::{self, Lane, Stages, Stopped};
 
 use super::args::{Format, OutputArgs};
@@ -213,7 +212,7 @@ impl ColumnWriter<'_> {
                 for source in sources {
                     interrupt::check()?;
                     // Who cannot be read is reported later.
-                    let Ok(file) = self.open(&source.path) else {
+                    let Ok(file) = source.open(self.salvage) else {
                         continue;
                     };
                     pipeline::map_blocks(
@@ -243,10 +242,6 @@ impl ColumnWriter<'_> {
         self.with_file_column(columns)
     }
 
-    fn open(&self, path: &Path) -> Result<File, Error> {
-        File::open_with(path, self.salvage)
-    }
-
     /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
     /// change once it is written.
     fn labels(
@@ -259,7 +254,7 @@ impl ColumnWriter<'_> {
         }
         let idents: Vec<Option<Vec<u8>>> = sources
             .iter()
-            .map(|source| self.open(&source.path).ok()?.ident().map(<[u8]>::to_vec))
+            .map(|source| source.open(self.salvage).ok()?.ident().map(<[u8]>::to_vec))
             .collect();
         let names = sources.iter().map(|source| source.name.as_str());
         let labels = Labels::of(names.clone().zip(idents.iter().map(Option::as_deref)));
@@ -561,8 +556,7 @@ impl<S: Sink> Writing<'_, S> {
             }
             Part::End(open) => {
                 if tally.left != 0 && !open.passed_over {
-                    tally.damaged |=
-                        report_missing(report, &open.file, &open.source.path, tally.read);
+                    tally.damaged |= report_missing(report, &open.file, tally.read);
                 }
                 self.sink.end_file(&mut tally.out, open, tally.damaged)?;
                 (tally.file_done)(&open.source)?;

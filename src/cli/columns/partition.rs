@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -24,6 +25,7 @@ use super::super::flows::{Open, Source};
 use super::super::interrupt;
 use super::super::report::{Report, Stop};
 use super::super::select::Selection;
+use super::super::target;
 use super::parquet::{failed, groups, labels, options};
 use super::{GroupShape, Sink};
 use crate::columns::parquet::{Encoder, Format, RowGroup, name_sources};
@@ -195,7 +197,7 @@ impl Directory {
             format: Format::new(columns, &options(bloom)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
-        fs::create_dir_all(path.join(MEMORY)).map_err(|error| this.failed(&error))?;
+        fs::create_dir_all(path.join(MEMORY)).map_err(|error| this.failed(error))?;
         let names: Vec<_> = columns
             .columns()
             .iter()
@@ -222,8 +224,20 @@ impl Directory {
         }
     }
 
-    fn failed(&self, error: &io::Error) -> Stop {
+    fn failed(&self, error: io::Error) -> Stop {
+        let error = target::of_the_system(&error);
         Stop::failed(format!("{}: {error}", self.path.display()))
+    }
+
+    /// As `failed`, for what the library makes of it.
+    fn not_written(&self, error: ParquetError) -> Stop {
+        match error {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(error) => self.failed(*error),
+                Err(inner) => failed(ParquetError::External(inner)),
+            },
+            error => failed(error),
+        }
     }
 
     fn memory_of(&self, input: &Input) -> PathBuf {
@@ -240,7 +254,7 @@ impl Directory {
             interrupt::forget(&name);
             result.map(drop).map_err(|error| error.error)
         })();
-        result.map_err(|error| self.failed(&error))
+        result.map_err(|error| self.failed(error))
     }
 
     /// The sources that are not in the directory yet, or have changed, and how many others there are.
@@ -303,13 +317,14 @@ fn read_json(path: &Path) -> Option<Value> {
 /// A file that readers do not see yet.
 fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
-    let file = tempfile::Builder::new()
-        .prefix(".nfdecode-")
-        .suffix(".tmp")
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)?;
-    interrupt::remove_on_exit(file.path());
-    Ok(file)
+    let make = || {
+        tempfile::Builder::new()
+            .prefix(".nfdecode-")
+            .suffix(".tmp")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(directory)
+    };
+    interrupt::temporary(make, |file| file.path())
 }
 
 /// The files of the input at work.
@@ -321,12 +336,28 @@ pub(super) struct Files {
     complete: Vec<(Option<i64>, TempPath, u64)>,
 }
 
+/// What is left here was not committed: it goes, and so do partitions that have nothing else.
 impl Drop for Files {
     fn drop(&mut self) {
-        let paths = self.open.values().map(|(_, path, _)| path);
-        paths
-            .chain(self.complete.iter().map(|(_, path, _)| path))
-            .for_each(|path| interrupt::forget(path));
+        let open = std::mem::take(&mut self.open).into_values();
+        let paths = open.map(|(_, path, _)| path);
+        let complete = self.complete.drain(..).map(|(_, path, _)| path);
+        for path in paths.chain(complete) {
+            let temporary = path.to_path_buf();
+            drop(path);
+            interrupt::forget(&temporary);
+            // `day=…/hour=…/minute=…` at most. One that is in use is not empty.
+            let is_partition = |directory: &&Path| {
+                let name = directory.file_name().unwrap_or_default();
+                name.as_encoded_bytes().contains(&b'=')
+            };
+            let directories = temporary.ancestors().skip(1).take_while(is_partition);
+            for directory in directories {
+                if fs::remove_dir(directory).is_err() {
+                    break;
+                }
+            }
+        }
     }
 }
 
@@ -334,7 +365,7 @@ impl Directory {
     fn close_all(&self, files: &mut Files, source: &str) -> Result<(), Stop> {
         for (start, (mut writer, path, rows)) in std::mem::take(&mut files.open) {
             name_sources(&mut writer, &[source.to_owned()]);
-            writer.close().map_err(failed)?;
+            writer.close().map_err(|error| self.not_written(error))?;
             files.complete.push((start, path, rows));
         }
         Ok(())
@@ -366,12 +397,12 @@ impl Directory {
             let temporary = path.to_path_buf();
             let result = path.persist(self.path.join(name));
             interrupt::forget(&temporary);
-            result.map_err(|error| self.failed(&error.error))?;
+            result.map_err(|error| self.failed(error.error))?;
         }
         for path in gone {
             match fs::remove_file(self.path.join(path)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.failed(&error));
+                    return Err(self.failed(error));
                 }
                 _ => {}
             }
@@ -435,14 +466,16 @@ impl Sink for Directory {
                     let directory = self.path.join(self.slot.directory(start));
                     let opened = fs::create_dir_all(&directory)
                         .and_then(|()| temporary(&directory))
-                        .map_err(|error| self.failed(&error))?;
+                        .map_err(|error| self.failed(error))?;
                     let (file, path) = opened.into_parts();
-                    let writer = self.format.writer(file).map_err(failed)?;
+                    let writer = self.format.writer(file);
+                    let writer = writer.map_err(|error| self.not_written(error))?;
                     entry.insert((writer, path, 0))
                 }
             };
             entry.2 += group.rows as u64;
-            group.write(&mut entry.0).map_err(failed)?;
+            let written = group.write(&mut entry.0);
+            written.map_err(|error| self.not_written(error))?;
         }
         if files.open.len() + files.complete.len() > PARTITIONS_MAX {
             return Err(Stop::failed(format!(
