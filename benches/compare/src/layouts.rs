@@ -11,20 +11,25 @@ use nfdecode::Flow;
 use crate::floor;
 
 /// Which form a file is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Layout {
     /// Of nfdump 1.6: blocks of 1 MiB.
+    #[value(name = "layout1")]
     One,
-    /// Of nfdump 1.8: blocks of 4 MiB. With checksums if `true`; they are off unless asked for.
-    Three(bool),
+    /// Of nfdump 1.8: blocks of 4 MiB.
+    #[value(name = "layout3")]
+    Three,
+    /// The same with checksums, which are off unless asked for.
+    #[value(name = "layout3x")]
+    ThreeChecked,
 }
 
 impl Layout {
     pub fn name(self) -> &'static str {
         match self {
             Self::One => "1",
-            Self::Three(false) => "3",
-            Self::Three(true) => "3 with checksums",
+            Self::Three => "3",
+            Self::ThreeChecked => "3 with checksums",
         }
     }
 
@@ -32,15 +37,15 @@ impl Layout {
     pub fn suffix(self) -> &'static str {
         match self {
             Self::One => "layout1",
-            Self::Three(false) => "layout3",
-            Self::Three(true) => "layout3x",
+            Self::Three => "layout3",
+            Self::ThreeChecked => "layout3x",
         }
     }
 
     fn block_max(self) -> usize {
         match self {
             Self::One => 1 << 20,
-            Self::Three(_) => (4 << 20) - 24,
+            Self::Three | Self::ThreeChecked => (4 << 20) - 24,
         }
     }
 }
@@ -192,13 +197,17 @@ fn finish(
             out.extend([2, 0, 0, 0]);
             out.extend(stored);
         }
-        Layout::Three(checksums) => {
+        Layout::Three | Layout::ThreeChecked => {
             plain[..4].copy_from_slice(&records.to_le_bytes());
             let stored = compress(encoding, plain)?;
             let method = ["none", "lzo", "bz2", "lz4", "zstd"]
                 .iter()
                 .position(|name| *name == encoding);
-            let checksum = if checksums { floor::xxh3(&stored) } else { 0 };
+            let checksum = if layout == Layout::ThreeChecked {
+                floor::xxh3(&stored)
+            } else {
+                0
+            };
             out.extend([1, 0, 0, 0]);
             out.extend((stored.len() as u32 + 24).to_le_bytes());
             out.extend((plain.len() as u32 + 24).to_le_bytes());
@@ -253,7 +262,7 @@ pub fn carry(
             let parts = Parts::of(flow).ok_or("not a flow of these data")?;
             match layout {
                 Layout::One => layout1(&parts, &mut plain),
-                Layout::Three(_) => layout3(&parts, &mut plain),
+                Layout::Three | Layout::ThreeChecked => layout3(&parts, &mut plain),
             }
             records += 1;
             flows += 1;
@@ -274,7 +283,7 @@ pub fn carry(
             to.seek(SeekFrom::Start(140))?;
             to.write_all(&flows.to_le_bytes())?;
         }
-        Layout::Three(_) => {
+        Layout::Three | Layout::ThreeChecked => {
             let mut bytes = 0xB10C_B10C_u32.to_le_bytes().to_vec();
             bytes.extend((directory.len() as u32).to_le_bytes());
             for (size, offset) in &directory {

@@ -40,10 +40,18 @@ enum Cli {
     Run(Run),
     /// Time columns only and print their table.
     Columns(Run),
+    /// Carry the flows of a file of `make` into layout 1 or 3.
+    Carry {
+        source: PathBuf,
+        #[arg(value_enum)]
+        layout: Layout,
+        encoding: String,
+        out: PathBuf,
+    },
     /// Sum one field over all flows with one of the readers, or make record batches: of all columns
     /// with values, or of five.
     Sum {
-        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor", "minilzo", "columns", "five-columns"])]
+        #[arg(value_parser = ["nfdecode", "crate", "pipe", "floor", "memory", "minilzo", "columns", "five-columns"])]
         reader: String,
         file: PathBuf,
         #[arg(long, default_value = "1")]
@@ -134,6 +142,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             columns(&run, &lz4, folder)
         }
+        Cli::Carry {
+            source,
+            layout,
+            encoding,
+            out,
+        } => layouts::carry(&source, layout, &encoding, &out),
         Cli::Sum {
             reader,
             file,
@@ -146,6 +160,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "pipe" => readers::pipe(&nfdump, &file)?,
                 "columns" => readers::columns(&file, threads, &[])?,
                 "five-columns" => readers::columns(&file, threads, &FIVE)?,
+                "memory" => {
+                    println!("{}", floor::memory(&file)?.as_nanos());
+                    return Ok(());
+                }
                 "minilzo" => {
                     println!("{}", floor::minilzo(&file)?);
                     return Ok(());
@@ -191,6 +209,16 @@ fn reader(name: &str, file: &Path, threads: usize) -> Result<Command, Box<dyn Er
     Ok(command)
 }
 
+/// What such a process prints. Nothing large is done in this one: the memory of its children counts from
+/// what it has itself.
+fn outcome(command: &mut Command) -> Result<String, Box<dyn Error>> {
+    let output = command.stderr(std::process::Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
 fn nfdump(run: &Run, form: &str, file: &Path) -> Command {
     let mut command = Command::new(run.nfdump());
     command.args(["-W", "1", "-C", "none", "-G", "none", "-o", form, "-r"]);
@@ -222,13 +250,19 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
     let folder = run.data.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
     let base = folder.join(format!("flows-{}", run.flows));
-    if !base.with_extension("bz2").exists() {
-        make(
-            &base,
-            run.flows,
-            &ENCODINGS.map(String::from),
-            &run.nfdecode,
-        )?;
+    let wanted = |encoding: &&str| {
+        ["none", "lz4"].contains(encoding)
+            || (*encoding == "lzo" && run.wants("lzo"))
+            || run.encodings.iter().any(|wanted| wanted == encoding)
+    };
+    let missing: Vec<_> = ENCODINGS
+        .into_iter()
+        .filter(wanted)
+        .filter(|encoding| !base.with_extension(encoding).exists())
+        .map(String::from)
+        .collect();
+    if !missing.is_empty() {
+        make(&base, run.flows, &missing, &run.nfdecode)?;
     }
     let file = |encoding: &str| base.with_extension(encoding);
     let lz4 = file("lz4");
@@ -301,13 +335,13 @@ fn reading(run: &Run, file: &dyn Fn(&str) -> PathBuf) -> Result<(), Box<dyn Erro
         );
     }
     let mut times = (0..run.rounds)
-        .map(|_| floor::memory(&file("none")))
-        .collect::<Result<Vec<_>, _>>()?;
-    times.sort();
+        .map(|_| Ok(outcome(&mut reader("memory", &file("none"), 1)?)?.parse()?))
+        .collect::<Result<Vec<u64>, Box<dyn Error>>>()?;
+    times.sort_unstable();
     let memory = times.get(times.len() / 2).copied().unwrap_or_default();
     println!(
         "\nTouching each byte of the uncompressed file when it is in the process's memory: {:.3} s.",
-        memory.as_secs_f64()
+        memory as f64 / 1e9
     );
     Ok(())
 }
@@ -318,7 +352,7 @@ fn other_layouts(
     base: &Path,
     file: &dyn Fn(&str) -> PathBuf,
 ) -> Result<(), Box<dyn Error>> {
-    let layouts = [Layout::One, Layout::Three(false), Layout::Three(true)];
+    let layouts = [Layout::One, Layout::Three, Layout::ThreeChecked];
     println!(
         "\n| sum one field, 1 thread | layout 2 | layout | | of the flows/s of layout 2 | by processor time |\n|---|---|---|---|---|---|"
     );
@@ -333,10 +367,12 @@ fn other_layouts(
             }
             let path = base.with_extension(format!("{}.{encoding}", layout.suffix()));
             if !path.exists() {
-                layouts::carry(&second, layout, encoding, &path)?;
+                let mut carry = Command::new(std::env::current_exe()?);
+                carry.arg("carry").arg(&second).arg(layout.suffix());
+                outcome(carry.arg(encoding).arg(&path))?;
             }
-            if readers::nfdecode(&path, NonZeroUsize::MIN)?
-                != readers::nfdecode(&second, NonZeroUsize::MIN)?
+            if outcome(&mut reader("nfdecode", &path, 1)?)?
+                != outcome(&mut reader("nfdecode", &second, 1)?)?
             {
                 return Err(format!("{} has other flows", path.display()).into());
             }
@@ -559,13 +595,15 @@ fn convert(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
 
 /// No figure counts unless all readers find the same.
 fn agree(run: &Run, file: &Path) -> Result<(), Box<dyn Error>> {
-    let ours = readers::nfdecode(file, NonZeroUsize::MIN)?;
+    let ours = outcome(&mut reader("nfdecode", file, 1)?)?;
+    let mut pipe = reader("pipe", file, 1)?;
+    pipe.arg("--nfdump").arg(run.nfdump());
     for (name, theirs) in [
-        ("crate nfdump", readers::crate_nfdump(file)?),
-        ("nfdump", readers::pipe(&run.nfdump(), file)?),
+        ("crate nfdump", outcome(&mut reader("crate", file, 1)?)?),
+        ("nfdump", outcome(&mut pipe)?),
     ] {
         if ours != theirs {
-            return Err(format!("{name} reads {theirs:?}, nfdecode {ours:?}").into());
+            return Err(format!("{name} reads {theirs}, nfdecode {ours}").into());
         }
     }
     Ok(())
