@@ -19,7 +19,7 @@ use super::workdir::WorkDir;
 use super::{ConvertError, ipc};
 
 /// How often the output directory is looked at.
-const POLL: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(2);
 /// How often progress is looked at, which costs more.
 const PROGRESS_POLL: Duration = Duration::from_millis(100);
 /// How long the last lines of a process that has ended may take to arrive.

@@ -167,8 +167,8 @@ pub fn write_plain(path: &Path, flows: u64) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a capture of `flows` UDP packets, each a flow of its own.
-pub fn write_capture(path: &Path, flows: u32) -> io::Result<()> {
+/// Writes a capture of `flows` flows of UDP, each of so many packets.
+pub fn write_capture(path: &Path, flows: u32, packets: u32) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     // Microseconds, little-endian, version 2.4, Ethernet.
     out.write_all(&0xA1B2_C3D4_u32.to_le_bytes())?;
@@ -180,8 +180,9 @@ pub fn write_capture(path: &Path, flows: u32) -> io::Result<()> {
     // IPv4 of 60 bytes, UDP of 40; checksums are not looked at.
     packet[14..24].copy_from_slice(&[0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17]);
     packet[38..40].copy_from_slice(&40_u16.to_be_bytes());
-    for number in 0..flows {
-        let micros = u64::from(number) * 900_000_000 / u64::from(flows);
+    let total = flows * packets;
+    for (number, position) in (0..total).map(|position| (position / packets, position)) {
+        let micros = u64::from(position) * 900_000_000 / u64::from(total);
         let seconds = START / 1000 + micros / 1_000_000;
         out.write_all(&(seconds as u32).to_le_bytes())?;
         out.write_all(&((micros % 1_000_000) as u32).to_le_bytes())?;

@@ -568,29 +568,36 @@ fn columns(run: &Run, lz4: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Conversion of a capture against the work of nfpcapd alone.
+/// Conversion of captures against the work of nfpcapd alone: the worst case, in which each packet is a flow,
+/// and flows of eight packets.
 fn convert(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let capture = folder.join("capture.pcap");
-    data::write_capture(&capture, 600_000)?;
-    let mut contestants = Vec::new();
-    let out = tempfile::tempdir_in(folder)?;
-    let mut alone = Command::new(run.nfpcapd());
-    alone.arg("-r").arg(&capture).arg("-w").arg(out.path());
-    contestants.push(Contestant::new("nfpcapd alone", alone));
-    for form in ["json", "ndjson"] {
-        let mut ours = Command::new(&run.nfdecode);
-        ours.args(["convert", "-f", form, "--nfpcapd"]);
-        ours.arg(run.nfpcapd()).arg(&capture);
-        contestants.push(Contestant::new(form, ours));
-    }
-    timing::run(&mut contestants, run.rounds)?;
-    let [alone, json, ndjson] = [0, 1, 2].map(|at| seconds(&contestants[at]));
+    const FLOWS: u32 = 600_000;
     println!(
-        "\nA capture of 600,000 flows: nfpcapd alone {alone:.2} s; convert to json {json:.2} s ({:.2} ×), to ndjson {ndjson:.2} s ({:.2} ×).",
-        json / alone,
-        ndjson / alone
+        "\n| {FLOWS} flows of | nfpcapd alone | convert to json | against nfpcapd | to ndjson | against nfpcapd |\n|---|---|---|---|---|---|"
     );
-    Ok(std::fs::remove_file(capture)?)
+    for packets in [1, 8] {
+        let capture = folder.join("capture.pcap");
+        data::write_capture(&capture, FLOWS, packets)?;
+        let out = tempfile::tempdir_in(folder)?;
+        let mut alone = Command::new(run.nfpcapd());
+        alone.arg("-r").arg(&capture).arg("-w").arg(out.path());
+        let mut contestants = vec![Contestant::new("nfpcapd alone", alone)];
+        for form in ["json", "ndjson"] {
+            let mut ours = Command::new(&run.nfdecode);
+            ours.args(["convert", "-f", form, "--nfpcapd"]);
+            ours.arg(run.nfpcapd()).arg(&capture);
+            contestants.push(Contestant::new(form, ours));
+        }
+        timing::run(&mut contestants, run.rounds)?;
+        let [alone, json, ndjson] = [0, 1, 2].map(|at| seconds(&contestants[at]));
+        println!(
+            "| {packets} packets | {alone:.2} s | {json:.2} s | {:.2} × | {ndjson:.2} s | {:.2} × |",
+            json / alone,
+            ndjson / alone
+        );
+        std::fs::remove_file(capture)?;
+    }
+    Ok(())
 }
 
 /// No figure counts unless all readers find the same.
