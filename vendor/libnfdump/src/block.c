@@ -172,13 +172,13 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
 }
 
 /* Layout 3: the stored bytes begin with the block header; the records are converted. */
-static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, nfdump_block_view *view,
-                                    nfdump_error *error)
+static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, xxh3_state *checksum,
+                                    nfdump_block_view *view, nfdump_error *error)
 {
     layout3_block header;
     span raw = {0};
     uint8_t method = 0;
-    nfdump_status status = nfdump_layout3_block_open(stored, &header, &raw, &method, error);
+    nfdump_status status = nfdump_layout3_block_open(stored, checksum, &header, &raw, &method, error);
     if (status == NFDUMP_OK && header.type != ref->type) {
         status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says", header.type,
                                    ref->type);
@@ -249,9 +249,36 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
     return NFDUMP_OK;
 }
 
+/* Checksums are taken of so many bytes at a time, while they are in the cache. */
+#define CHECKSUM_PIECE 262144u
+
+/* Reads a block of layout 3 in pieces if it has a checksum, which is taken on the way. */
+static nfdump_status read_checked(const byte_source *source, uint64_t at, uint8_t *out, size_t length, xxh3_state *checksum,
+                                  nfdump_error *error)
+{
+    size_t done = 0;
+    size_t piece = LAYOUT3_BLOCK_HEADER < length ? LAYOUT3_BLOCK_HEADER : length;
+    while (done < length) {
+        const nfdump_status status = nfdump_source_read(source, at + done, out + done, piece, error);
+        if (status != NFDUMP_OK) {
+            if (error != NULL) {
+                error->offset = at;
+            }
+            return status;
+        }
+        done += piece;
+        const bool checked = done >= LAYOUT3_BLOCK_HEADER && nfdump_layout3_has_checksum((span){out, done});
+        if (checked) {
+            nfdump_xxh3_more(checksum, (span){out + LAYOUT3_BLOCK_HEADER, done - LAYOUT3_BLOCK_HEADER});
+        }
+        piece = checked && length - done > CHECKSUM_PIECE ? CHECKSUM_PIECE : length - done;
+    }
+    return NFDUMP_OK;
+}
+
 /* The bytes of a block from `skip` bytes after its start on, read or where they lie in memory. */
 static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, uint32_t skip,
-                           size_t length, size_t limit, span *stored, nfdump_error *error)
+                           size_t length, size_t limit, xxh3_state *checksum, span *stored, nfdump_error *error)
 {
     const uint64_t at = ref->offset + skip;
     const byte_source *source = &file->source;
@@ -268,7 +295,9 @@ static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const n
     if (!ensure(&block->stored, length > NFDUMP_STORED_MAX ? length : NFDUMP_STORED_MAX)) {
         return no_memory(ref, error);
     }
-    const nfdump_status status = nfdump_source_read(source, at, block->stored.data, length, error);
+    const nfdump_status status = checksum == NULL
+                                     ? nfdump_source_read(source, at, block->stored.data, length, error)
+                                     : read_checked(source, at, block->stored.data, length, checksum, error);
     if (status != NFDUMP_OK) {
         return locate(status, ref, error);
     }
@@ -281,7 +310,7 @@ nfdump_status nfdump_block_plain(nfdump_block *block, const nfdump_file *file, c
 {
     span stored = {0};
     const nfdump_status status =
-        fetch(block, file, ref, LAYOUT2_BLOCK_HEADER, ref->stored, NFDUMP_STORED_MAX, &stored, error);
+        fetch(block, file, ref, LAYOUT2_BLOCK_HEADER, ref->stored, NFDUMP_STORED_MAX, NULL, &stored, error);
     return status == NFDUMP_OK ? decompress(block, file->info.compression, ref, stored, plain, error) : status;
 }
 
@@ -290,9 +319,11 @@ static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, 
                                   nfdump_block_view *view, nfdump_error *error)
 {
     span stored = {0};
+    xxh3_state checksum;
+    nfdump_xxh3_begin(&checksum);
     const nfdump_status status = fetch(block, file, ref, 0, LAYOUT3_BLOCK_HEADER + (size_t)ref->stored,
-                                       NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG, &stored, error);
-    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, view, error) : status;
+                                       NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG, &checksum, &stored, error);
+    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, &checksum, view, error) : status;
 }
 
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
@@ -309,7 +340,7 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
         return status;
     }
     if (ref->layout == 3) {
-        return decode_layout3(block, ref, (span){stored, length}, view, error);
+        return decode_layout3(block, ref, (span){stored, length}, NULL, view, error);
     }
     status = decompress(block, compression, ref, (span){stored, length}, &plain, error);
     if (status != NFDUMP_OK) {

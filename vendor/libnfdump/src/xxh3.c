@@ -1,9 +1,9 @@
 /*
  * XXH3, 64 bits, seed 0, default secret.
  *
- * Our own, from the published description of the algorithm; no code of xxHash is in it.  One call
- * over the whole input.  On x86-64 the loop over stripes is vector code, which compilers do not make of the
- * plain loop.  It detects accidents, nothing else: anybody can make data with a wanted checksum.
+ * Our own, from the published description of the algorithm; no code of xxHash is in it.  On x86-64 the
+ * loop over stripes is vector code, which compilers do not make of the plain loop.  It detects
+ * accidents, nothing else: anybody can make data with a wanted checksum.
  */
 #include "xxh3.h"
 
@@ -225,13 +225,30 @@ static void take_stripes(uint64_t lanes[LANES], const uint8_t *in, size_t stripe
 }
 #endif
 
-static uint64_t hash_long(const uint8_t *in, size_t length)
+void nfdump_xxh3_begin(xxh3_state *state)
 {
-    uint64_t lanes[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
+    static const uint64_t start[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
+    _Static_assert(sizeof state->lanes == sizeof start, "as many lanes");
+    memcpy(state->lanes, start, sizeof start);
+    state->taken = 0;
+}
+
+void nfdump_xxh3_more(xxh3_state *state, span there)
+{
     /* The last byte never belongs to a whole block: there is always a last stripe. */
-    const size_t stripes = (length - 1) / STRIPE;
-    take_stripes(lanes, in, stripes);
-    take_last(lanes, in + length - STRIPE, secret + SECRET - STRIPE - 7);
+    if (there.length > state->taken + BLOCK) {
+        const size_t blocks = (there.length - 1 - state->taken) / BLOCK;
+        take_stripes(state->lanes, there.data + state->taken, blocks * STRIPES_PER_BLOCK);
+        state->taken += blocks * BLOCK;
+    }
+}
+
+static uint64_t hash_long(xxh3_state *state, span input)
+{
+    uint64_t *lanes = state->lanes;
+    const size_t length = input.length;
+    take_stripes(lanes, input.data + state->taken, (length - 1 - state->taken) / STRIPE);
+    take_last(lanes, input.data + length - STRIPE, secret + SECRET - STRIPE - 7);
 
     uint64_t sum = length * PRIME64_1;
     for (size_t i = 0; i < LANES; i += 2) {
@@ -240,13 +257,20 @@ static uint64_t hash_long(const uint8_t *in, size_t length)
     return avalanche(sum);
 }
 
+uint64_t nfdump_xxh3_end(xxh3_state *state, span whole)
+{
+    if (whole.length <= 16) {
+        return hash_tiny(whole.data, whole.length);
+    }
+    if (whole.length <= 128) {
+        return hash_short(whole.data, whole.length);
+    }
+    return whole.length <= 240 ? hash_middle(whole.data, whole.length) : hash_long(state, whole);
+}
+
 uint64_t nfdump_xxh3(span input)
 {
-    if (input.length <= 16) {
-        return hash_tiny(input.data, input.length);
-    }
-    if (input.length <= 128) {
-        return hash_short(input.data, input.length);
-    }
-    return input.length <= 240 ? hash_middle(input.data, input.length) : hash_long(input.data, input.length);
+    xxh3_state state;
+    nfdump_xxh3_begin(&state);
+    return nfdump_xxh3_end(&state, input);
 }

@@ -278,8 +278,14 @@ static nfdump_status parse_block(span header, layout3_block *out)
     return NFDUMP_OK;
 }
 
-nfdump_status nfdump_layout3_block_open(span bytes, layout3_block *header, span *payload, uint8_t *compression,
-                                 nfdump_error *error)
+bool nfdump_layout3_has_checksum(span bytes)
+{
+    uint64_t checksum = 0;
+    return span_u64(bytes, 16, &checksum) && checksum != 0;
+}
+
+nfdump_status nfdump_layout3_block_open(span bytes, xxh3_state *checksum, layout3_block *header, span *payload,
+                                        uint8_t *compression, nfdump_error *error)
 {
     if (parse_block(bytes, header) != NFDUMP_OK) {
         return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "block is shorter than its header", bytes.length,
@@ -307,7 +313,8 @@ nfdump_status nfdump_layout3_block_open(span bytes, layout3_block *header, span 
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block that is not compressed has two sizes", header->stored,
                                  header->raw);
     }
-    if (header->checksum != 0 && payload->length != 0 && nfdump_xxh3(*payload) != header->checksum) {
+    if (header->checksum != 0 && payload->length != 0 &&
+        (checksum == NULL ? nfdump_xxh3(*payload) : nfdump_xxh3_end(checksum, *payload)) != header->checksum) {
         return nfdump_fail(error, NFDUMP_E_CHECKSUM, 0, "block does not match its checksum");
     }
     return NFDUMP_OK;
@@ -348,7 +355,7 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     if (info == NULL || stored == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    nfdump_status status = nfdump_layout3_block_open((span){stored, length}, &header, &payload, &method, error);
+    nfdump_status status = nfdump_layout3_block_open((span){stored, length}, NULL, &header, &payload, &method, error);
     /* `nfdump -i` changes an ident in place and leaves the checksum of the old one. */
     if (status != NFDUMP_OK && !(status == NFDUMP_E_CHECKSUM && header.type == BLOCK3_IDENT)) {
         return status;
