@@ -248,10 +248,23 @@ impl Block {
     }
 
     /// The shape number of each flow; those of no shape have one that does not exist.
-    #[cfg(feature = "arrow")]
+    #[cfg(feature = "cli")]
     pub(crate) fn shape_numbers(&self) -> impl Iterator<Item = u16> {
-        let flows = self.raw.as_ref().map_or(&[][..], RawBlock::flows);
-        flows.iter().map(|found| found.shape)
+        self.flow_records().map(|(_, shape)| shape)
+    }
+
+    /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers).
+    #[cfg(feature = "arrow")]
+    pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16)> {
+        let (data, flows) = match &self.raw {
+            Some(raw) => (raw.data(), raw.flows()),
+            None => (&[][..], &[][..]),
+        };
+        flows.iter().map(move |found| {
+            let at = found.offset as usize;
+            let record = data.get(at..at + usize::from(found.size));
+            (record.unwrap_or_default(), found.shape)
+        })
     }
 
     /// Records that are not flows: type and bytes, header included.

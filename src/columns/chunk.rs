@@ -386,37 +386,23 @@ impl Values {
     fn statistics(&self, nulls: u64, descriptor: &ColumnDescPtr) -> Statistics {
         // Only where all comparisons agree old readers may use them.
         let signed = descriptor.sort_order().is_signed();
-        let nulls = Some(nulls);
-        match self {
-            Self::Bool([no, yes]) => {
-                let range = (*no || *yes).then_some((!*no, *yes)).unzip();
-                ValueStatistics::new(range.0, range.1, None, nulls, false)
+        macro_rules! of {
+            ($range:expr) => {{
+                let (low, high) = $range.unzip();
+                ValueStatistics::new(low, high, None, Some(nulls), false)
                     .with_backwards_compatible_min_max(signed)
                     .into()
-            }
+            }};
+        }
+        match self {
+            Self::Bool([no, yes]) => of!((*no || *yes).then_some((!*no, *yes))),
             Self::Narrow(coder) => {
-                let range = coder.range().unzip();
-                ValueStatistics::new(
-                    range.0.map(u32::cast_signed),
-                    range.1.map(u32::cast_signed),
-                    None,
-                    nulls,
-                    false,
-                )
-                .with_backwards_compatible_min_max(signed)
-                .into()
+                let range = coder.range();
+                of!(range.map(|(low, high)| (low.cast_signed(), high.cast_signed())))
             }
             Self::Wide(coder) => {
-                let range = coder.range().unzip();
-                ValueStatistics::new(
-                    range.0.map(u64::cast_signed),
-                    range.1.map(u64::cast_signed),
-                    None,
-                    nulls,
-                    false,
-                )
-                .with_backwards_compatible_min_max(signed)
-                .into()
+                let range = coder.range();
+                of!(range.map(|(low, high)| (low.cast_signed(), high.cast_signed())))
             }
             Self::Fixed(coder, width) => {
                 let bytes = |value: u128| {
@@ -424,25 +410,15 @@ impl Values {
                     value.put(*width, &mut bytes);
                     FixedLenByteArray::from(bytes)
                 };
-                let range = coder.range().unzip();
-                ValueStatistics::new(range.0.map(bytes), range.1.map(bytes), None, nulls, false)
-                    .with_backwards_compatible_min_max(signed)
-                    .into()
+                of!(coder.range().map(|(low, high)| (bytes(low), bytes(high))))
             }
             Self::Words(_, words, seen) => {
                 let used = || {
                     let keys = (0..).zip(&**seen).filter(|(_, seen)| **seen);
                     keys.map(|(key, _)| word(words, key))
                 };
-                ValueStatistics::new(
-                    used().min().map(ByteArray::from),
-                    used().max().map(ByteArray::from),
-                    None,
-                    nulls,
-                    false,
-                )
-                .with_backwards_compatible_min_max(signed)
-                .into()
+                let range = used().min().zip(used().max());
+                of!(range.map(|(low, high)| (ByteArray::from(low), ByteArray::from(high))))
             }
         }
     }

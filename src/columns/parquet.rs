@@ -42,7 +42,7 @@ pub(crate) const ROW_GROUP: usize = 1 << 17;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Level of ZSTD, 1 to 22.
+    /// Level of ZSTD, 1 to 22; others count as the nearest of these.
     pub level: i32,
     /// Bloom filters on columns of addresses: they find the row groups of an address that is rare.
     pub bloom: bool,
@@ -60,11 +60,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The level as ZSTD has it.
+    pub(super) fn level(&self) -> i32 {
+        self.level.clamp(1, 22)
+    }
+}
+
 /// Properties for a writer of these columns: ZSTD, statistics for every column of every row group,
 /// encodings that suit what the columns hold.
 #[must_use]
 pub fn properties(projection: &Projection, options: &Options) -> WriterProperties {
-    let level = ZstdLevel::try_new(options.level.clamp(1, 22)).unwrap_or_default();
+    let level = ZstdLevel::try_new(options.level()).unwrap_or_default();
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_created_by(concat!("nfdecode version ", env!("CARGO_PKG_VERSION")).to_owned())

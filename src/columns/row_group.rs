@@ -89,7 +89,7 @@ impl Format {
         };
         Ok(Self {
             projection: projection.clone(),
-            level: options.level,
+            level: options.level(),
             compression: properties.compression(&ColumnPath::new(Vec::new())),
             root: converted.root_schema_ptr(),
             // Every column has one leaf, lists included.

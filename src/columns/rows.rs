@@ -61,7 +61,7 @@ impl<'a> Rows<'a> {
         let shapes = block.shapes();
         let first = self.shapes.len() as u32;
         self.shapes.extend(shapes.iter().map(Some));
-        let row = |(flow, shape): (Flow<'a>, u16)| {
+        let row = |(record, shape): (&'a [u8], u16)| {
             // Which of two address families counts is not a matter of the shape.
             let known = shapes.get(usize::from(shape));
             let shape = match known {
@@ -69,13 +69,13 @@ impl<'a> Rows<'a> {
                 _ => UNSHAPED,
             };
             Row {
-                record: flow.record(),
+                record,
                 shape,
                 label,
                 known,
             }
         };
-        let flows = block.flows().zip(block.shape_numbers());
+        let flows = block.flow_records();
         match selected {
             None => self.rows.extend(flows.take(most).map(row)),
             Some(selected) => {
@@ -109,9 +109,17 @@ impl<'a> Rows<'a> {
     /// Start of each flow, in ms; `None` where the column `first` is null.
     #[cfg(feature = "cli")]
     fn first(&self, row: &Row<'a>) -> Option<i64> {
+        const GENERIC: usize = 1;
         let shape = self.shapes.get(row.shape as usize).copied().flatten();
-        let first = Flow::new(row.record, shape).first()?;
-        i64::try_from(first.as_millis()).ok()
+        let at = shape.filter(|shape| shape.length[GENERIC] >= 8);
+        let at = at.map(|shape| usize::from(shape.offset[GENERIC]));
+        let stored = at.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
+        let first = match stored.map(u64::from_le_bytes) {
+            // Then the start of an event may stand for it.
+            None | Some(0) => Flow::new(row.record, shape).first()?.as_millis(),
+            Some(first) => first,
+        };
+        i64::try_from(first).ok()
     }
 
     /// Brings the rows into the order of their start; those without one come first. Rows that start
