@@ -328,7 +328,8 @@ pub struct BlockCounts {
     /// Flow records left out because their elements cannot be told apart or, in layout 1, their
     /// extension map is lost.
     pub dropped_flows: u32,
-    /// Flow records kept although their last element is cut or, in layout 1, without extensions.
+    /// Flow records kept although their last element is cut, in layout 1 without extensions, in layout 3
+    /// without the last bytes of a payload of some 65,000.
     pub clipped_flows: u32,
     /// Elements with an id that nobody has defined.
     pub unknown_elements: u64,

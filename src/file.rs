@@ -6,11 +6,90 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::block::{Block, BlockRef, Pool};
+#[cfg(feature = "encryption")]
+use crate::encryption::Passphrase;
 use crate::error::{Error, Result};
 use crate::flow::OwnedFlow;
 use crate::names::Names;
-use crate::raw::{self, RawCursor, RawFile, RawInfo};
+use crate::raw::{RawCursor, RawFile, RawInfo};
 use crate::time::Timestamp;
+
+/// How to open a file: what [`File::open`], [`File::open_partial`] and the like do, and encrypted files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct OpenOptions {
+    partial: bool,
+    #[cfg(feature = "encryption")]
+    passphrase: Option<Passphrase>,
+}
+
+impl OpenOptions {
+    /// As [`File::open`] does.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether to take what is there of an unfinished or truncated file, see [`File::open_partial`].
+    pub fn partial(mut self, partial: bool) -> Self {
+        self.partial = partial;
+        self
+    }
+
+    /// The passphrase of encrypted files (layout 3). Others are opened all the same.
+    ///
+    /// A file that does not match the code in its footer is refused with
+    /// [`ErrorKind::Checksum`](crate::ErrorKind::Checksum), unless opened [partially](Self::partial); a
+    /// block that was changed is an error of its own with the same kind.
+    #[cfg(feature = "encryption")]
+    pub fn passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.passphrase = Some(passphrase);
+        self
+    }
+
+    /// Opens a file by path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io), or why the file is not readable as nfcapd file;
+    /// [`ErrorKind::Encrypted`](crate::ErrorKind::Encrypted) without a passphrase,
+    /// [`ErrorKind::WrongKey`](crate::ErrorKind::WrongKey) with another one.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
+        self.open_as(path.as_ref(), path.as_ref())
+    }
+
+    /// As [`open`](Self::open), for a file that is called something else.
+    pub(crate) fn open_as(&self, path: &Path, called: &Path) -> Result<File> {
+        let called: Arc<Path> = called.into();
+        match RawFile::open(path, self) {
+            Ok(raw) => Ok(File {
+                raw: Arc::new(raw),
+                pool: Arc::default(),
+                path: Some(called),
+            }),
+            Err(error) => Err(error.in_file(&called)),
+        }
+    }
+
+    /// Opens a file that is in memory.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(&self, bytes: impl Into<Arc<[u8]>>) -> Result<File> {
+        Ok(File {
+            raw: Arc::new(RawFile::from_memory(bytes.into(), self)?),
+            pool: Arc::default(),
+            path: None,
+        })
+    }
+
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    #[cfg(feature = "encryption")]
+    pub(crate) fn passphrase_of(&self) -> Option<&Passphrase> {
+        self.passphrase.as_ref()
+    }
+}
 
 /// An open nfcapd file.
 ///
@@ -43,7 +122,7 @@ impl File {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io), or why the file is not readable as nfcapd file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path.as_ref(), false)
+        OpenOptions::new().open(path)
     }
 
     /// Opens an unfinished or truncated file and takes what is there: all whole blocks up to the end,
@@ -55,25 +134,7 @@ impl File {
     /// # Errors
     /// As for [`open`](Self::open), but not because the end of the file is missing.
     pub fn open_partial(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path.as_ref(), true)
-    }
-
-    /// [`open_partial`](Self::open_partial) or [`open`](Self::open).
-    pub(crate) fn open_with(path: &Path, partial: bool) -> Result<Self> {
-        Self::open_as(path, path, partial)
-    }
-
-    /// As [`open_with`](Self::open_with), for a file that is called something else.
-    pub(crate) fn open_as(path: &Path, called: &Path, partial: bool) -> Result<Self> {
-        let called: Arc<Path> = called.into();
-        match RawFile::open(path, partial) {
-            Ok(raw) => Ok(Self {
-                raw: Arc::new(raw),
-                pool: Arc::default(),
-                path: Some(called),
-            }),
-            Err(error) => Err(error.in_file(&called)),
-        }
+        OpenOptions::new().partial(true).open(path)
     }
 
     /// Opens a file that is in memory.
@@ -81,12 +142,7 @@ impl File {
     /// # Errors
     /// Why the bytes are not readable as nfcapd file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
-        let raw = RawFile::from_memory(bytes.into(), false)?;
-        Ok(Self {
-            raw: Arc::new(raw),
-            pool: Arc::default(),
-            path: None,
-        })
+        OpenOptions::new().from_bytes(bytes)
     }
 
     /// As [`open_partial`](Self::open_partial) for a file in memory.
@@ -94,12 +150,7 @@ impl File {
     /// # Errors
     /// As for [`from_bytes`](Self::from_bytes), but not because the end of the file is missing.
     pub fn from_partial_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
-        let raw = RawFile::from_memory(bytes.into(), true)?;
-        Ok(Self {
-            raw: Arc::new(raw),
-            pool: Arc::default(),
-            path: None,
-        })
+        OpenOptions::new().partial(true).from_bytes(bytes)
     }
 
     /// The path it was opened by.
@@ -150,13 +201,17 @@ impl File {
             appendix_offset: info.appendix_offset,
             file_size: info.file_size,
             unfinished: info.unfinished != 0,
+            encrypted: info.crypto.header_size != 0,
         }
     }
 
     /// Why ident and statistics are missing, if the appendix is damaged. Flows are not affected.
+    ///
+    /// Layout 3: what is wrong with directory, footer, ident or statistics, though not enough to refuse the
+    /// file.
     #[must_use]
     pub fn appendix_damage(&self) -> Option<Error> {
-        raw::damage(&self.info().appendix).map(|error| self.named(error))
+        self.raw.damage().map(|error| self.named(error))
     }
 
     /// The blocks in stored order, decoded one after the other.
@@ -440,6 +495,8 @@ pub struct Header {
     pub file_size: u64,
     /// The writer has not finished the file: it is being written, or was abandoned.
     pub unfinished: bool,
+    /// Blocks are encrypted. Such a file opens with its passphrase only.
+    pub encrypted: bool,
 }
 
 impl Header {

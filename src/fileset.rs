@@ -13,7 +13,7 @@ use std::vec;
 
 use crate::block::Block;
 use crate::error::{Error, Result};
-use crate::file::{File, IntoBlockRefs};
+use crate::file::{File, IntoBlockRefs, OpenOptions};
 use crate::flow::OwnedFlow;
 use crate::pipeline;
 
@@ -40,7 +40,7 @@ const DEPTH_MAX: usize = 32;
 #[must_use]
 pub struct FileSet {
     paths: Vec<PathBuf>,
-    partial: bool,
+    options: OpenOptions,
 }
 
 impl FileSet {
@@ -48,7 +48,7 @@ impl FileSet {
     pub fn new(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         Self {
             paths: paths.into_iter().map(Into::into).collect(),
-            partial: false,
+            options: OpenOptions::new(),
         }
     }
 
@@ -68,7 +68,13 @@ impl FileSet {
 
     /// Opens files with [`File::open_partial`] instead of [`File::open`]: unfinished and cut ones too.
     pub fn partial(mut self, partial: bool) -> Self {
-        self.partial = partial;
+        self.options = self.options.partial(partial);
+        self
+    }
+
+    /// Opens files with these options.
+    pub fn open_with(mut self, options: OpenOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -82,7 +88,7 @@ impl FileSet {
     /// created. Opens each file for that. Files that cannot be opened come last, in their order.
     pub fn sort_by_time(&mut self) {
         self.paths.sort_by_cached_key(|path| {
-            let Ok(file) = File::open_with(path, self.partial) else {
+            let Ok(file) = self.options.open(path) else {
                 return u64::MAX;
             };
             let first = file
@@ -122,7 +128,7 @@ impl FileSet {
     pub fn files(&self) -> Files {
         Files {
             paths: self.paths.clone().into_iter(),
-            partial: self.partial,
+            options: self.options.clone(),
         }
     }
 
@@ -262,16 +268,14 @@ pub(crate) fn is_magic(start: [u8; 2]) -> bool {
 #[derive(Clone, Debug)]
 pub struct Files {
     paths: vec::IntoIter<PathBuf>,
-    partial: bool,
+    options: OpenOptions,
 }
 
 impl Iterator for Files {
     type Item = Result<File>;
 
     fn next(&mut self) -> Option<Result<File>> {
-        self.paths
-            .next()
-            .map(|path| File::open_with(&path, self.partial))
+        self.paths.next().map(|path| self.options.open(path))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

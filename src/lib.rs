@@ -34,6 +34,7 @@
 //! | `arrow` | flows as Arrow record batches (module `columns`) |
 //! | `parquet` | what Parquet files of them need |
 //! | `filter` | nfdump's filter language (module `filter`) |
+//! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
 //! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |
@@ -50,6 +51,8 @@ pub mod block;
 #[cfg(feature = "arrow")]
 pub mod columns;
 pub mod element;
+#[cfg(feature = "encryption")]
+pub mod encryption;
 pub mod error;
 pub mod field;
 pub mod file;
@@ -79,9 +82,11 @@ pub mod output;
 pub mod tls;
 
 pub use block::{Block, BlockRef};
+#[cfg(feature = "encryption")]
+pub use encryption::Passphrase;
 pub use error::{Error, ErrorKind, Result};
 pub use field::FieldValue;
-pub use file::File;
+pub use file::{File, OpenOptions};
 pub use fileset::FileSet;
 #[cfg(feature = "filter")]
 pub use filter::Filter;

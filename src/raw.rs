@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use nfdump_sys as sys;
 
+#[cfg(feature = "encryption")]
+use crate::encryption::Unlocked;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::OpenOptions;
 
 pub(crate) use sys::{
     nfdump_block_ref as RawBlockRef, nfdump_cursor as RawCursor, nfdump_exporter as RawExporter,
@@ -25,6 +28,10 @@ pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
 
 /// Type of flow records that were made of those of layout 3.
 pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
+
+/// Bytes of a block of layout 3, decoded, at most.
+#[cfg(feature = "encryption")]
+pub(crate) const LAYOUT3_BLOCK_MAX: usize = sys::NFDUMP_LAYOUT3_BLOCK_MAX as usize;
 
 /// The highest element id of all.
 pub(crate) const ELEMENT_MAX: u8 = sys::NFDUMP_ELEMENT_MAX as u8;
@@ -73,6 +80,9 @@ pub(crate) struct RawFile {
     handle: NonNull<sys::nfdump_file>,
     /// What a file in memory points into.
     _memory: Option<Arc<[u8]>>,
+    /// What it takes to read the blocks of an encrypted file.
+    #[cfg(feature = "encryption")]
+    unlocked: Option<Box<Unlocked>>,
 }
 
 // SAFETY: nfdump.h: any number of threads may use an open file at once; its one part that changes has
@@ -82,44 +92,89 @@ unsafe impl Send for RawFile {}
 unsafe impl Sync for RawFile {}
 
 impl RawFile {
-    pub(crate) fn open(path: &Path, partial: bool) -> Result<Self> {
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         use std::os::unix::ffi::OsStrExt as _;
         let path = CString::new(path.as_os_str().as_bytes())
             .map_err(|error| Error::from_io(error.into(), "cannot open"))?;
-        Self::finish(None, |file, error| {
+        Self::finish(None, options, |flags, file, error| {
             // SAFETY: `path` is NUL-terminated, `file` and `error` are valid for writes.
-            unsafe { sys::nfdump_file_open_path(path.as_ptr(), flags(partial), file, error) }
+            unsafe { sys::nfdump_file_open_path(path.as_ptr(), flags, file, error) }
         })
     }
 
-    pub(crate) fn from_memory(bytes: Arc<[u8]>, partial: bool) -> Result<Self> {
+    pub(crate) fn from_memory(bytes: Arc<[u8]>, options: &OpenOptions) -> Result<Self> {
         let (data, length) = (bytes.as_ptr(), bytes.len());
-        Self::finish(Some(bytes), |file, error| {
+        Self::finish(Some(bytes), options, |flags, file, error| {
             // SAFETY: `data` is valid for `length` bytes and kept alive, unmoved and unmodified by
             // the Arc stored beside the handle; `file` and `error` are valid for writes.
-            unsafe { sys::nfdump_file_open_memory(data, length, flags(partial), file, error) }
+            unsafe { sys::nfdump_file_open_memory(data, length, flags, file, error) }
         })
     }
 
     fn finish(
         memory: Option<Arc<[u8]>>,
-        open: impl FnOnce(*mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
+        options: &OpenOptions,
+        open: impl FnOnce(u32, *mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
     ) -> Result<Self> {
         let mut handle = ptr::null_mut();
         let mut error = sys::nfdump_error::default();
-        let status = open(&raw mut handle, &raw mut error);
-        match NonNull::new(handle) {
-            Some(handle) if status == sys::NFDUMP_OK => Ok(Self {
+        let status = open(options.flags(), &raw mut handle, &raw mut error);
+        #[cfg_attr(not(feature = "encryption"), expect(unused_mut))]
+        let mut file = match NonNull::new(handle) {
+            Some(handle) if status == sys::NFDUMP_OK => Self {
                 handle,
                 _memory: memory,
-            }),
-            _ => Err(convert(&error)),
+                #[cfg(feature = "encryption")]
+                unlocked: None,
+            },
+            _ => return Err(convert(&error)),
+        };
+        #[cfg(feature = "encryption")]
+        if let Some(passphrase) = options.passphrase_of() {
+            let unlocked = Unlocked::new(&file, passphrase, options.is_partial())?;
+            file.unlocked = unlocked.map(Box::new);
         }
+        Ok(file)
     }
 
     pub(crate) fn info(&self) -> &RawInfo {
+        #[cfg(feature = "encryption")]
+        if let Some(unlocked) = &self.unlocked {
+            return &unlocked.info;
+        }
         // SAFETY: the handle is valid, so the result is non-null and lives as long as the handle.
         unsafe { &*sys::nfdump_file_info(self.handle.as_ptr()) }
+    }
+
+    /// What is wrong with the file as a whole, though not enough to refuse it.
+    pub(crate) fn damage(&self) -> Option<Error> {
+        let found = damage(&self.info().appendix);
+        #[cfg(feature = "encryption")]
+        if let Some(unlocked) = &self.unlocked {
+            return found.or_else(|| unlocked.damage.clone());
+        }
+        found
+    }
+
+    /// Fills `out` with stored bytes.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let mut error = sys::nfdump_error::default();
+        // SAFETY: the handle is valid; `out` is valid for writes of its length.
+        let status = unsafe {
+            sys::nfdump_file_read(
+                self.handle.as_ptr(),
+                offset,
+                out.as_mut_ptr(),
+                out.len(),
+                &raw mut error,
+            )
+        };
+        if status == sys::NFDUMP_OK {
+            Ok(())
+        } else {
+            Err(convert(&error))
+        }
     }
 
     /// The next block of the chain, `None` after the last. An error ends the chain.
@@ -146,9 +201,34 @@ impl Drop for RawFile {
     }
 }
 
-/// The flags of the open functions.
-fn flags(partial: bool) -> u32 {
-    if partial { sys::NFDUMP_OPEN_PARTIAL } else { 0 }
+impl OpenOptions {
+    /// The flags of the open functions.
+    fn flags(&self) -> u32 {
+        let mut flags = 0;
+        if self.is_partial() {
+            flags |= sys::NFDUMP_OPEN_PARTIAL;
+        }
+        #[cfg(feature = "encryption")]
+        if self.passphrase_of().is_some() {
+            flags |= sys::NFDUMP_OPEN_ENCRYPTED;
+        }
+        flags
+    }
+}
+
+/// Takes ident or statistics from a decrypted block, header included.
+#[cfg(feature = "encryption")]
+pub(crate) fn decode_info(info: &mut RawInfo, block: &[u8]) -> Result<()> {
+    let mut error = sys::nfdump_error::default();
+    // SAFETY: `info` is exclusively borrowed, the block is valid for its length.
+    let status = unsafe {
+        sys::nfdump_info_decode(&raw mut *info, block.as_ptr(), block.len(), &raw mut error)
+    };
+    if status == sys::NFDUMP_OK {
+        Ok(())
+    } else {
+        Err(convert(&error))
+    }
 }
 
 /// A decoder with its buffers, and what it decoded last.
@@ -157,6 +237,9 @@ pub(crate) struct RawBlock {
     view: sys::nfdump_block_view,
     /// The file whose memory `view.data` may point into.
     file: Option<Arc<RawFile>>,
+    /// A decrypted block; kept for its memory.
+    #[cfg(feature = "encryption")]
+    decrypted: Vec<u8>,
 }
 
 // SAFETY: a block is used by one thread at a time through `&mut`; through `&` only its decoded
@@ -175,6 +258,8 @@ impl RawBlock {
             handle,
             view: sys::nfdump_block_view::default(),
             file: None,
+            #[cfg(feature = "encryption")]
+            decrypted: Vec::new(),
         })
     }
 
@@ -183,6 +268,10 @@ impl RawBlock {
         let mut error = sys::nfdump_error::default();
         let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
         self.clear();
+        #[cfg(feature = "encryption")]
+        if let Some(unlocked) = &file.unlocked {
+            return self.load_encrypted(file, unlocked, found);
+        }
         // SAFETY: both handles are valid and `self` is borrowed exclusively; the view is valid for
         // writes.
         let status = unsafe {
@@ -201,6 +290,39 @@ impl RawBlock {
         // has filled them.
         self.view = unsafe { view.assume_init() };
         self.file = Some(Arc::clone(file));
+        Ok(())
+    }
+
+    /// As [`load`](Self::load) for a block of an encrypted file.
+    #[cfg(feature = "encryption")]
+    fn load_encrypted(
+        &mut self,
+        file: &RawFile,
+        unlocked: &Unlocked,
+        found: &RawBlockRef,
+    ) -> Result<()> {
+        let mut error = sys::nfdump_error::default();
+        let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
+        unlocked.read_block(file, found, &mut self.decrypted)?;
+        // SAFETY: the handle is valid and `self` is borrowed exclusively; the bytes are valid for their
+        // length, and as long as the view: they only change when the next block is loaded; the view is
+        // valid for writes.
+        let status = unsafe {
+            sys::nfdump_block_decode(
+                self.handle.as_ptr(),
+                0,
+                found,
+                self.decrypted.as_ptr(),
+                self.decrypted.len(),
+                view.as_mut_ptr(),
+                &raw mut error,
+            )
+        };
+        if status != sys::NFDUMP_OK {
+            return Err(convert(&error));
+        }
+        // SAFETY: as in `load`.
+        self.view = unsafe { view.assume_init() };
         Ok(())
     }
 

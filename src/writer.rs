@@ -89,6 +89,8 @@ pub struct Writer<W> {
     records: u32,
     blocks: u32,
     written: u64,
+    /// Flows that no record can hold.
+    left_out: u64,
     statistics: Counts,
     /// New number of each exporter, by what identifies it.
     exporters: HashMap<(IpAddr, u32, u32), u16>,
@@ -144,6 +146,7 @@ impl<W: Write + Seek> Writer<W> {
             records: 0,
             blocks: 0,
             written: HEADER as u64,
+            left_out: 0,
             statistics: Counts::default(),
             exporters: HashMap::new(),
             next_sysid: 1,
@@ -220,7 +223,8 @@ impl<W: Write + Seek> Writer<W> {
             .try_for_each(|flow| self.write_flow(&flow, map))
     }
 
-    /// Writes one flow.
+    /// Writes one flow. One that is too large for a record, 65,535 bytes, is left out and
+    /// [counted](Self::left_out).
     ///
     /// # Errors
     /// The file cannot be written.
@@ -257,8 +261,10 @@ impl<W: Write + Seek> Writer<W> {
             }
         }
         let Ok(size) = u16::try_from(record.len()) else {
-            // Padding can only make it too long if it was within a few bytes of the limit.
-            return Err(io::Error::other("a flow is too large for a record"));
+            // It was within a few bytes of the limit, and short elements got their full length.
+            self.left_out += 1;
+            self.scratch = record;
+            return Ok(());
         };
         put(&mut record, 0, record::FLOW.to_le_bytes());
         put(&mut record, 2, size.to_le_bytes());
@@ -272,6 +278,12 @@ impl<W: Write + Seek> Writer<W> {
         let result = self.record(&record);
         self.scratch = record;
         result
+    }
+
+    /// How many flows were left out because they are too large.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     fn record(&mut self, record: &[u8]) -> io::Result<()> {

@@ -11,6 +11,7 @@ use nfdecode::File;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use support::bytes;
 use support::layout1::{self, Flow};
 use support::reference::{self, Form, Member};
 use support::writer::Encoding;
@@ -230,16 +231,6 @@ fn blocks_of_layout_1_in_files_of_layout_2() {
 }
 
 // ---- files made here -----------------------------------------------------------
-
-/// Bytes that are often extremes and often zero.
-fn bytes(size: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        4 => vec(any::<u8>(), size),
-        1 => vec(Just(0), size),
-        1 => vec(Just(0xFF), size),
-        2 => vec(prop_oneof![Just(0), Just(0), any::<u8>()], size),
-    ]
-}
 
 /// What an extension holds. Names that fill their field are left out: nfdump reads on behind them.
 fn extension(id: u16) -> BoxedStrategy<Vec<u8>> {

@@ -10,6 +10,7 @@ use nfdecode::File;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use support::bytes;
 use support::csv::{self, FRAGILE_TOKENS, SAFE_TOKENS};
 use support::reference::{self, Form};
 use support::writer::{self, Encoding, FlowRecord};
@@ -45,16 +46,6 @@ const PLAIN: [(u16, usize); 28] = [
     (39, 8),
     (40, 4),
 ];
-
-/// Bytes that are often extremes and often zero.
-fn bytes(size: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        4 => vec(any::<u8>(), size),
-        1 => vec(Just(0), size),
-        1 => vec(Just(0xFF), size),
-        2 => vec(prop_oneof![Just(0), Just(0), any::<u8>()], size),
-    ]
-}
 
 fn text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(select(b"abcXYZ 019.-_@/".to_vec()), 1..longest)

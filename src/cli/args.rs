@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::columns::Slot;
+use super::key::KeyArgs;
 use super::rewrite::{CompressArg, parse_compression};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -332,6 +333,9 @@ pub(super) struct ReadArgs {
 
     #[command(flatten)]
     pub(super) select: SelectArgs,
+
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -343,6 +347,9 @@ pub(super) struct InfoArgs {
     /// Print a JSON array, one object a file
     #[arg(long)]
     pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -360,6 +367,9 @@ pub(super) struct CheckArgs {
     /// Threads to decode on; as many as there are cores if not given
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -378,6 +388,9 @@ pub(super) struct RewriteArgs {
     /// none, lzo, lz4, zstd[:1-22], bz2[:1-9], or same as the first input
     #[arg(long, value_name = "METHOD", default_value = "same", value_parser = parse_compression)]
     pub(super) compress: CompressArg,
+
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -391,6 +404,9 @@ pub(super) struct RepairArgs {
     /// The new file; it appears when complete, or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
+
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
 }
 
 impl OutputArgs {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::block::BlockCounts;
 use crate::error::Error;
-use crate::file::File;
+use crate::file::{File, OpenOptions};
 use crate::names;
 use crate::pipeline;
 
@@ -20,12 +20,13 @@ use super::report::{Report, Stop};
 pub(super) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
     let inputs = inputs::expand(&args.paths)?;
     let threads = super::threads(args.jobs);
+    let options = args.key.options(false)?;
     let mut readable = false;
     if args.json {
         super::print(b"[")?;
     }
     for (at, input) in inputs.iter().enumerate() {
-        let found = Findings::of(input, threads)?;
+        let found = Findings::of(input, &options, threads)?;
         readable |= found.verdict() != Verdict::Unreadable;
         if found.verdict() != Verdict::Intact {
             report.damaged();
@@ -96,11 +97,11 @@ struct Block {
 }
 
 impl Findings {
-    fn of(input: &Input, threads: NonZeroUsize) -> Result<Self, Stop> {
+    fn of(input: &Input, options: &OpenOptions, threads: NonZeroUsize) -> Result<Self, Stop> {
         let mut this = Self::default();
-        this.damage.extend(input.open(false).err());
+        this.damage.extend(input.open(options).err());
         // What can be recovered counts, whatever the header announces.
-        match input.open(true) {
+        match input.open(&options.clone().partial(true)) {
             Ok(file) => this.look_at(&file, threads)?,
             Err(error) => {
                 this.damage.clear();

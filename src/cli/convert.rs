@@ -26,6 +26,7 @@ use crate::convert::capture::{self, CaptureError, Normalized, Scan};
 use crate::convert::program::Nfpcapd;
 use crate::convert::run::{Event, Job, Run, Summary};
 use crate::convert::workdir::WorkDir;
+use crate::file::OpenOptions;
 
 /// nfpcapd moves all the time unless its disk is full.
 const STALL: Duration = Duration::from_secs(60);
@@ -93,7 +94,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         limit: None,
         threads: super::threads(args.output.jobs),
         all_must_open: true,
-        salvage: false,
+        options: OpenOptions::new(),
         gave_up: &AtomicBool::new(false),
         report,
     };
@@ -327,7 +328,7 @@ fn convert_to_columns(
         limit: None,
         threads: form.threads(args.output.jobs),
         all_must_open: true,
-        salvage: false,
+        options: OpenOptions::new(),
         origin: Some(&args.capture),
         report,
     };

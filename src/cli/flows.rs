@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::block::{Block, BlockRef, Flows};
 use crate::error::Error;
-use crate::file::File;
+use crate::file::{File, OpenOptions};
 use crate::filter::{self, Scope};
 use crate::flow::Flow;
 use crate::names::Names;
@@ -61,8 +61,8 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens it. Errors name what the user named.
-    pub(super) fn open(&self, salvage: bool) -> Result<File, Error> {
-        inputs::open(&self.path, self.copied_from.as_deref(), salvage)
+    pub(super) fn open(&self, options: &OpenOptions) -> Result<File, Error> {
+        inputs::open(&self.path, self.copied_from.as_deref(), options)
     }
 }
 
@@ -79,8 +79,8 @@ pub(super) struct FlowWriter<'a> {
     pub(super) threads: NonZeroUsize,
     /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
     pub(super) all_must_open: bool,
-    /// Take what is there of files without their end.
-    pub(super) salvage: bool,
+    /// How to open files.
+    pub(super) options: OpenOptions,
     /// Set as soon as printing is going to end early, while threads may still wait for sources.
     pub(super) gave_up: &'a AtomicBool,
     pub(super) report: &'a Report,
@@ -136,7 +136,7 @@ impl FlowWriter<'_> {
         };
         let mut names = self.style.needs_names().then(Arc::default);
         let items = sources.flat_map(move |source| {
-            items_of(source, self.salvage, &self.selection, names.as_mut())
+            items_of(source, &self.options, &self.selection, names.as_mut())
         });
         let (tally, end) = pipeline::run(&Printing(self, PhantomData), self.threads, items, tally);
         let Tally {
@@ -381,14 +381,14 @@ impl<'b> Iterator for Wanted<'b> {
 /// first flow on, if there are `names` to collect.
 pub(super) fn items_of(
     source: Source,
-    salvage: bool,
+    options: &OpenOptions,
     selection: &Selection,
     names: Option<&mut Arc<Names>>,
 ) -> impl Iterator<Item = Item> + use<> {
-    let file = source.open(salvage);
+    let file = source.open(options);
     let (open, refused) = match file {
         Ok(file) => {
-            let passed_over = !salvage && !selection.may_select(&file);
+            let passed_over = !options.is_partial() && !selection.may_select(&file);
             let names = names.map(|names| {
                 let known = Arc::make_mut(names);
                 let blocks = file.blocks().flatten();

@@ -17,13 +17,14 @@ use super::report::{Report, Stop};
 
 pub(super) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
     let inputs = inputs::expand(&args.paths)?;
+    let options = args.key.options(false)?;
     let mut opened = 0;
     let mut first = true;
     if args.json {
         super::print(b"[")?;
     }
     for input in &inputs {
-        let file = match input.open(false) {
+        let file = match input.open(&options) {
             Ok(file) => file,
             Err(error) => {
                 report.damage(&error);
@@ -140,9 +141,10 @@ impl<'a> Survey<'a> {
         row(
             "Layout",
             format!(
-                "{}, compression {}",
+                "{}, compression {}{}",
                 header.layout,
-                header.compression.name()
+                header.compression.name(),
+                if header.encrypted { ", encrypted" } else { "" }
             ),
         );
         row(
@@ -267,6 +269,7 @@ impl<'a> Survey<'a> {
             "writer_version": header.writer_version_text(),
             "created": header.created,
             "unfinished": header.unfinished,
+            "encrypted": header.encrypted,
             "ident": self.ident(),
             "blocks": self.blocks,
             "announced_blocks": header.blocks,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
-use crate::file::File;
+use crate::file::{File, OpenOptions};
 use crate::fileset;
 
 use super::interrupt;
@@ -83,14 +83,18 @@ impl Input {
     }
 
     /// Opens it. Errors name what the user named.
-    pub(super) fn open(&self, partial: bool) -> Result<File, Error> {
-        open(&self.path, self.copied_from.as_deref(), partial)
+    pub(super) fn open(&self, options: &OpenOptions) -> Result<File, Error> {
+        open(&self.path, self.copied_from.as_deref(), options)
     }
 }
 
 /// Opens a file that may be a copy.
-pub(super) fn open(path: &Path, copied_from: Option<&Path>, partial: bool) -> Result<File, Error> {
-    File::open_as(path, copied_from.unwrap_or(path), partial)
+pub(super) fn open(
+    path: &Path,
+    copied_from: Option<&Path>,
+    options: &OpenOptions,
+) -> Result<File, Error> {
+    options.open_as(path, copied_from.unwrap_or(path))
 }
 
 /// What is written must not be what is read: afterwards it would be lost.

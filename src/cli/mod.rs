@@ -10,6 +10,7 @@ mod formats;
 mod info;
 mod inputs;
 mod interrupt;
+mod key;
 mod progress;
 mod read;
 mod report;

@@ -20,6 +20,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
             "--by-file goes with json, ndjson and --fields only".to_owned(),
         ));
     }
+    let options = args.key.options(args.salvage)?;
     let (paths, operand) = select::take_filter(&args.paths)?;
     let selection = Selection::new(&args.select, &zone, operand)?;
     if args.select.explain {
@@ -54,7 +55,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
             limit: args.limit,
             threads: form.threads(args.output.jobs),
             all_must_open: false,
-            salvage: args.salvage,
+            options,
             origin: None,
             report,
         };
@@ -80,7 +81,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         limit: args.limit,
         threads: super::threads(args.output.jobs),
         all_must_open: false,
-        salvage: args.salvage,
+        options,
         gave_up: &AtomicBool::new(false),
         report,
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::file::Compression;
+use crate::file::{Compression, OpenOptions};
 use crate::writer::{Encoding, Writer};
 
 use super::args::{RepairArgs, RewriteArgs, file_named};
@@ -18,7 +18,7 @@ pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(&args.paths)?,
         &args.output,
         encoding,
-        false,
+        &args.key.options(false)?,
         report,
     )
 }
@@ -34,7 +34,7 @@ pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(std::slice::from_ref(&args.path))?,
         &args.output,
         None,
-        true,
+        &args.key.options(true)?,
         report,
     )
 }
@@ -44,11 +44,11 @@ fn run(
     inputs: &[Input],
     output: &Path,
     encoding: Option<Encoding>,
-    salvage: bool,
+    options: &OpenOptions,
     report: &Report,
 ) -> Result<(), Stop> {
     inputs::refuse_as_output(inputs.iter().map(|input| input.path.as_path()), output)?;
-    let mut files = inputs.iter().filter_map(|input| match input.open(salvage) {
+    let mut files = inputs.iter().filter_map(|input| match input.open(options) {
         Ok(file) => Some(file),
         Err(error) => {
             report.damage(&error);
@@ -97,6 +97,14 @@ fn run(
         written += records;
         report_missing(report, &file, [records, stands_for]);
     }
+    let left_out = writer.left_out();
+    if left_out != 0 {
+        report.damage(format!(
+            "{}: {left_out} flows are too large for a record and are left out",
+            output.display()
+        ));
+    }
+    written -= left_out.min(written);
     writer.finish().map_err(failed)?;
     target.finish()?;
     report.note(format!("{}: {written} flows written", output.display()));

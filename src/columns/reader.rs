@@ -17,7 +17,7 @@ use super::projection::Projection;
 use super::rows::Rows;
 use crate::block::{Block, BlockRef};
 use crate::error::Error;
-use crate::file::File;
+use crate::file::{File, OpenOptions};
 #[cfg(feature = "filter")]
 use crate::filter::{Filter, Scope, records_in};
 use crate::pipeline::{self, Lane, Stages, Stopped};
@@ -52,7 +52,7 @@ enum State {
     New {
         inputs: Vec<Input>,
         threads: NonZeroUsize,
-        salvage: bool,
+        options: OpenOptions,
         wanted: Wanted,
     },
     /// On the caller's thread.
@@ -97,7 +97,7 @@ impl Reader {
             state: State::New {
                 inputs,
                 threads: NonZeroUsize::MIN,
-                salvage: false,
+                options: OpenOptions::new(),
                 wanted: Wanted::default(),
             },
         }
@@ -117,8 +117,17 @@ impl Reader {
     /// reading has begun.
     #[must_use]
     pub fn salvage(mut self, wanted: bool) -> Self {
-        if let State::New { salvage, .. } = &mut self.state {
-            *salvage = wanted;
+        if let State::New { options, .. } = &mut self.state {
+            *options = std::mem::take(options).partial(wanted);
+        }
+        self
+    }
+
+    /// Opens files with these options. No effect once reading has begun.
+    #[must_use]
+    pub fn open_with(mut self, wanted: OpenOptions) -> Self {
+        if let State::New { options, .. } = &mut self.state {
+            *options = wanted;
         }
         self
     }
@@ -159,7 +168,7 @@ impl Reader {
         let State::New {
             inputs,
             threads,
-            salvage,
+            options,
             wanted,
         } = std::mem::replace(&mut self.state, State::Ended)
         else {
@@ -168,7 +177,7 @@ impl Reader {
         let of_files = wanted.clone();
         let items = inputs
             .into_iter()
-            .flat_map(move |input| items_of(input, salvage, &of_files));
+            .flat_map(move |input| items_of(input, &options, &of_files));
         if threads == NonZeroUsize::MIN {
             self.state = State::Inline(Box::new(Inline {
                 items: Box::new(items),
@@ -309,9 +318,13 @@ struct Open {
 
 type Item = Result<(Arc<Open>, BlockRef), Error>;
 
-fn items_of(input: Input, salvage: bool, wanted: &Wanted) -> impl Iterator<Item = Item> + use<> {
+fn items_of(
+    input: Input,
+    options: &OpenOptions,
+    wanted: &Wanted,
+) -> impl Iterator<Item = Item> + use<> {
     let file = match input {
-        Input::Path(path) => File::open_with(&path, salvage),
+        Input::Path(path) => options.open(path),
         Input::Open(file) => Ok(file),
     };
     let (file, refused) = match file {

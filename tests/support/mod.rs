@@ -6,16 +6,33 @@
 
 pub mod csv;
 pub mod layout1;
+pub mod layout3;
 pub mod reference;
 pub mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Bytes that are often extremes and often zero.
+pub fn bytes(size: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => vec(any::<u8>(), size),
+        1 => vec(Just(0), size),
+        1 => vec(Just(0xFF), size),
+        2 => vec(prop_oneof![Just(0), Just(0), any::<u8>()], size),
+    ]
+}
+
 /// The program under test, with an environment of its own and times in UTC.
 pub fn nfdecode() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfdecode"));
-    command.env("TZ", "UTC").env_remove("NFPCAPD");
+    command
+        .env("TZ", "UTC")
+        .env_remove("NFPCAPD")
+        .env_remove("NFDECODE_KEY");
     command
 }
 

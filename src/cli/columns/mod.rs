@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::columns::{Labels, Projection, Rows};
 use crate::error::Error;
+use crate::file::OpenOptions;
 use crate::pipeline::{self, Lane, Stages, Stopped};
 
 use super::args::{Format, OutputArgs};
@@ -100,8 +101,8 @@ pub(super) struct ColumnWriter<'a> {
     pub(super) threads: NonZeroUsize,
     /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
     pub(super) all_must_open: bool,
-    /// Take what is there of files without their end.
-    pub(super) salvage: bool,
+    /// How to open files.
+    pub(super) options: OpenOptions,
     /// What the files were made from, if they are not what the user named.
     pub(super) origin: Option<&'a Path>,
     pub(super) report: &'a Report,
@@ -212,7 +213,7 @@ impl ColumnWriter<'_> {
                 for source in sources {
                     interrupt::check()?;
                     // Who cannot be read is reported later.
-                    let Ok(file) = source.open(self.salvage) else {
+                    let Ok(file) = source.open(&self.options) else {
                         continue;
                     };
                     pipeline::map_blocks(
@@ -254,7 +255,7 @@ impl ColumnWriter<'_> {
         }
         let idents: Vec<Option<Vec<u8>>> = sources
             .iter()
-            .map(|source| source.open(self.salvage).ok()?.ident().map(<[u8]>::to_vec))
+            .map(|source| source.open(&self.options).ok()?.ident().map(<[u8]>::to_vec))
             .collect();
         let names = sources.iter().map(|source| source.name.as_str());
         let labels = Labels::of(names.clone().zip(idents.iter().map(Option::as_deref)));
@@ -288,7 +289,7 @@ impl ColumnWriter<'_> {
         let sources = sources.into_iter().take(wanted);
         let groups = Groups {
             items: sources
-                .flat_map(|source| items_of(source, self.salvage, &self.selection, None))
+                .flat_map(|source| items_of(source, &self.options, &self.selection, None))
                 .peekable(),
             shape: sink.groups(),
         };

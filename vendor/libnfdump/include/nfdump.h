@@ -231,8 +231,9 @@ typedef struct nfdump_block_view {
     uint32_t walked;           /* records seen, of every type */
     uint32_t skipped;          /* records not handed out: of types not needed or not known, extension maps */
     uint32_t dropped;          /* flow records left out because they are damaged */
-    uint32_t clipped;          /* flow records kept although an element runs past their end, or without
-                                  their extensions (layout 1) */
+    uint32_t clipped;          /* flow records kept although an element runs past their end, without
+                                  their extensions (layout 1), or with a payload that was cut because no
+                                  record of layout 2 can hold it (layout 3) */
     uint32_t element_max;      /* highest element id that means something in these records */
     uint32_t reserved;
     uint64_t unknown_elements; /* elements with an id nobody has defined */

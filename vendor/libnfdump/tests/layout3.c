@@ -691,13 +691,20 @@ static void growth(void)
     set(plain.data, count, 4);
     EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == count && view.data_length <= 2 * plain.length);
 
+    /* As large as a record can be, of extensions that grow: the payload is cut. */
+    static uint8_t large[24 + 32 + 65528];
     begin_flows(&plain, 1);
-    FLOW(&plain, {1, 48}, {2, 8}, {9, 8}, {26, 4});
-    const size_t length = 0xFFF8 - (plain.length - 32);
-    put_zeros(&plain, plain.length + length > sizeof plain.data - 64 ? 0 : length);
-    set(plain.data + 32 + 2, plain.length - 32, 2);
-    set(plain.data + 32 + 32 + 64, plain.length - 32 - 32 - 68, 4);
-    EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows + view.dropped == 1);
+    FLOW(&plain, {21, 24}, {30, 16}, {26, 4});
+    set(plain.data + 32 + 2, 65528, 2), set(plain.data + 32 + 8, 70000, 4);
+    set(plain.data + 32 + 32 + 40, 65528 - 76, 4);
+    memset(large, 'p', sizeof large);
+    set(large, FLOWS, 4), set(large + 4, sizeof large, 4), set(large + 8, sizeof large, 4), set(large + 12, 1, 4);
+    set(large + 16, 0, 8);
+    memcpy(large + 24, plain.data, plain.length);
+    const nfdump_block_ref ref = {.type = FLOWS, .layout = 3};
+    EXPECT(nfdump_block_decode(block, 0, &ref, large, sizeof large, &view, &error) == NFDUMP_OK);
+    EXPECT(view.num_flows == 1 && view.flows[0].size == 0xFFFF && view.clipped == 1 && view.damage.status == NFDUMP_OK);
+    EXPECT(shape_of(&view, 0)->length[29] == 65535 - 12 - 52 - 32 - 8 - 4 && element_of(&view, 0, 29)[65000] == 'p');
 }
 
 static void exporters(void)

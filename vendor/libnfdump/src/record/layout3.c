@@ -529,7 +529,7 @@ static inline void put_header(uint64_t head, const uint8_t *from, uint8_t *to)
 }
 
 /* The lengths of the variable elements of a record, cut where a record of layout 2 cannot hold them. */
-static bool variable_lengths(const plan *p, span record, uint32_t length[VARIABLE_MAX], size_t *total)
+static bool variable_lengths(const plan *p, span record, uint32_t length[VARIABLE_MAX], size_t *total, bool *cut)
 {
     size_t room = p->room;
     size_t size = p->size;
@@ -550,6 +550,7 @@ static bool variable_lengths(const plan *p, span record, uint32_t length[VARIABL
         /* At most some 1000 bytes of a payload of more than 15000. */
         length[longest] -= (uint32_t)(size - RECORD_MAX);
         size = RECORD_MAX;
+        *cut = true;
     }
     *total = size;
     return true;
@@ -563,7 +564,8 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
     plan *p = record.length < FLOW3_HEADER ? NULL : find_plan(c->plans, record, &reason);
     uint32_t length[VARIABLE_MAX] = {0};
     size_t size = p == NULL ? 0 : p->size;
-    if (p != NULL && p->variables != 0 && !variable_lengths(p, record, length, &size)) {
+    bool cut = false;
+    if (p != NULL && p->variables != 0 && !variable_lengths(p, record, length, &size, &cut)) {
         reason = "an extension runs past the end of its record";
         p = NULL;
     }
@@ -598,6 +600,7 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
         p->quick = p->wide ? p->epoch : 0;
         return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
     }
+    c->view->clipped += cut;
     put_u16(to + 2, size);
     uint8_t *element = to + p->size;
     for (size_t i = 0; i < p->variables; i++) {
