@@ -171,10 +171,16 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
     return NFDUMP_OK;
 }
 
+/* Room in front of a block of layout 3, for the first of its flows while the buffer is not yet read far enough
+ * to be written to, and for flows that become longer. */
+#define LEAD 32768u
+
 /* Layout 3: the stored bytes begin with the block header; the records are converted. */
 static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, xxh3_state *checksum,
                                     nfdump_block_view *view, nfdump_error *error)
 {
+    /* Memory of our own may be written to: what was read, or decompressed. */
+    uint8_t *in_place = block->stored.data != NULL && stored.data == block->stored.data + LEAD ? block->stored.data : NULL;
     layout3_block header;
     span raw = {0};
     uint8_t method = 0;
@@ -187,10 +193,11 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
         const size_t wanted = header.raw - LAYOUT3_BLOCK_HEADER;
         const char *reason = "";
         size_t produced = 0;
-        if (!ensure(&block->plain, wanted > NFDUMP_BLOCK_MAX ? wanted : NFDUMP_BLOCK_MAX)) {
+        if (!ensure(&block->plain, wanted + LEAD > NFDUMP_BLOCK_MAX ? wanted + LEAD : NFDUMP_BLOCK_MAX)) {
             return no_memory(ref, error);
         }
-        status = nfdump_codec_decompress(&block->codec, method, raw, block->plain.data, wanted, &produced, &reason);
+        in_place = block->plain.data;
+        status = nfdump_codec_decompress(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &reason);
         if (status == NFDUMP_OK && produced != wanted) {
             status = NFDUMP_E_COMPRESSED;
             reason = "block decodes to another length than it announces";
@@ -198,7 +205,7 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
         if (status != NFDUMP_OK) {
             (void)nfdump_fail_value(error, status, 0, reason, produced, wanted);
         }
-        raw = (span){block->plain.data, produced};
+        raw = (span){in_place + LEAD, produced};
     }
     if (status != NFDUMP_OK) {
         if (error != NULL) {
@@ -211,7 +218,7 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
     if (!ensure(&block->converted, room > NFDUMP_BLOCK_MAX ? room : NFDUMP_BLOCK_MAX)) {
         return no_memory(ref, error);
     }
-    record_buffer out = {.data = block->converted.data, .capacity = block->converted.capacity};
+    record_buffer out = {.data = block->converted.data, .capacity = block->converted.capacity, .in_place = in_place};
     if (nfdump_layout3_convert(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
         clear_view(view);
         return no_memory(ref, error);
@@ -280,6 +287,8 @@ static nfdump_status read_checked(const byte_source *source, uint64_t at, uint8_
 static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, uint32_t skip,
                            size_t length, size_t limit, xxh3_state *checksum, span *stored, nfdump_error *error)
 {
+    /* Of layout 3 checksums are taken, and room is left in front. */
+    const size_t lead = checksum == NULL ? 0 : LEAD;
     const uint64_t at = ref->offset + skip;
     const byte_source *source = &file->source;
     if (length == 0 || length > limit) {
@@ -292,16 +301,16 @@ static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const n
         *stored = (span){source->memory + at, length};
         return NFDUMP_OK;
     }
-    if (!ensure(&block->stored, length > NFDUMP_STORED_MAX ? length : NFDUMP_STORED_MAX)) {
+    if (!ensure(&block->stored, lead + length > NFDUMP_STORED_MAX ? lead + length : NFDUMP_STORED_MAX)) {
         return no_memory(ref, error);
     }
-    const nfdump_status status = checksum == NULL
-                                     ? nfdump_source_read(source, at, block->stored.data, length, error)
-                                     : read_checked(source, at, block->stored.data, length, checksum, error);
+    uint8_t *to = block->stored.data + lead;
+    const nfdump_status status = checksum == NULL ? nfdump_source_read(source, at, to, length, error)
+                                                  : read_checked(source, at, to, length, checksum, error);
     if (status != NFDUMP_OK) {
         return locate(status, ref, error);
     }
-    *stored = (span){block->stored.data, length};
+    *stored = (span){to, length};
     return NFDUMP_OK;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "../fuzz/parts.h"
 #include "test.h"
 
 /* A fixed sequence: the same records in every run. */
@@ -186,6 +187,53 @@ static void layout3(void)
     compare(&r);
 }
 
+/* A block that is converted where it lies until its flows, which become longer, come too near to what is yet
+ * to be read. */
+static void growing(void)
+{
+    enum { COUNT = 3000, STORED = 192, MADE = 232 };
+    static const uint8_t ids[] = {1, 2, 5, 7, 8, 9, 14, 16, 18, 24, 33, 36};
+    const size_t length = 32 + (size_t)COUNT * STORED;
+    uint8_t *raw = calloc(1, length);
+    uint8_t *file = calloc(1, length + 24);
+    bytes head = {0};
+    put_u32(raw, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint8_t *record = raw + 32 + (size_t)i * STORED;
+        size_t at = 48;
+        uint64_t set = 0;
+        put_u16(record, 16), put_u16(record + 2, STORED), put_u16(record + 4, sizeof ids);
+        for (size_t k = 0; k < sizeof ids; k++) {
+            put_u16(record + 24 + 2 * k, (uint32_t)at);
+            set |= UINT64_C(1) << ids[k];
+            memset(record + at, ids[k], extensions3[ids[k]]);
+            at += extensions3[ids[k]];
+        }
+        EXPECT(at == STORED);
+        put_u64(record + 16, set), put_u64(record + STORED - 8, i);
+    }
+    const size_t stored = parts_encode(METHOD_LZ4, raw, length, file + 24, length);
+    put(&head, 1, 4), put(&head, stored + 24, 4), put(&head, length + 24, 4), put(&head, 4, 2), put_zeros(&head, 10);
+    memcpy(file, head.data, head.length);
+    const nfdump_block_ref ref = {.stored = (uint32_t)stored, .type = 1, .layout = 3};
+    nfdump_block_view view;
+    nfdump_error error;
+    EXPECT(stored != 0 && nfdump_block_decode(together, 0, &ref, file, stored + 24, &view, &error) == NFDUMP_OK);
+    EXPECT(view.num_flows == COUNT && view.damage.status == NFDUMP_OK);
+    uint8_t wanted[MADE];
+    for (uint32_t i = 0; i < view.num_flows; i++) {
+        const uint8_t *record = view.data + view.flows[i].offset;
+        EXPECT(view.flows[i].size == MADE && view.flows[i].offset == i * MADE);
+        if (i == 0) {
+            memcpy(wanted, record, MADE);
+        }
+        put_u64(wanted + MADE - 8, i);
+        EXPECT(memcmp(record, wanted, MADE) == 0);
+    }
+    free(raw);
+    free(file);
+}
+
 void test_plans(void)
 {
     together = nfdump_block_new();
@@ -195,6 +243,7 @@ void test_plans(void)
         layout1();
         layout3();
     }
+    growing();
     nfdump_block_free(together);
     nfdump_block_free(alone);
     free(exact);

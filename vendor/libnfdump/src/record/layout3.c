@@ -200,6 +200,7 @@ typedef struct conversion {
     layout3_plans *plans;
     flow_index *index;
     record_buffer *out;
+    uint8_t *spare; /* not null: converting in place; this is where the rest goes when there is no room */
     nfdump_block_view *view;
 } conversion;
 
@@ -556,6 +557,23 @@ static bool variable_lengths(const plan *p, span record, uint32_t length[VARIABL
     return true;
 }
 
+/* Records of layout 2 are mostly shorter than those of layout 3, so that a block can be converted where it
+ * lies, which needs half the memory.  If it cannot, what has been made goes to the other buffer. */
+static void leave_place(conversion *c)
+{
+    if (c->spare != NULL) {
+        memcpy(c->spare, c->out->data, c->out->length);
+        c->out->data = c->spare;
+        c->spare = NULL;
+    }
+}
+
+/* Bytes that can be written before the record at `record` is read. */
+static inline size_t room_before(const conversion *c, const uint8_t *record)
+{
+    return (c->spare == NULL ? c->out->capacity : (size_t)(record - c->out->data)) - c->out->length;
+}
+
 /* Converts one flow record, which begins `left` bytes before the end of the block.  False when memory is
  * short. */
 static bool add_flow(conversion *c, span record, size_t at, size_t left)
@@ -575,7 +593,10 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
         return true;
     }
     record_buffer *out = c->out;
-    const size_t room = out->capacity - out->length;
+    if (c->spare != NULL && size + WIDE > room_before(c, record.data)) {
+        leave_place(c);
+    }
+    const size_t room = room_before(c, record.data);
     if (size > room) {
         return false;
     }
@@ -625,7 +646,8 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
     const size_t wanted = announced - c->view->walked;
     const size_t most = wanted < room ? wanted : room;
     nfdump_flow_ref *const flow = index->flows + index->num_flows;
-    const span out = {c->out->data, c->out->capacity};
+    uint8_t *const out = c->out->data;
+    const uint8_t *const end = c->spare == NULL ? out + c->out->capacity : NULL;
     size_t length = c->out->length;
     size_t added = 0;
     uint64_t unknown = 0;
@@ -638,10 +660,12 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
         }
         size_t set = 0;
         const plan *p = known_plan(plans, record, size, &set);
-        if (p == NULL || p->quick != epoch || !span_has(raw, at, p->need + WIDE) || !span_has(out, length, p->size + WIDE)) {
+        uint8_t *to = out + length;
+        /* What is written stays in front of what is yet to be read, if both are in the same memory. */
+        const size_t free = (size_t)((end == NULL ? record : end) - to);
+        if (p == NULL || p->quick != epoch || !span_has(raw, at, p->need + WIDE) || p->size + WIDE > free) {
             break;
         }
-        uint8_t *to = c->out->data + length;
         flow[added++] = (nfdump_flow_ref){.offset = (uint32_t)length, .size = p->size, .shape = p->shape};
         unknown += p->unknown;
         length += p->size;
@@ -690,6 +714,7 @@ static bool is_exporter(span record)
 /* An exporter becomes one record for itself, one for its counters, and one for each sampler. */
 static bool add_exporter(conversion *c, span record)
 {
+    leave_place(c);
     const uint8_t *r = record.data;
     const uint32_t sysid = load_u32(r + 28);
     const size_t samplers = load_u16(r + 54);
@@ -912,6 +937,10 @@ nfdump_status nfdump_layout3_convert(layout3_plans **plans, flow_index *index, u
         }
     }
     conversion c = {.plans = *plans, .index = index, .out = out, .view = view};
+    if (out->in_place != NULL && type == BLOCK3_FLOWS) {
+        c.spare = out->data;
+        out->data = out->in_place;
+    }
     /* 0 is the epoch of plans that were not used yet. */
     (*plans)->epoch += (*plans)->epoch == UINT32_MAX ? 2 : 1;
     out->length = 0;

@@ -14,6 +14,8 @@ typedef struct record_buffer {
     uint8_t *data;
     size_t capacity; /* twice the decoded block is always enough */
     size_t length;
+    uint8_t *in_place; /* null, or in front of the decoded block, in the same memory: flows then go there as long as
+                          they do not come near to what is yet to be read, and `data` points there in the end */
 } record_buffer;
 
 /* Converts a decoded block of `type` and indexes what comes out.  `raw` is what follows the block header.
