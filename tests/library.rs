@@ -416,6 +416,8 @@ fn cycles() {
     let paths = many_files(folder.path());
     let cycles = std::env::var("NFDECODE_CYCLES").ok();
     let cycles: usize = cycles.map_or(3_000, |cycles| cycles.parse().expect("a number"));
+    // Twice through all files before the measurement, and as much after it.
+    let cycles = cycles.max(4 * paths.len());
     let usage = || {
         let descriptors = std::fs::read_dir("/proc/self/fd").expect("Linux").count();
         let memory = std::fs::read_to_string("/proc/self/status").expect("Linux");
@@ -426,7 +428,7 @@ fn cycles() {
     };
     let mut before = usage();
     for cycle in 0..cycles {
-        if cycle == cycles / 5 {
+        if cycle == cycles / 2 {
             // What allocators keep is there by now.
             before = usage();
         }
@@ -435,7 +437,7 @@ fn cycles() {
     }
     let after = usage();
     println!(
-        "{} files, {cycles} cycles: {} descriptors and {} kB after a fifth, {} and {} kB at the end",
+        "{} files, {cycles} cycles: {} descriptors and {} kB after half of them, {} and {} kB at the end",
         paths.len(),
         before.0,
         before.1,

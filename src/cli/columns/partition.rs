@@ -331,32 +331,54 @@ fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
 #[derive(Default)]
 pub(super) struct Files {
     /// By start of their partition.
-    open: BTreeMap<Option<i64>, (SerializedFileWriter<fs::File>, TempPath, u64)>,
+    open: BTreeMap<Option<i64>, (SerializedFileWriter<fs::File>, Hidden, u64)>,
     /// Those that are complete: partition, flows.
-    complete: Vec<(Option<i64>, TempPath, u64)>,
+    complete: Vec<(Option<i64>, Hidden, u64)>,
 }
 
-/// What is left here was not committed: it goes, and so do partitions that have nothing else.
-impl Drop for Files {
+/// A file that readers do not see yet. Unless it becomes visible it goes, and so do partitions that have
+/// nothing else.
+struct Hidden(Option<TempPath>);
+
+impl Hidden {
+    fn make_visible(mut self, name: &Path) -> io::Result<()> {
+        let Some(path) = self.0.take() else {
+            return Ok(());
+        };
+        let temporary = path.to_path_buf();
+        match path.persist(name) {
+            Ok(()) => {
+                interrupt::forget(&temporary);
+                Ok(())
+            }
+            Err(error) => {
+                self.0 = Some(error.path);
+                Err(error.error)
+            }
+        }
+    }
+}
+
+impl Drop for Hidden {
     fn drop(&mut self) {
-        let open = std::mem::take(&mut self.open).into_values();
-        let paths = open.map(|(_, path, _)| path);
-        let complete = self.complete.drain(..).map(|(_, path, _)| path);
-        for path in paths.chain(complete) {
+        if let Some(path) = self.0.take() {
             let temporary = path.to_path_buf();
             drop(path);
             interrupt::forget(&temporary);
-            // `day=…/hour=…/minute=…` at most. One that is in use is not empty.
-            let is_partition = |directory: &&Path| {
-                let name = directory.file_name().unwrap_or_default();
-                name.as_encoded_bytes().contains(&b'=')
-            };
-            let directories = temporary.ancestors().skip(1).take_while(is_partition);
-            for directory in directories {
-                if fs::remove_dir(directory).is_err() {
-                    break;
-                }
-            }
+            temporary.parent().into_iter().for_each(remove_if_empty);
+        }
+    }
+}
+
+/// Removes a partition, `day=…/hour=…/minute=…`, as far as it is empty.
+fn remove_if_empty(partition: &Path) {
+    let is_partition = |directory: &&Path| {
+        let name = directory.file_name().unwrap_or_default();
+        name.as_encoded_bytes().contains(&b'=')
+    };
+    for directory in partition.ancestors().take_while(is_partition) {
+        if fs::remove_dir(directory).is_err() {
+            return;
         }
     }
 }
@@ -393,11 +415,9 @@ impl Directory {
         let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
         listed.extend(gone.iter().map(|path| (path.clone(), 0)));
         self.write_json(&memory, &input.memory("writing", damaged, &listed))?;
-        for ((_, path, _), (name, _)) in files.complete.drain(..).zip(&names) {
-            let temporary = path.to_path_buf();
-            let result = path.persist(self.path.join(name));
-            interrupt::forget(&temporary);
-            result.map_err(|error| self.failed(error.error))?;
+        for ((_, file, _), (name, _)) in files.complete.drain(..).zip(&names) {
+            let result = file.make_visible(&self.path.join(name));
+            result.map_err(|error| self.failed(error))?;
         }
         for path in gone {
             match fs::remove_file(self.path.join(path)) {
@@ -464,10 +484,14 @@ impl Sink for Directory {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
                     let directory = self.path.join(self.slot.directory(start));
-                    let opened = fs::create_dir_all(&directory)
-                        .and_then(|()| temporary(&directory))
-                        .map_err(|error| self.failed(error))?;
+                    let opened =
+                        fs::create_dir_all(&directory).and_then(|()| temporary(&directory));
+                    let opened = opened.map_err(|error| {
+                        remove_if_empty(&directory);
+                        self.failed(error)
+                    })?;
                     let (file, path) = opened.into_parts();
+                    let path = Hidden(Some(path));
                     let writer = self.format.writer(file);
                     let writer = writer.map_err(|error| self.not_written(error))?;
                     entry.insert((writer, path, 0))
