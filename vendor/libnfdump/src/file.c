@@ -54,7 +54,7 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
     case 2:
         return nfdump_layout2_open(&file->source, header, info, error);
     case 3:
-        return nfdump_layout3_open(&file->source, info, error);
+        return nfdump_layout3_open(&file->source, info, &file->moved, error);
     default:
         return nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, 2, "unknown layout version", info->layout, 2);
     }
@@ -138,7 +138,7 @@ nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, n
     case 1:
         return nfdump_layout1_next(&file->source, &file->info, cursor, ref, error);
     case 3:
-        return nfdump_layout3_next(&file->source, &file->info, cursor, ref, error);
+        return nfdump_layout3_next(&file->source, &file->info, file->moved, cursor, ref, error);
     default:
         return nfdump_layout2_next(&file->source, &file->info, cursor, ref, error);
     }

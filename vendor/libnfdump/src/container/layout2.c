@@ -96,6 +96,19 @@ static block_area data_area(const byte_source *source, const nfdump_info *info)
     };
 }
 
+/* Whether there are blocks that the header does not count.  In layout 1 nothing follows the last block.  In layout
+ * 2 the appendix does; if it is not where the header says, or another block is there, the chain has
+ * not come to it yet. */
+static bool goes_beyond(const nfdump_info *info, const block_area *area, const nfdump_cursor *cursor)
+{
+    const bool possible = info->layout == 1
+                              ? info->num_blocks != 0
+                              : info->appendix_blocks != 0 && !area->end_known &&
+                                    (cursor->offset != info->appendix_offset || info->appendix.status == NFDUMP_E_COUNT);
+    return possible && cursor->offset < area->end && area->end - cursor->offset > LAYOUT2_BLOCK_HEADER &&
+           nfdump_resync_follows(area, cursor->offset);
+}
+
 static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
 {
     cursor->offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref->stored;
@@ -107,13 +120,21 @@ static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
 nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error)
 {
-    const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
     const block_area area = data_area(source, info);
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
     }
     /* Behind damage the number of blocks tells nothing: some may be lost, or lie in pieces. */
-    const bool counted = !partial && cursor->tries == 0;
+    const bool counted = !(info->flags & NFDUMP_OPEN_PARTIAL) && cursor->tries == 0;
+    if (!cursor->ended && counted && cursor->index >= info->num_blocks && goes_beyond(info, &area, cursor)) {
+        cursor->tries++;
+        (void)nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "more data blocks than the header announces",
+                                cursor->index + 1, info->num_blocks);
+        if (error != NULL) {
+            error->block = cursor->index;
+        }
+        return NFDUMP_E_COUNT;
+    }
     if (cursor->ended || (counted ? cursor->index >= info->num_blocks : cursor->offset == area.end)) {
         cursor->ended = 1;
         return NFDUMP_END;
@@ -266,6 +287,9 @@ static void read_appendix(const byte_source *source, nfdump_info *info)
         offset += LAYOUT2_BLOCK_HEADER + (uint64_t)ref.stored;
     }
     nfdump_codec_free(&codec);
+    if (error->status == NFDUMP_OK && info->appendix_blocks != 0 && !info->has_ident && !info->has_stat) {
+        (void)nfdump_fail(error, NFDUMP_E_COUNT, info->appendix_offset, "there is another block where the appendix should be");
+    }
     if (error->status != NFDUMP_OK) {
         error->block = NFDUMP_NONE;
         error->record = NFDUMP_NONE;

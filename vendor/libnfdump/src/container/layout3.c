@@ -39,6 +39,7 @@ enum {
 /* Where a directory lies. */
 typedef struct place {
     uint64_t offset;
+    uint64_t stated; /* where it was written; another place if bytes before it were lost or added */
     uint32_t size;
     uint32_t entries;
 } place;
@@ -89,8 +90,20 @@ static bool directory_at(const byte_source *source, uint64_t offset, uint32_t si
     (void)span_u32(s, 0, &magic);
     (void)span_u32(s, 4, &out->entries);
     out->offset = offset;
+    out->stated = offset;
     out->size = size;
     return magic == DIRECTORY_MAGIC && DIRECTORY_HEADER + (uint64_t)ENTRY * out->entries <= size;
+}
+
+/* Bytes in front of it are lost, or there are more: it still ends where the footer begins. */
+static bool directory_before(const byte_source *source, const footer *end, place *out)
+{
+    if (!end->present || end->offset < LAYOUT3_HEADER || end->offset > INT64_MAX || end->size > source->size - FOOTER ||
+        !directory_at(source, source->size - FOOTER - end->size, end->size, out)) {
+        return false;
+    }
+    out->stated = end->offset;
+    return true;
 }
 
 static bool is_old_state(const byte_source *source, uint64_t offset, uint32_t size)
@@ -123,6 +136,21 @@ static bool entry_fits(const entry *e, uint64_t from, uint64_t end)
     return e->size >= LAYOUT3_BLOCK_HEADER && e->offset >= from && e->offset <= end && e->size <= end - e->offset;
 }
 
+/* Whether a block of this type and size begins at `offset`. */
+static bool begins_at(const byte_source *source, uint64_t offset, const entry *e)
+{
+    uint8_t bytes[8];
+    return peek(source, offset, bytes, sizeof bytes) && load_u32(bytes) == e->type && load_u32(bytes + 4) == e->size;
+}
+
+/* Where the block of an entry begins if the directory has `moved`: the blocks behind the damage have moved
+ * along, those before it have not. */
+static uint64_t located(const byte_source *source, const entry *e, int64_t moved)
+{
+    const uint64_t there = e->offset + (uint64_t)moved;
+    return moved != 0 && !begins_at(source, e->offset, e) && begins_at(source, there, e) ? there : e->offset;
+}
+
 static nfdump_block_ref ref_from(const entry *e, uint32_t index)
 {
     return (nfdump_block_ref){
@@ -142,21 +170,25 @@ static bool is_aside(uint32_t type)
 }
 
 /* Checks all entries, and notes what else there is to read. */
-static nfdump_status take_directory(span directory, const place *where, nfdump_info *info, uint64_t *crypto,
-                                    nfdump_error *error)
+static nfdump_status take_directory(const byte_source *source, span directory, const place *where, nfdump_info *info,
+                                    uint64_t *crypto, nfdump_error *error)
 {
+    const int64_t moved = (int64_t)(where->offset - where->stated);
     uint64_t from = LAYOUT3_HEADER;
     uint32_t blocks = 0;
     nfdump_block_ref ident = {0};
     nfdump_block_ref stat = {0};
     for (uint32_t i = 0; i < where->entries; i++) {
-        const entry e = entry_from(directory, DIRECTORY_HEADER + (size_t)ENTRY * i);
-        if (!entry_fits(&e, from, where->offset)) {
+        entry e = entry_from(directory, DIRECTORY_HEADER + (size_t)ENTRY * i);
+        if (!entry_fits(&e, from, where->stated)) {
             return nfdump_fail_value(error, NFDUMP_E_SIZE, where->offset, "an entry of the directory is out of place",
                                      e.offset, from);
         }
         from = e.offset + e.size;
         blocks += !is_aside(e.type);
+        if (is_aside(e.type)) {
+            e.offset = located(source, &e, moved);
+        }
         if (e.type == BLOCK3_STAT && stat.offset == 0) {
             stat = ref_from(&e, i);
         } else if (e.type == BLOCK3_IDENT && ident.offset == 0) {
@@ -190,15 +222,16 @@ static nfdump_status check_directory(const byte_source *source, const place *whe
         status = nfdump_fail(error, NFDUMP_E_CHECKSUM, where->offset, "the directory does not match its checksum");
     }
     if (status == NFDUMP_OK) {
-        status = take_directory(directory, where, info, crypto, error);
+        status = take_directory(source, directory, where, info, crypto, error);
     }
     free(bytes);
     return status;
 }
 
-/* Finds and checks the directory.  One that the header does not name is looked for in the footer. */
+/* Finds and checks the directory.  One that the header does not name is looked for in the footer, and then
+ * in front of it. */
 static nfdump_status find_directory(const byte_source *source, uint64_t offset, uint32_t size, nfdump_info *info,
-                                    uint64_t *crypto, nfdump_error *error)
+                                    int64_t *moved, uint64_t *crypto, nfdump_error *error)
 {
     place where = {0};
     footer end;
@@ -208,7 +241,8 @@ static nfdump_status find_directory(const byte_source *source, uint64_t offset, 
     }
     read_footer(source, &end);
     const bool by_header = offset != 0 && directory_at(source, offset, size, &where);
-    if (!by_header && !(end.present && directory_at(source, end.offset, end.size, &where))) {
+    if (!by_header && !(end.present && directory_at(source, end.offset, end.size, &where)) &&
+        !directory_before(source, &end, &where)) {
         info->unfinished = offset == 0;
         return offset == 0 ? NFDUMP_END
                            : nfdump_fail_value(error, NFDUMP_E_COUNT, 32, "the directory of the blocks is not where the header says",
@@ -217,7 +251,12 @@ static nfdump_status find_directory(const byte_source *source, uint64_t offset, 
     nfdump_status status = check_directory(source, &where, end.present ? end.checksum : 0, info, crypto, error);
     if (status == NFDUMP_OK) {
         memcpy(info->crypto.mac, end.mac, sizeof info->crypto.mac);
-        if (!by_header) {
+        *moved = (int64_t)(where.offset - where.stated);
+        if (*moved != 0) {
+            (void)nfdump_fail_value(&info->appendix, NFDUMP_E_COUNT, where.offset,
+                                    "bytes in front of the directory are lost, or there are too many", where.offset,
+                                    where.stated);
+        } else if (!by_header) {
             (void)nfdump_fail_value(&info->appendix, NFDUMP_E_COUNT, 32, "the header does not tell where the directory is",
                                     offset, where.offset);
         } else if (!end.present || end.offset != where.offset || end.size != where.size ||
@@ -411,7 +450,7 @@ static bool is_damage(nfdump_status status)
     return status == NFDUMP_E_SIZE || status == NFDUMP_E_COUNT || status == NFDUMP_E_CHECKSUM || status == NFDUMP_E_TRUNCATED;
 }
 
-nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, nfdump_error *error)
+nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, int64_t *moved, nfdump_error *error)
 {
     uint8_t bytes[LAYOUT3_HEADER];
     const span header = {bytes, sizeof bytes};
@@ -449,7 +488,7 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 24, "impossible block size", block_size, NFDUMP_LAYOUT3_BLOCK_MAX);
     }
 
-    status = find_directory(source, directory, directory_size, info, &crypto, error);
+    status = find_directory(source, directory, directory_size, info, moved, &crypto, error);
     if (status == NFDUMP_END) {
         status = NFDUMP_OK;
     } else if (info->flags & NFDUMP_OPEN_PARTIAL && is_damage(status)) {
@@ -469,26 +508,99 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
     return NFDUMP_OK;
 }
 
-/* The next entry of the directory that readers want. */
-static nfdump_status next_entry(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
-                                nfdump_block_ref *ref, nfdump_error *error)
+static nfdump_status read_entry(const byte_source *source, const nfdump_info *info, uint32_t index, entry *out,
+                                nfdump_error *error)
 {
+    uint8_t bytes[ENTRY];
+    const uint64_t at = info->appendix_offset + DIRECTORY_HEADER + (uint64_t)ENTRY * index;
+    const nfdump_status status = nfdump_source_read(source, at, bytes, sizeof bytes, error);
+    if (status == NFDUMP_OK) {
+        *out = entry_from((span){bytes, sizeof bytes}, 0);
+    }
+    return status;
+}
+
+static bool is_plausible(const layout3_block *header)
+{
+    return header->type != BLOCK3_NULL && header->type <= BLOCK3_EXPORTERS && header->stored >= LAYOUT3_BLOCK_HEADER &&
+           header->stored <= NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG && header->raw >= LAYOUT3_BLOCK_HEADER &&
+           header->raw <= NFDUMP_LAYOUT3_BLOCK_MAX && header->compression <= COMPRESSION_MAX && header->encryption <= 1;
+}
+
+/* A block that no entry tells of, before the block that begins at `until`: when one is there twice, the
+ * entries may tell of both copies and miss another of the same size. */
+static bool block_between(const byte_source *source, uint64_t from, uint64_t until, entry *out)
+{
+    uint8_t bytes[LAYOUT3_BLOCK_HEADER];
+    layout3_block header;
+    if (from >= until || until - from < sizeof bytes || !peek(source, from, bytes, sizeof bytes) ||
+        parse_block((span){bytes, sizeof bytes}, &header) != NFDUMP_OK || !is_plausible(&header) ||
+        header.stored > until - from) {
+        return false;
+    }
+    *out = (entry){.type = header.type, .size = header.stored, .offset = from};
+    return true;
+}
+
+/* Makes an entry tell where its block is when the directory has moved.  The block with the damage ends
+ * where the next one begins.  False if nothing is left of it. */
+static bool relocate(const byte_source *source, const nfdump_info *info, const nfdump_cursor *cursor, int64_t moved,
+                     entry *e)
+{
+    entry next = {0};
+    nfdump_error ignored;
+    const uint64_t start = located(source, e, moved);
+    uint64_t end = start + e->size;
+    if (cursor->index + 1 < info->directory_entries &&
+        read_entry(source, info, cursor->index + 1, &next, &ignored) == NFDUMP_OK) {
+        const uint64_t until = located(source, &next, moved);
+        end = until < end ? until : end;
+    }
+    end = end < info->appendix_offset ? end : info->appendix_offset;
+    if (start < cursor->offset || end < start || end - start < LAYOUT3_BLOCK_HEADER) {
+        return false;
+    }
+    e->offset = start;
+    e->size = (uint32_t)(end - start);
+    return true;
+}
+
+/* The next entry of the directory that readers want.  `*alone`: an error that does not end the file. */
+static nfdump_status next_entry(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
+                                nfdump_block_ref *ref, bool *alone, nfdump_error *error)
+{
+    const uint64_t stated = info->appendix_offset - (uint64_t)moved;
     while (cursor->index < info->directory_entries) {
-        uint8_t bytes[ENTRY];
-        const uint64_t at = info->appendix_offset + DIRECTORY_HEADER + (uint64_t)ENTRY * cursor->index;
-        nfdump_status status = nfdump_source_read(source, at, bytes, sizeof bytes, error);
+        entry e = {0};
+        nfdump_status status = read_entry(source, info, cursor->index, &e, error);
         if (status != NFDUMP_OK) {
             return status;
         }
-        const entry e = entry_from((span){bytes, sizeof bytes}, 0);
         /* Checked when the file was opened, but files can change. */
-        if (!entry_fits(&e, cursor->offset, info->appendix_offset)) {
-            return nfdump_fail_value(error, NFDUMP_E_SIZE, at, "an entry of the directory is out of place", e.offset,
-                                     cursor->offset);
+        if (!entry_fits(&e, moved == 0 ? cursor->offset : LAYOUT3_HEADER, stated)) {
+            return nfdump_fail_value(error, NFDUMP_E_SIZE, info->appendix_offset, "an entry of the directory is out of place",
+                                     e.offset, cursor->offset);
         }
+        entry extra = {0};
+        if (moved > 0 && block_between(source, cursor->offset, located(source, &e, moved), &extra)) {
+            *ref = ref_from(&extra, cursor->index);
+            cursor->offset += extra.size;
+            if (is_aside(extra.type)) {
+                continue;
+            }
+            return NFDUMP_OK;
+        }
+        const bool there = moved == 0 || relocate(source, info, cursor, moved, &e);
         *ref = ref_from(&e, cursor->index);
-        cursor->offset = e.offset + e.size;
+        if (there) {
+            cursor->offset = e.offset + e.size;
+        }
         cursor->index++;
+        if (!there && !is_aside(e.type)) {
+            *alone = true;
+            (void)nfdump_fail(error, NFDUMP_E_COUNT, e.offset, "a block of the directory is not in the file");
+            return NFDUMP_E_COUNT;
+        }
         if (!is_aside(e.type)) {
             return NFDUMP_OK;
         }
@@ -520,9 +632,7 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
             return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset, "file is truncated: a block header is missing",
                                      source->size, cursor->offset + sizeof bytes);
         }
-        if (header.type == BLOCK3_NULL || header.type > BLOCK3_EXPORTERS || header.stored < LAYOUT3_BLOCK_HEADER ||
-            header.stored > NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG || header.raw < LAYOUT3_BLOCK_HEADER ||
-            header.raw > NFDUMP_LAYOUT3_BLOCK_MAX || header.compression > COMPRESSION_MAX || header.encryption > 1) {
+        if (!is_plausible(&header)) {
             return nfdump_fail(error, NFDUMP_E_RECORD, cursor->offset, "no block where one should begin");
         }
         if (header.stored > left) {
@@ -539,24 +649,25 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
     }
 }
 
-nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
+nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error)
 {
     nfdump_status status = NFDUMP_END;
+    bool alone = false;
     if (cursor->offset < LAYOUT3_HEADER) {
         cursor->offset = LAYOUT3_HEADER;
     }
     if (!cursor->ended) {
         if (info->appendix_offset != 0) {
-            status = next_entry(source, info, cursor, ref, error);
+            status = next_entry(source, info, moved, cursor, ref, &alone, error);
         } else if (info->flags & NFDUMP_OPEN_PARTIAL && cursor->offset <= source->size) {
             status = next_in_place(source, cursor, ref, error);
         }
     }
     if (status != NFDUMP_OK) {
-        cursor->ended = 1;
+        cursor->ended = !alone;
         if (status != NFDUMP_END && error != NULL) {
-            error->block = cursor->index;
+            error->block = alone ? ref->index : cursor->index;
         }
     }
     return status;

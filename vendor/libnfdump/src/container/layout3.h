@@ -22,9 +22,10 @@ typedef struct layout3_block {
     uint64_t checksum; /* of the stored payload; 0 = none */
 } layout3_block;
 
-/* Fills `info`, whose layout, file_size and flags are set already. */
-nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, nfdump_error *error);
-nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
+/* Fills `info`, whose layout, file_size and flags are set already.  `*moved`: how far the directory is from
+ * where it was written, since bytes before it are lost (negative) or were added. */
+nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, int64_t *moved, nfdump_error *error);
+nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error);
 
 /* Takes a block apart whose `bytes` are the whole of it and checks its sizes, encryption and checksum.

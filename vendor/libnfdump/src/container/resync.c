@@ -151,10 +151,15 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
 }
 
 /* Some writers announce one record more than there is. */
+static bool is_announced(const nfdump_block_ref *ref, uint32_t records)
+{
+    return ref->num_records == records || ref->num_records == records + 1;
+}
+
 static bool is_exact(const block_area *area, workbench *bench, const nfdump_block_ref *ref)
 {
     uint32_t records = 0;
-    return is_filled(area, bench, ref, &records) && (ref->num_records == records || ref->num_records == records + 1);
+    return is_filled(area, bench, ref, &records) && is_announced(ref, records);
 }
 
 /* What a damaged header says about its block, made possible; its size is still open. */
@@ -167,7 +172,9 @@ static nfdump_block_ref believable(const nfdump_block_ref *ref)
     return block;
 }
 
-/* Whether the block of `damaged` holds whole records if it ends at `end`. */
+/* Whether the block of `damaged` holds whole records if it ends at `end`, and as many as announced unless that
+ * number is damaged too: where bytes are missing inside a block, its records can seem to go on into the
+ * next one. */
 static bool would_end_well(const block_area *area, workbench *bench, const nfdump_block_ref *damaged, uint64_t end)
 {
     uint32_t records = 0;
@@ -177,7 +184,8 @@ static bool would_end_well(const block_area *area, workbench *bench, const nfdum
         return false;
     }
     block.stored = (uint32_t)size;
-    return is_filled(area, bench, &block, &records);
+    return is_filled(area, bench, &block, &records) &&
+           (is_announced(damaged, records) || !nfdump_resync_count_is_possible(damaged->num_records));
 }
 
 /* What a search has found so far. */
