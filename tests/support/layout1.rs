@@ -4,9 +4,6 @@
 //! mean; the reader knows the few fields that nfdump 1.7.10 does not print as they are stored.
 
 use std::collections::HashMap;
-use std::io::Read as _;
-
-use lzokay_native as lzo;
 
 use super::reference::Member;
 use super::writer::Encoding;
@@ -176,18 +173,14 @@ pub fn records(file: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let mut rest = file.get(276..).unwrap_or_default();
     while rest.len() >= 12 {
         let (count, stored) = (u32_at(rest, 0), u32_at(rest, 4) as usize);
-        let plain = match file[4] & 0x19 {
-            0x01 => lzo::decompress_all(&rest[12..12 + stored], None).expect("LZO"),
-            0x08 => {
-                let mut plain = Vec::new();
-                bzip2::read::BzDecoder::new(&rest[12..12 + stored])
-                    .read_to_end(&mut plain)
-                    .expect("bzip2");
-                plain
-            }
-            0x10 => lz4_flex::block::decompress(&rest[12..12 + stored], 5 << 20).expect("LZ4"),
-            _ => rest[12..12 + stored].to_vec(),
+        let encoding = match file[4] & 0x19 {
+            0x01 => Encoding::Lzo,
+            0x08 => Encoding::Bz2,
+            0x10 => Encoding::Lz4,
+            _ => Encoding::None,
         };
+        let plain = encoding.decode(&rest[12..12 + stored]);
+        let plain = plain.expect("it decodes");
         let mut found = Vec::new();
         let mut left = plain.as_slice();
         while left.len() >= 4 && found.len() < count as usize {

@@ -5,10 +5,13 @@
 #![allow(dead_code)]
 
 pub mod csv;
+pub mod damage;
 pub mod layout1;
 pub mod layout3;
 pub mod reference;
+pub mod second;
 pub mod writer;
+pub mod writer3;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -120,6 +123,13 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The file in these bytes, opened plainly and salvaging, as far as it can be.
+pub fn both_ways(bytes: &[u8]) -> impl Iterator<Item = nfdecode::File> + use<> {
+    let plain = nfdecode::File::from_bytes(bytes.to_vec());
+    let partial = nfdecode::File::from_partial_bytes(bytes.to_vec());
+    [plain, partial].into_iter().flatten()
 }
 
 /// Fails unless the bytes are one JSON document.

@@ -2,7 +2,12 @@
 //!
 //! Independent of the decoder on purpose. Knows nothing of what elements mean.
 
+use std::io::Read as _;
+
 use lzokay_native as lzo;
+
+/// Bytes of a block at most, stored or decoded.
+pub const BLOCK_MAX: usize = 5 * 1024 * 1024 - 12;
 
 /// The encodings of blocks, by their number in the file header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,37 @@ impl Encoding {
             }
             Self::Lz4 => lz4_flex::block::compress(plain),
             Self::Zstd => zstd::bulk::compress(plain, 3).expect("it compresses"),
+        }
+    }
+
+    /// What stored bytes decode to, if they do, all of them, and within the limit.
+    pub fn decode(self, stored: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::None => Some(stored.to_vec()),
+            Self::Lzo => {
+                // This decoder is not made for hostile input and panics on some of it.
+                let result = std::panic::catch_unwind(|| {
+                    let mut reader = std::io::Cursor::new(stored);
+                    let plain = lzo::decompress(&mut reader, None).ok()?;
+                    (reader.position() == stored.len() as u64).then_some(plain)
+                });
+                result.ok()?.filter(|plain| plain.len() <= BLOCK_MAX)
+            }
+            Self::Bz2 => {
+                // One stream; bytes behind it do no harm.
+                let mut plain = Vec::new();
+                let decoder = bzip2::read::BzDecoder::new(stored);
+                let read = decoder.take(BLOCK_MAX as u64 + 1).read_to_end(&mut plain);
+                read.ok().filter(|length| *length <= BLOCK_MAX)?;
+                Some(plain)
+            }
+            Self::Lz4 => {
+                let mut plain = vec![0; BLOCK_MAX];
+                let length = lz4_flex::block::decompress_into(stored, &mut plain).ok()?;
+                plain.truncate(length);
+                (length > 0).then_some(plain)
+            }
+            Self::Zstd => zstd::bulk::decompress(stored, BLOCK_MAX).ok(),
         }
     }
 }
@@ -102,7 +138,8 @@ pub fn file(encoding: Encoding, ident: Option<&str>, blocks: &[Vec<Vec<u8>>]) ->
     file
 }
 
-fn block(encoding: Encoding, records: &[Vec<u8>]) -> Vec<u8> {
+/// A block of records with its header.
+pub fn block(encoding: Encoding, records: &[Vec<u8>]) -> Vec<u8> {
     let stored = encoding.encode(&records.concat());
     let mut block = (records.len() as u32).to_le_bytes().to_vec();
     block.extend((stored.len() as u32).to_le_bytes());
