@@ -1,12 +1,20 @@
 //! Files with any elements in any order and encoding, made by a writer of our own: nfdump 1.7.10 and
-//! nfdecode must print them alike, and the decoder must give back what was written.
+//! nfdecode must print them alike, and the decoder must give back what was written. Whatever bytes names and
+//! texts consist of, and whatever is in a file of the kept corpora of fuzzing, every form can be parsed.
 #![allow(missing_docs)]
 
 mod support;
 
 use std::process::Command;
+use std::sync::Arc;
 
 use nfdecode::File;
+use nfdecode::output::csv::{CsvFormat, TokenList};
+use nfdecode::output::fields::{self, FieldList, FieldsFormat};
+use nfdecode::output::json::JsonFormat;
+use nfdecode::output::lines::{LineFormat, Lines, Totals};
+use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::time::Zone;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -177,6 +185,139 @@ fn blocks_of(flows: &[FlowRecord], size: usize) -> Vec<Vec<Vec<u8>>> {
         .collect()
 }
 
+/// The text of all flows that can be read, and how many there are.
+fn print(file: &File, format: &mut dyn FlowFormat) -> (Vec<u8>, usize) {
+    let mut out = TextBuffer::default();
+    let (mut count, mut records) = (0, 0);
+    format.set_file(file.ident(), "na\"me\n\u{7f}");
+    format.set_names(&Arc::new(file.names()));
+    format.begin(&mut out);
+    for block in file.blocks().flatten() {
+        format.set_block(&block, records);
+        records += u64::from(block.counts().records);
+        for flow in block.flows() {
+            count += 1;
+            format.flow(count, &flow, &mut out);
+        }
+    }
+    format.end(count, &mut out);
+    (out.as_bytes().to_vec(), count as usize)
+}
+
+/// Every form of text is what it promises to be, for any content.
+fn assert_forms_parse(file: &File, context: &str) {
+    let fields = fields::all().map(|field| field.name).collect::<Vec<_>>();
+    let columns = fields.len();
+    let fields = FieldList::parse(&fields.join(","))
+        .expect("names of fields")
+        .with_file_names();
+    let zone = Zone::utc;
+    for mut format in [
+        Box::new(JsonFormat::json(zone())) as Box<dyn FlowFormat>,
+        Box::new(FieldsFormat::json(fields.clone(), zone())),
+    ] {
+        let (text, flows) = print(file, &mut *format);
+        let document: Vec<serde::de::IgnoredAny> =
+            serde_json::from_slice(&text).unwrap_or_else(|error| {
+                panic!("{context}: {error}: {}", String::from_utf8_lossy(&text))
+            });
+        assert_eq!(document.len(), flows, "{context}");
+    }
+    for mut format in [
+        Box::new(JsonFormat::ndjson(zone()).with_file_names()) as Box<dyn FlowFormat>,
+        Box::new(FieldsFormat::ndjson(fields.clone(), zone())),
+    ] {
+        let (text, flows) = print(file, &mut *format);
+        assert_eq!(
+            support::assert_ndjson(&text, context).len(),
+            flows,
+            "{context}"
+        );
+    }
+    let mut format = FieldsFormat::csv(fields, b',', true, zone());
+    let (text, flows) = print(file, &mut format);
+    let mut reader = ::csv::Reader::from_reader(text.as_slice());
+    let mut rows = 0;
+    for row in reader.byte_records() {
+        let row = row.unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert!(row.len() >= columns, "{context}");
+        rows += 1;
+    }
+    assert_eq!(rows, flows, "{context}");
+    let totals = Arc::new(Totals::default());
+    let table = Lines::Table {
+        width: Some(120),
+        color: false,
+    };
+    for lines in [Lines::Line, Lines::Long, Lines::Extended, table] {
+        let (text, _) = print(file, &mut LineFormat::new(lines, &totals, zone()));
+        let text = String::from_utf8(text).expect("UTF-8");
+        assert!(
+            !text.chars().any(|one| one.is_control() && one != '\n'),
+            "{context}: {text:?}"
+        );
+    }
+    let all = TokenList::parse(&format!("{SAFE_TOKENS},{FRAGILE_TOKENS}")).expect("tokens");
+    for tokens in [TokenList::standard(), TokenList::fast(), all] {
+        let _ = print(file, &mut CsvFormat::new(tokens, zone()));
+    }
+}
+
+#[test]
+fn kept_corpora_can_be_printed() {
+    let corpus =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vendor/libnfdump/fuzz/corpus");
+    let mut opened = 0;
+    for layout in 1..=3 {
+        let folder = corpus.join(format!("file-{layout}"));
+        let files = if folder.exists() {
+            support::files_below(&folder)
+        } else {
+            Vec::new()
+        };
+        for path in files {
+            let bytes = std::fs::read(&path).expect("it can be read");
+            for file in support::both_ways(&bytes) {
+                opened += 1;
+                assert_forms_parse(&file, &path.display().to_string());
+            }
+        }
+    }
+    assert!(opened > 500, "{opened} files of the corpora can be opened");
+}
+
+/// A record of names: of applications, interfaces or VRFs.
+fn names_record(kind: u16, id: &[u8; 4], name: &[u8], description: &[u8]) -> Vec<u8> {
+    let (size, lead) = match kind {
+        12 => (4 + name.len() + description.len(), 14),
+        _ => (4 + name.len() + 1, 12),
+    };
+    let mut record = Vec::new();
+    for number in [kind, (lead + size) as u16, 1, size as u16] {
+        record.extend(number.to_le_bytes());
+    }
+    if kind == 12 {
+        for length in [4, name.len(), description.len()] {
+            record.extend((length as u16).to_le_bytes());
+        }
+    } else {
+        record.extend((name.len() as u32 + 1).to_le_bytes());
+    }
+    record.extend(id);
+    record.extend(name);
+    record.extend(if kind == 12 { description } else { &[0] });
+    record
+}
+
+/// Bytes that text forms trip over, more often than others.
+fn hostile_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        3 => any::<u8>(),
+        2 => select(b"\"\\\n\r\t\0,;'{}[]\x1b\x7f\x80\xc3\xa9\xe2\xed\xa0\xf0\xff".to_vec()),
+    ];
+    vec(byte, 0..longest)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -272,7 +413,6 @@ proptest! {
         keep in any::<proptest::sample::Index>(),
         cut in any::<bool>(),
     ) {
-        use nfdecode::output::{FlowFormat as _, TextBuffer, json::JsonFormat};
         let mut bytes = writer::file(encoding, Some("made"), &blocks_of(&flows, 7));
         for (at, value) in &changes {
             let at = at.index(bytes.len());
@@ -282,7 +422,7 @@ proptest! {
             bytes.truncate(keep.index(bytes.len()) + 1);
         }
         let Ok(file) = File::from_bytes(bytes) else { return Ok(()) };
-        let mut format = JsonFormat::json(nfdecode::time::Zone::utc());
+        let mut format = JsonFormat::json(Zone::utc());
         let (mut out, mut count) = (TextBuffer::default(), 0);
         format.set_file(file.ident(), "changed");
         format.begin(&mut out);
@@ -296,5 +436,31 @@ proptest! {
         let document: Vec<serde::de::IgnoredAny> = serde_json::from_slice(out.as_bytes()).expect("JSON");
         prop_assert_eq!(document.len() as u64, count);
         let _ = file.names();
+    }
+
+    #[test]
+    fn names_and_texts_of_any_bytes_can_be_printed(
+        texts in vec((select(vec![24_u16, 27, 28, 29, 30, 35, 37, 41]), hostile_text(90)), 1..20),
+        names in vec((12_u16..15, any::<[u8; 4]>(), hostile_text(30), hostile_text(30)), 0..8),
+        generic in generic(),
+        from_layout_3 in any::<bool>(),
+    ) {
+        let mut records: Vec<_> = names
+            .iter()
+            .map(|(kind, id, name, description)| names_record(*kind, id, name, description))
+            .collect();
+        for (number, (id, text)) in texts.iter().enumerate() {
+            let mut elements = vec![(1, generic.clone()), (*id, text.clone())];
+            // Something for the names to be names of.
+            if let Some((_, id, ..)) = names.get(number % names.len().max(1)) {
+                elements.extend([(4, id.repeat(4)), (36, id.repeat(2)), (27, id.to_vec())]);
+            }
+            let flags = if from_layout_3 { 0x40 } else { 0 };
+            records.push(FlowRecord { flags, elements, ..FlowRecord::default() }.bytes());
+        }
+        let ident: String = texts[0].1.iter().map(|byte| char::from(*byte)).collect();
+        let bytes = writer::file(Encoding::None, Some(&ident), &[records]);
+        let file = File::from_bytes(bytes).expect("a file");
+        assert_forms_parse(&file, "any bytes");
     }
 }
