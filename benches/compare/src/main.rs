@@ -9,6 +9,7 @@
 //!
 //! where `FOLDER/1.7.10/usr/bin` holds nfdump and nfpcapd; `--nfdump` and `--nfpcapd` name others.
 
+mod damage;
 mod data;
 mod floor;
 mod layouts;
@@ -47,6 +48,16 @@ enum Cli {
         layout: Layout,
         encoding: String,
         out: PathBuf,
+    },
+    /// Give damaged files to all readers and print what became of them.
+    Damage {
+        /// Files that `cargo test --test mutations` has written
+        variants: PathBuf,
+        #[arg(long, default_value = "target/release/nfdecode")]
+        nfdecode: PathBuf,
+        /// Folder with the reference programs, one folder for each version
+        #[arg(long, env = "NFDECODE_ORACLE")]
+        oracle: PathBuf,
     },
     /// Sum one field over all flows with one of the readers, or make record batches: of all columns
     /// with values, or of five.
@@ -148,6 +159,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             encoding,
             out,
         } => layouts::carry(&source, layout, &encoding, &out),
+        Cli::Damage {
+            variants,
+            nfdecode,
+            oracle,
+        } => damage::run(&variants, &nfdecode, &oracle),
         Cli::Sum {
             reader,
             file,
