@@ -265,7 +265,7 @@ static void damage(void)
 
     p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
     p.data[14] = 0; /* element of length 0 */
-    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1 && view.damage.status == NFDUMP_E_ELEMENT);
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 2 && view.clipped == 1 && view.damage.status == NFDUMP_E_ELEMENT);
     p.data[14] = 200; /* element past its record: kept, without a shape */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 2 && view.clipped == 1);
     EXPECT(view.flows[0].shape == NFDUMP_SHAPE_NONE && view.flows[1].shape == 0);

@@ -40,12 +40,15 @@ static nfdump_status read_header(span header, nfdump_info *info, nfdump_error *e
                           NFDUMP_COMPRESSION_ZSTD);
     }
     if (info->appendix_blocks != 0 && info->appendix_offset >= info->file_size) {
-        const bool partial = info->flags & NFDUMP_OPEN_PARTIAL;
+        /* As a number with a sign it is before the file, and cannot come from cutting one. */
+        const bool no_place = info->appendix_offset > INT64_MAX;
+        const bool keep = no_place || info->flags & NFDUMP_OPEN_PARTIAL;
         const nfdump_status status =
-            nfdump_fail_value(partial ? &info->appendix : error, NFDUMP_E_TRUNCATED, 24,
-                              "file is truncated: its appendix lies beyond its end", info->file_size,
-                              info->appendix_offset);
-        return partial ? NFDUMP_OK : status;
+            nfdump_fail_value(keep ? &info->appendix : error, NFDUMP_E_TRUNCATED, 24,
+                              no_place ? "the place of the appendix is impossible"
+                                       : "file is truncated: its appendix lies beyond its end",
+                              info->file_size, info->appendix_offset);
+        return keep ? NFDUMP_OK : status;
     }
     return NFDUMP_OK;
 }

@@ -97,7 +97,7 @@ typedef enum walk {
     WALK_REGULAR,  /* all announced elements are there: the key is complete */
     WALK_IRREGULAR, /* readable, but no shape: too many elements, or fewer than announced */
     WALK_CLIPPED,  /* the last element runs past the record */
-    WALK_BROKEN    /* an element length below 4: nothing after it can be found */
+    WALK_BROKEN    /* an element length below 4: nothing after it can be found, what is before it can */
 } walk;
 
 static walk walk_elements(span record, uint16_t count, uint32_t element_max, shape_key *key)
@@ -227,8 +227,8 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
         break;
     case WALK_BROKEN:
         note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
-        view->dropped++;
-        return true;
+        view->clipped++;
+        break;
     }
     view->unknown_elements += key.unknown;
 
