@@ -141,7 +141,7 @@ impl Tally {
                 dropped += 1;
                 continue;
             }
-            clipped += u32::from(whole == Whole::Clipped);
+            clipped += u32::from(matches!(whole, Whole::Clipped | Whole::Short));
             // One that is cut is not counted among the unknown.
             let told = elements.len() - usize::from(whole == Whole::Clipped);
             unknown += elements[..told]

@@ -86,7 +86,9 @@ pub enum Whole {
     Yes,
     /// The last one runs past the end.
     Clipped,
-    /// One is shorter than its header.
+    /// Not beyond one that is shorter than its header.
+    Short,
+    /// There is no room for a header.
     No,
 }
 
@@ -123,7 +125,9 @@ impl SecondFile {
         if file.compression > 4 {
             return Err("another compression");
         }
-        if file.appendix_blocks != 0 && file.appendix_offset >= bytes.len() as u64 {
+        if file.appendix_blocks != 0
+            && (bytes.len() as u64..=i64::MAX as u64).contains(&file.appendix_offset)
+        {
             return Err("truncated before its appendix");
         }
         let appendix = file.read_appendix(bytes);
@@ -286,7 +290,7 @@ pub fn elements(record: &[u8]) -> (Vec<Element>, Whole) {
         };
         let length = usize::from(length);
         if length < 4 {
-            return (found, Whole::No);
+            return (found, Whole::Short);
         }
         let whole = length <= record.len() - at;
         let length = length.min(record.len() - at);
