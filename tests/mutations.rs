@@ -179,7 +179,10 @@ fn damaged_files_are_read_as_far_as_they_go() {
                     .arg(&path),
             );
             survived.fetch_add(usize::from(theirs.is_some()), Ordering::Relaxed);
-            if let Some(theirs) = theirs.filter(|theirs| *theirs > ours) {
+            // Of a record shorter than its header nfdump prints a flow made of what is behind it.
+            let at_least = ours
+                + usize::from(theirs.is_some_and(|theirs| theirs > ours)) * dropped(&variant.bytes);
+            if let Some(theirs) = theirs.filter(|theirs| *theirs > at_least) {
                 fewer.push(format!("variant {number}: {ours}, nfdump {theirs}"));
             }
         }
@@ -201,6 +204,15 @@ fn damaged_files_are_read_as_far_as_they_go() {
         survived.into_inner()
     );
     assert!(fewer.is_empty(), "fewer flows than nfdump: {fewer:#?}");
+}
+
+/// Flow records that are left out.
+fn dropped(bytes: &[u8]) -> usize {
+    let file = File::from_bytes(bytes.to_vec()).into_iter();
+    let blocks = file.flat_map(|file| file.blocks().flatten().collect::<Vec<_>>());
+    blocks
+        .map(|block| block.counts().dropped_flows as usize)
+        .sum()
 }
 
 /// One file for each variant. Its name tells the layout and the flows of the original.

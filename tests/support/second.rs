@@ -88,7 +88,7 @@ pub enum Whole {
     Clipped,
     /// Not beyond one that is shorter than its header.
     Short,
-    /// There is no room for a header.
+    /// Not at all: the record is shorter than its header, or an element has no length.
     No,
 }
 
@@ -290,7 +290,8 @@ pub fn elements(record: &[u8]) -> (Vec<Element>, Whole) {
         };
         let length = usize::from(length);
         if length < 4 {
-            return (found, Whole::Short);
+            let whole = if length == 0 { Whole::No } else { Whole::Short };
+            return (found, whole);
         }
         let whole = length <= record.len() - at;
         let length = length.min(record.len() - at);

@@ -265,6 +265,8 @@ static void damage(void)
 
     p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
     p.data[14] = 0; /* element of length 0 */
+    EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.dropped == 1 && view.damage.status == NFDUMP_E_ELEMENT);
+    p.data[14] = 3; /* shorter than its header, of some length: what is before it is kept */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 2 && view.clipped == 1 && view.damage.status == NFDUMP_E_ELEMENT);
     p.data[14] = 200; /* element past its record: kept, without a shape */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 2 && view.clipped == 1);

@@ -97,7 +97,8 @@ typedef enum walk {
     WALK_REGULAR,  /* all announced elements are there: the key is complete */
     WALK_IRREGULAR, /* readable, but no shape: too many elements, or fewer than announced */
     WALK_CLIPPED,  /* the last element runs past the record */
-    WALK_BROKEN    /* an element length below 4: nothing after it can be found, what is before it can */
+    WALK_SHORT,    /* an element length of 1 to 3: nothing after it can be found, what is before it can */
+    WALK_BROKEN    /* an element length of 0: as nfdump, we do without the flow */
 } walk;
 
 static walk walk_elements(span record, uint16_t count, uint32_t element_max, shape_key *key)
@@ -112,7 +113,7 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
             return WALK_IRREGULAR;
         }
         if (length < ELEMENT_HEADER) {
-            return WALK_BROKEN;
+            return length == 0 ? WALK_BROKEN : WALK_SHORT;
         }
         if (length > record.length - at) {
             return WALK_CLIPPED;
@@ -225,10 +226,14 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
         note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
         view->clipped++;
         break;
-    case WALK_BROKEN:
+    case WALK_SHORT:
         note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
         view->clipped++;
         break;
+    case WALK_BROKEN:
+        note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
+        view->dropped++;
+        return true;
     }
     view->unknown_elements += key.unknown;
 
