@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use super::writer3 as layout3;
 use super::second::{u16_at, u32_at, u64_at};
 use super::writer::{self, Encoding, FlowRecord};
+use super::writer3 as layout3;
 use super::{layout1, second};
 
 /// A small generator of numbers; the sequence is part of the tests.

@@ -71,7 +71,9 @@ pub fn run(folder: &Path, nfdecode: &Path, oracle: &Path) -> Result<(), Box<dyn 
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (_, flows) = described(file).ok_or("another name than expected")?;
             let outcomes = rivals.iter().map(|rival| {
-                rival.read(file, flows, &out).map_err(|error| format!("{}: {error}", rival.name))
+                rival
+                    .read(file, flows, &out)
+                    .map_err(|error| format!("{}: {error}", rival.name))
             });
             found.push((file.clone(), outcomes.collect::<Result<_, _>>()?));
         }
@@ -79,8 +81,12 @@ pub fn run(folder: &Path, nfdecode: &Path, oracle: &Path) -> Result<(), Box<dyn 
     };
     let results: Vec<_> = std::thread::scope(|scope| {
         let work = &work;
-        let all: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        all.into_iter().map(|thread| thread.join().map_err(|_| "a thread failed".to_owned())).collect()
+        let all: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || work(thread)))
+            .collect();
+        all.into_iter()
+            .map(|thread| thread.join().map_err(|_| "a thread failed".to_owned()))
+            .collect()
     });
     let mut found = Vec::new();
     for result in results {
@@ -129,7 +135,11 @@ fn rivals(nfdecode: &Path, oracle: &Path) -> Result<Vec<Rival>, Box<dyn Error>> 
     }
     rivals.push(Rival {
         name: "crate `nfdump` 0.2".to_owned(),
-        command: vec![text(&std::env::current_exe()?), "sum".to_owned(), "crate".to_owned()],
+        command: vec![
+            text(&std::env::current_exe()?),
+            "sum".to_owned(),
+            "crate".to_owned(),
+        ],
         prints_json: false,
         layouts: &[1, 2],
     });
@@ -163,18 +173,25 @@ impl Rival {
         let text = fs::read(&out)?;
         let quiet = fs::metadata(&err)?.len() == 0;
         let by_limit = |status: ExitStatus| {
-            status.signal().is_some_and(|signal| LIMIT_SIGNALS.contains(&signal))
+            status
+                .signal()
+                .is_some_and(|signal| LIMIT_SIGNALS.contains(&signal))
         };
         let hung = status.is_none_or(by_limit);
         let code = status.and_then(|status| status.code());
-        let flows = if self.prints_json { flows_in(&text) } else { number_in(&text) };
+        let flows = if self.prints_json {
+            flows_in(&text)
+        } else {
+            number_in(&text)
+        };
         Ok(Outcome {
             flows,
             killed: !hung && code.is_none(),
             panicked: code == Some(PANIC),
             hung,
             silent: code == Some(0) && quiet && flows < expected,
-            invalid: self.prints_json && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err(),
+            invalid: self.prints_json
+                && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err(),
         })
     }
 }
@@ -182,13 +199,17 @@ impl Rival {
 /// Flows in JSON that may be broken: each has a line with its type.
 fn flows_in(text: &[u8]) -> u64 {
     let lines = text.split(|byte| *byte == b'\n');
-    lines.filter(|line| line.trim_ascii_start().starts_with(b"\"type\" : ")).count() as u64
+    lines
+        .filter(|line| line.trim_ascii_start().starts_with(b"\"type\" : "))
+        .count() as u64
 }
 
 fn number_in(text: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(text);
     let number = text.lines().find_map(|line| line.split_once(" flows, "));
-    number.and_then(|(number, _)| number.parse().ok()).unwrap_or(0)
+    number
+        .and_then(|(number, _)| number.parse().ok())
+        .unwrap_or(0)
 }
 
 fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) {
@@ -199,7 +220,10 @@ fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) 
     if of_layout.is_empty() {
         return;
     }
-    println!("\n| layout {layout}, {} files | killed by a signal | panic | hang | flows missing without a word | output is not JSON | flows | files with more flows than nfdecode |", of_layout.len());
+    println!(
+        "\n| layout {layout}, {} files | killed by a signal | panic | hang | flows missing without a word | output is not JSON | flows | files with more flows than nfdecode |",
+        of_layout.len()
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for (number, rival) in rivals.iter().enumerate() {
         if !rival.layouts.contains(&layout) {
@@ -219,10 +243,20 @@ fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) 
             }
             if !outcome.hung && outcome.flows > ours.flows {
                 row.more += 1;
-                eprintln!("{}: {} flows in {}, nfdecode {}", rival.name, outcome.flows, file.display(), ours.flows);
+                eprintln!(
+                    "{}: {} flows in {}, nfdecode {}",
+                    rival.name,
+                    outcome.flows,
+                    file.display(),
+                    ours.flows
+                );
             }
         }
-        let invalid = if rival.prints_json { row.invalid.to_string() } else { "–".to_owned() };
+        let invalid = if rival.prints_json {
+            row.invalid.to_string()
+        } else {
+            "–".to_owned()
+        };
         println!(
             "| {} | {} | {} | {} | {} | {invalid} | {} | {} |",
             rival.name, row.killed, row.panicked, row.hung, row.silent, row.flows, row.more
