@@ -1,6 +1,8 @@
 //! A writer of layout 2 files for tests: any elements, any encoding, written from the description.
 //!
 //! Independent of the decoder on purpose. Knows nothing of what elements mean.
+// A benchmark uses less of it.
+#![allow(dead_code)]
 
 use std::io::Read as _;
 
