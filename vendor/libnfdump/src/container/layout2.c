@@ -104,11 +104,11 @@ static block_area data_area(const byte_source *source, const nfdump_info *info)
  * not come to it yet. */
 static bool goes_beyond(const nfdump_info *info, const block_area *area, const nfdump_cursor *cursor)
 {
-    const bool possible = info->layout == 1
-                              ? info->num_blocks != 0
-                              : info->appendix_blocks != 0 && !area->end_known &&
-                                    (cursor->offset != info->appendix_offset || info->appendix.status == NFDUMP_E_COUNT);
-    return possible && cursor->offset < area->end && area->end - cursor->offset > LAYOUT2_BLOCK_HEADER &&
+    const bool possible = info->layout == 1 ||
+                          (info->appendix_blocks != 0 && !area->end_known &&
+                           (cursor->offset != info->appendix_offset || info->appendix.status == NFDUMP_E_COUNT));
+    /* No blocks at all: its writer has not come to counting them. */
+    return possible && info->num_blocks != 0 && cursor->offset < area->end && area->end - cursor->offset > LAYOUT2_BLOCK_HEADER &&
            nfdump_resync_follows(area, cursor->offset);
 }
 
