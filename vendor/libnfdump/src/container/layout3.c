@@ -383,7 +383,7 @@ _Static_assert(IDENT_PAYLOAD_MAX < sizeof((nfdump_info *)NULL)->ident, "an ident
 
 nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error)
 {
-    layout3_block header;
+    layout3_block header = {0};
     span payload = {0};
     uint8_t plain[IDENT_PAYLOAD_MAX];
     uint8_t method = 0;
