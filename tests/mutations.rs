@@ -212,7 +212,9 @@ fn damaged_files_are_read_as_far_as_they_go() {
 /// Flow records that are shorter than the header of a flow.
 fn headless(bytes: &[u8]) -> usize {
     let blocks = SecondFile::read(bytes).map_or_else(|_| Vec::new(), |file| file.blocks);
-    let records = blocks.iter().filter_map(|block| block.content.as_ref().ok());
+    let records = blocks
+        .iter()
+        .filter_map(|block| block.content.as_ref().ok());
     records
         .flat_map(|records| &records.records)
         .filter(|record| record.kind == 11 && record.size < 12)

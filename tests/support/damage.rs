@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
+use super::layout3;
 use super::second::{u16_at, u32_at, u64_at};
 use super::writer::{self, Encoding, FlowRecord};
-use super::writer3 as layout3;
 use super::{layout1, second};
 
 /// A small generator of numbers; the sequence is part of the tests.
@@ -69,6 +69,9 @@ pub fn originals() -> Vec<Original> {
     }
     files
 }
+
+/// 192.0.2.1, as IPv6 stores it.
+const ADDRESS: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 192, 0, 2, 1];
 
 fn generic(number: u16) -> Vec<u8> {
     let mut payload = vec![0; 48];
@@ -168,31 +171,43 @@ fn original_of_layout_1(encoding: Encoding, everywhere: bool) -> Original {
 
 fn original_of_layout_3(encoding: Encoding, checksums: bool) -> Original {
     let flow = |number: u16| {
-        let text = b"payload";
-        let payload = [&7_u32.to_le_bytes()[..], text].concat();
         let mut extensions = vec![(1, generic(number)), (2, number.to_le_bytes().repeat(4))];
         if number.is_multiple_of(3) {
             extensions.extend([
                 (4, vec![7; 8]),
                 (14, vec![2; 16]),
                 (23, vec![0x61; 72]),
-                (26, payload),
+                (26, b"payload".to_vec()),
             ]);
         }
-        layout3::record(&extensions)
+        layout3::FlowRecord {
+            sysid: 1,
+            version: 9,
+            extensions,
+            ..layout3::FlowRecord::default()
+        }
+        .bytes()
     };
-    let block = |kind, plain: &[u8]| layout3::block(kind, encoding, checksums, plain);
-    let mut blocks = vec![block(layout3::EXPORTERS, &layout3::exporter())];
+    let exporter = layout3::exporter(1, ADDRESS, 7, &[]);
+    let mut blocks = vec![(
+        layout3::EXPORTERS,
+        layout3::exporters(&[exporter]),
+        encoding,
+    )];
     for start in [0, 6, 12, 18] {
         let records: Vec<_> = (start..start + 6).map(flow).collect();
-        blocks.push(block(layout3::FLOWS, &layout3::flows(&records)));
+        blocks.push((layout3::FLOWS, layout3::flows(&records), encoding));
     }
-    let names = b"\x01\0\0\0\x10\0\x0d\0\x03\0\0\0Gi0/0/3\0\0\0\0\0";
-    blocks.push(block(layout3::NAMES, names));
+    let names = [&3_u32.to_le_bytes()[..], b"Gi0/0/3\0\0\0\0\0"].concat();
+    blocks.push((layout3::ARRAY, layout3::array(13, &[names]), encoding));
+    let blocks: Vec<_> = layout3::with_small_blocks(Some("made"), 24, &blocks)
+        .iter()
+        .map(|(kind, content, encoding)| layout3::block(*kind, *encoding, checksums, content))
+        .collect();
     Original {
         layout: 3,
         encoding,
-        bytes: layout3::file(encoding, checksums, 24, &blocks),
+        bytes: layout3::enclose(&layout3::header(0), &blocks, checksums, [0; 32]),
         flows: 24,
         independent: true,
     }
@@ -315,7 +330,7 @@ fn reassembled(bytes: &[u8]) -> Vec<u8> {
     let checksums = all
         .first()
         .is_some_and(|block| u64_at(block, 16) != Some(0));
-    layout3::assemble(bytes, &all, checksums)
+    layout3::enclose(bytes, &all, checksums, [0; 32])
 }
 
 /// A number in a file: in the file as it is, or in what a block decodes to.
@@ -528,7 +543,7 @@ fn damage_blocks(bytes: &mut Vec<u8>, places: &[Place], numbers: &mut Numbers) {
         .collect();
     change(&mut all, numbers);
     if u16_at(bytes, 2) == Some(3) && numbers.below(2) == 0 {
-        *bytes = layout3::assemble(bytes, &all, false);
+        *bytes = layout3::enclose(bytes, &all, false, [0; 32]);
     } else {
         bytes.splice(area, all.concat());
     }

@@ -19,8 +19,10 @@ pub const IDENT: u32 = 4;
 const META: u32 = 5;
 pub const EXPORTERS: u32 = 7;
 
-const HEADER: u64 = 48;
-const BLOCK_HEADER: usize = 24;
+/// Bytes before the first block.
+pub const HEADER: usize = 48;
+/// Bytes of a block header.
+pub const BLOCK_HEADER: usize = 24;
 
 /// What encrypted files are locked with, and its key under their salt: a pair that the description gives.
 pub const PASSPHRASE: &str = "secret";
@@ -194,7 +196,7 @@ pub fn encrypted_file(ident: Option<&str>, flow_count: u64, blocks: &[Block]) ->
     }
     let mut stored = vec![stored_block(&(META, crypto.clone(), Encoding::None))];
     stored[0][16..24].fill(0);
-    let mut at = HEADER + stored[0].len() as u64;
+    let mut at = (HEADER + stored[0].len()) as u64;
     for (kind, content, encoding) in with_small_blocks(ident, flow_count, blocks) {
         // Nothing is encrypted that is not compressed.
         let encoding = match encoding {
@@ -212,7 +214,8 @@ pub fn encrypted_file(ident: Option<&str>, flow_count: u64, blocks: &[Block]) ->
     })
 }
 
-fn with_small_blocks(ident: Option<&str>, flow_count: u64, blocks: &[Block]) -> Vec<Block> {
+/// Statistics and ident behind other blocks.
+pub fn with_small_blocks(ident: Option<&str>, flow_count: u64, blocks: &[Block]) -> Vec<Block> {
     let mut all = blocks.to_vec();
     let mut statistics = flow_count.to_le_bytes().to_vec();
     statistics.resize(144, 0);
@@ -227,13 +230,19 @@ fn with_small_blocks(ident: Option<&str>, flow_count: u64, blocks: &[Block]) -> 
 
 /// One block as it lies in a file, with a checksum.
 pub fn stored_block((kind, content, encoding): &Block) -> Vec<u8> {
+    block(*kind, *encoding, true, content)
+}
+
+/// The same, with a checksum or without.
+pub fn block(kind: u32, encoding: Encoding, checksum: bool, content: &[u8]) -> Vec<u8> {
     let payload = encoding.encode(content);
     let mut block = kind.to_le_bytes().to_vec();
     block.extend((payload.len() as u32 + 24).to_le_bytes());
     block.extend((content.len() as u32 + 24).to_le_bytes());
-    block.extend((*encoding as u16 + 1).to_le_bytes());
+    block.extend((encoding as u16 + 1).to_le_bytes());
     block.extend([0; 2]);
-    block.extend(xxhash_rust::xxh3::xxh3_64(&payload).to_le_bytes());
+    let sum = if checksum { xxh3(&payload) } else { 0 };
+    block.extend(sum.to_le_bytes());
     block.extend(payload);
     block
 }
@@ -255,7 +264,7 @@ fn encrypted_block(block: &Block, at: u64) -> Vec<u8> {
     payload.extend(&tag[..]);
     stored[4..8].copy_from_slice(&((BLOCK_HEADER + payload.len()) as u32).to_le_bytes());
     stored[14] = 1;
-    stored[16..].copy_from_slice(&xxhash_rust::xxh3::xxh3_64(&payload).to_le_bytes());
+    stored[16..].copy_from_slice(&xxh3(&payload).to_le_bytes());
     stored.extend(payload);
     stored
 }
@@ -287,35 +296,53 @@ pub fn directory(blocks: &[Vec<u8>]) -> Vec<u8> {
     directory.extend((blocks.len() as u32).to_le_bytes());
     let mut at = HEADER;
     for block in blocks {
-        directory.extend(&block[..8]);
-        directory.extend(at.to_le_bytes());
-        at += block.len() as u64;
+        directory.extend(block.get(..4).unwrap_or(&[0; 4]));
+        directory.extend((block.len() as u32).to_le_bytes());
+        directory.extend((at as u64).to_le_bytes());
+        at += block.len();
     }
     directory
 }
 
+/// A header that names no directory yet.
+pub fn header(flags: u32) -> Vec<u8> {
+    let mut header = vec![0x0C, 0xA5, 3, 0, 0, 0, 8, 0xD1];
+    header.extend(1_700_000_000_u64.to_le_bytes());
+    header.extend([1, 0, 1, 0]);
+    header.extend(flags.to_le_bytes());
+    header.extend(4_194_304_u32.to_le_bytes());
+    header.resize(HEADER, 0);
+    header
+}
+
 /// Header, blocks, directory and footer. The MAC is made of the header.
 pub fn assemble(flags: u32, blocks: &[Vec<u8>], mac: impl FnOnce(&[u8]) -> [u8; 32]) -> Vec<u8> {
+    let header = header(flags);
+    let mac = mac(&header);
+    enclose(&header, blocks, true, mac)
+}
+
+/// Blocks as they are behind a header, which is made to name the directory that follows; and a footer.
+pub fn enclose(header: &[u8], blocks: &[Vec<u8>], checksum: bool, mac: [u8; 32]) -> Vec<u8> {
     let directory = directory(blocks);
     let body = blocks.concat();
-    let offset = HEADER + body.len() as u64;
-    let mut file = vec![0x0C, 0xA5, 3, 0, 0, 0, 8, 0xD1];
-    file.extend(1_700_000_000_u64.to_le_bytes());
-    file.extend([1, 0, 1, 0]);
-    file.extend(flags.to_le_bytes());
-    file.extend(4_194_304_u32.to_le_bytes());
-    let mac = mac(&file);
-    file.extend((directory.len() as u32).to_le_bytes());
-    file.extend(offset.to_le_bytes());
-    file.extend([0; 8]);
+    let mut place = (directory.len() as u32).to_le_bytes().to_vec();
+    place.extend(((HEADER + body.len()) as u64).to_le_bytes());
+    let mut file = header[..HEADER].to_vec();
+    file[28..40].copy_from_slice(&place);
     file.extend(body);
     file.extend(&directory);
     file.extend(0xA50F_u32.to_le_bytes());
-    file.extend((directory.len() as u32).to_le_bytes());
-    file.extend(offset.to_le_bytes());
-    file.extend(xxhash_rust::xxh3::xxh3_64(&directory).to_le_bytes());
+    file.extend(place);
+    let sum = if checksum { xxh3(&directory) } else { 0 };
+    file.extend(sum.to_le_bytes());
     file.extend(mac);
     file
+}
+
+/// XXH3, 64 bits.
+pub fn xxh3(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
 /// A flow as a writer of layout 2 stores it. Numbers must be such that layout 2 has room for them.

@@ -11,7 +11,6 @@ pub mod layout3;
 pub mod reference;
 pub mod second;
 pub mod writer;
-pub mod writer3;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
