@@ -61,6 +61,9 @@ pub fn run(folder: &Path, nfdecode: &Path, oracle: &Path) -> Result<(), Box<dyn 
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     files.sort();
+    if !nfdecode.is_file() {
+        return Err(format!("there is no {}", nfdecode.display()).into());
+    }
     let rivals = rivals(nfdecode, oracle)?;
     let scratch = tempfile::tempdir()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
