@@ -941,7 +941,7 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     const size_t room = index->cap_flows - index->num_flows;
     const size_t wanted = walk->left - walk->walked;
     const size_t most = wanted < room ? wanted : room;
-    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    nfdump_flow_ref *const flow = flow_index_next(index);
     const span data = walk->data;
     const span out = {c->out, NFDUMP_CONVERTED_MAX};
     const uint8_t flow_flags = r->flow_flags;

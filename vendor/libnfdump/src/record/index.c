@@ -276,7 +276,7 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
     const size_t room = index->cap_flows - index->num_flows;
     const size_t wanted = announced - view->walked;
     const size_t most = wanted < room ? wanted : room;
-    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    nfdump_flow_ref *const flow = flow_index_next(index);
     const shape_key *const keys = index->keys;
     size_t added = 0;
     uint64_t unknown = 0;

@@ -44,6 +44,12 @@ typedef struct flow_index {
     recent_shape recent[RECENT_SETS][RECENT_WAYS]; /* used last comes first */
 } flow_index;
 
+/* Where the next flow goes.  An index without flows yet has no array, to which not even 0 may be added. */
+static inline nfdump_flow_ref *flow_index_next(const flow_index *index)
+{
+    return index->flows == NULL ? NULL : index->flows + index->num_flows;
+}
+
 /* Indexes the records of `data`, at most `announced` of them.  Fills everything of the
  * view but `data`.  NFDUMP_E_NOMEM is the only failure; damage goes into the view. */
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view);

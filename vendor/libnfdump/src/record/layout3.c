@@ -645,7 +645,7 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
     const size_t room = index->cap_flows - index->num_flows;
     const size_t wanted = announced - c->view->walked;
     const size_t most = wanted < room ? wanted : room;
-    nfdump_flow_ref *const flow = index->flows + index->num_flows;
+    nfdump_flow_ref *const flow = flow_index_next(index);
     uint8_t *const out = c->out->data;
     const uint8_t *const end = c->spare == NULL ? out + c->out->capacity : NULL;
     size_t length = c->out->length;
