@@ -738,6 +738,98 @@ fn damaged_captures_give_flows_or_a_reason() {
     }
 }
 
+/// The fixture's packets over and over, an hour apart: nfpcapd is started before all of it has been seen.
+fn large() -> Vec<u8> {
+    const ROUNDS: u32 = 16;
+    let fixture = fs::read(fixture()).expect("the fixture is there");
+    let once = packets(&fixture);
+    let all: Vec<_> = (0..ROUNDS)
+        .flat_map(|round| {
+            once.iter().map(move |packet| Packet {
+                seconds: packet.seconds + round * 3600,
+                ..*packet
+            })
+        })
+        .collect();
+    let capture = classic(&all, false, false, 0xFFFF);
+    assert!(capture.len() > 4 << 20, "{} bytes only", capture.len());
+    capture
+}
+
+#[test]
+fn large_captures_that_must_be_rewritten_after_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).expect("a folder");
+    let sound = large();
+    let cut = &sound[..sound.len() - 7];
+    let mut late = sound.clone();
+    // The last time stamp says more than a million microseconds.
+    let last = packets(&sound).last().expect("packets").bytes.len();
+    let at = late.len() - last - 12;
+    late[at..at + 4].fill(0xFF);
+    for program in programs() {
+        for (name, bytes, status) in [
+            ("sound", &sound[..], 0),
+            ("cut", cut, 3),
+            ("late", &late, 0),
+        ] {
+            // What is compressed is always rewritten, before nfpcapd is started.
+            let [plain, packed] = [bytes.to_vec(), gzip(bytes)].map(|bytes| {
+                let capture = folder.path().join("capture");
+                fs::write(&capture, bytes).expect("written");
+                nfdecode()
+                    .arg("convert")
+                    .arg(&capture)
+                    .arg("--nfpcapd")
+                    .arg(&program)
+                    .args(["-f", "ndjson", "--slot", "1d"])
+                    .env("TMPDIR", &temporary)
+                    .output()
+                    .expect("it runs")
+            });
+            let context = format!("{name}, {}: {}", program.display(), stderr(&plain));
+            assert_eq!(plain.status.code(), Some(status), "{context}");
+            assert_eq!(packed.status.code(), Some(status), "{context}");
+            assert_eq!(stderr(&plain), stderr(&packed), "{context}");
+            let [plain, packed] = [plain, packed].map(|output| {
+                let flows = assert_ndjson(&output.stdout, &context);
+                let mut flows: Vec<String> = flows
+                    .iter()
+                    .map(|flow| {
+                        let mut flow = flow.as_object().expect("an object").clone();
+                        flow.retain(|key, _| key != "received" && key != "cnt");
+                        Value::Object(flow).to_string()
+                    })
+                    .collect();
+                flows.sort();
+                flows
+            });
+            assert!(plain.len() > 1_000 && plain == packed, "{context}");
+            let left = fs::read_dir(&temporary).expect("a folder").count();
+            assert_eq!(left, 0, "{context}");
+        }
+    }
+}
+
+#[test]
+fn programs_that_fail_on_large_captures_that_must_be_rewritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("capture");
+    let mut bytes = large();
+    bytes.truncate(bytes.len() - 7);
+    fs::write(&capture, bytes).expect("written");
+    // Says that it has failed, of whichever capture: what counts is what it says of the rewritten one.
+    let program = stand_in(folder.path(), "echo no >&2; exit 9");
+    let output = convert(&capture, &program, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(
+        message.contains("packets before it are converted") && message.contains("status 9: no"),
+        "{message}"
+    );
+}
+
 #[test]
 fn a_missing_program_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");

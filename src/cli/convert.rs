@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -13,8 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::args::{ConvertArgs, Format};
+use super::capture::{Capture, Prepared};
 use super::columns::{ColumnWriter, Form};
-use super::flows::{Arrangement, FlowWriter, Printed, Source, Unfinished};
+use super::flows::{Arrangement, FlowWriter, Printed, Source};
 use super::formats::Style;
 use super::inputs;
 use super::interrupt;
@@ -22,7 +22,6 @@ use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::select::{self, Selection};
 use super::target::{self, Target};
-use crate::convert::capture::{self, CaptureError, Normalized, Scan};
 use crate::convert::program::Nfpcapd;
 use crate::convert::run::{Event, Job, Run, Summary};
 use crate::convert::workdir::WorkDir;
@@ -52,11 +51,8 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     };
     // A capture that is no capture is the more useful thing to be told of, a missing program the
     // quicker one; neither takes long.
-    let size = if is_stdin(args) {
-        0
-    } else {
-        capture_size(&args.capture)?
-    };
+    let capture = Capture::new(args, report);
+    let size = capture.size()?;
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output([args.capture.as_path()], output)?;
     }
@@ -66,22 +62,23 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let work = interrupt::temporary(WorkDir::new, WorkDir::path)
         .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
     let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
-    let prepared = prepare(args, &work, &mut progress, report)?;
-
-    if let Some(form) = Form::of(&args.output)?
-        && !args.select.count
-    {
-        return convert_to_columns(
-            form,
-            selection,
-            args,
-            &program,
-            &prepared,
-            &work,
-            keep.as_ref(),
-            &mut progress,
-            report,
-        );
+    let prepared = capture.prepare(&work, &mut progress)?;
+    if prepared.packets() == Some(0) {
+        report.note(format!("{}: the capture holds no packets", capture.name()));
+    }
+    let conversion = Conversion {
+        args,
+        capture: &capture,
+        program: &program,
+        work: &work,
+        keep: keep.as_ref(),
+        report,
+    };
+    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
+    if let Some(form) = form {
+        conversion.write_columns(form, selection, prepared, &mut progress)?;
+        interrupt::forget(work.path());
+        return Ok(());
     }
 
     let mut target = Target::open(args.output.file())?;
@@ -98,165 +95,11 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         gave_up: &AtomicBool::new(false),
         report,
     };
-    if prepared.packets == 0 {
-        report.note(format!("{}: the capture holds no packets", name_of(args)));
-        writer
-            .print(
-                std::iter::empty(),
-                &mut target,
-                &mut |_| (),
-                &mut |_| Ok(()),
-            )?
-            .finish()?;
-    } else {
-        let job = prepared.job(args, &mut progress);
-        let (watched, text) = convert(
-            &program,
-            job,
-            &work,
-            keep.as_ref(),
-            &writer,
-            &mut target,
-            &mut progress,
-        )?;
-        match watched {
-            Ok(summary) => {
-                judge(&summary, text.printed, prepared.packets, report);
-                text.finish()?;
-            }
-            Err(stop) => {
-                text.abandon();
-                return Err(stop);
-            }
-        }
-    }
+    conversion.write_text(&writer, prepared, &mut target, &mut progress)?;
     drop(progress);
     interrupt::forget(work.path());
     drop(work);
     target.finish()
-}
-
-fn is_stdin(args: &ConvertArgs) -> bool {
-    args.capture.as_os_str() == "-"
-}
-
-fn name_of(args: &ConvertArgs) -> String {
-    if is_stdin(args) {
-        "standard input".to_owned()
-    } else {
-        args.capture.display().to_string()
-    }
-}
-
-fn capture_size(path: &Path) -> Result<u64, Stop> {
-    let failed = |error: io::Error| Stop::failed(format!("{}: {error}", path.display()));
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(metadata.len())
-}
-
-/// A capture that nfpcapd can read.
-struct Prepared {
-    /// The rewritten one; `None`: the user's own will do.
-    path: Option<PathBuf>,
-    packets: u64,
-}
-
-impl Prepared {
-    /// What nfpcapd has to do.
-    fn job<'a>(&'a self, args: &'a ConvertArgs, progress: &mut Progress) -> Job<'a> {
-        let input = self.path.as_deref().unwrap_or(&args.capture);
-        progress.restart(
-            fs::metadata(input).map_or(0, |found| found.len()),
-            "converting",
-        );
-        Job {
-            capture: input,
-            packets: Some(self.packets),
-            slot: args.slot,
-            timeout: args.timeout,
-            stall: STALL,
-        }
-    }
-}
-
-/// Looks at the capture and rewrites it if need be.
-fn prepare(
-    args: &ConvertArgs,
-    work: &WorkDir,
-    progress: &mut Progress,
-    report: &Report,
-) -> Result<Prepared, Stop> {
-    let mut observer = |done: u64| {
-        progress.set(done);
-        if interrupt::interrupted() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    let explain = |error: CaptureError| match error {
-        CaptureError::Cancelled => Stop::Interrupted,
-        error => Stop::failed(format!("{}: {error}", name_of(args))),
-    };
-    let is_file = !is_stdin(args) && fs::metadata(&args.capture).is_ok_and(|found| found.is_file());
-    if is_file
-        && let Scan {
-            direct: Ok(()),
-            packets,
-            ..
-        } = capture::scan(&args.capture, &mut observer).map_err(explain)?
-    {
-        return Ok(Prepared {
-            path: None,
-            packets,
-        });
-    }
-    let out = work.capture();
-    let normalized = if is_stdin(args) {
-        capture::normalize(io::stdin().lock(), &out, &mut observer)
-    } else {
-        let failed = |error| Stop::failed(format!("{}: {error}", args.capture.display()));
-        let input = fs::File::open(&args.capture).map_err(failed)?;
-        capture::normalize(input, &out, &mut observer)
-    };
-    let normalized = normalized.map_err(explain)?;
-    tell(&normalized, &name_of(args), report);
-    Ok(Prepared {
-        path: Some(out),
-        packets: normalized.packets_written,
-    })
-}
-
-/// What a user should know of a capture that had to be rewritten.
-fn tell(found: &Normalized, name: &str, report: &Report) {
-    if let Some(damage) = &found.damage {
-        let (packet, offset) = (damage.packet, damage.offset);
-        report.damage(format!(
-            "{name}: packet {packet} (byte {offset}): {}; packets before it are converted",
-            damage.reason
-        ));
-    }
-    for (link_type, packets) in &found.left_out {
-        let link = capture::link_type_name(*link_type).unwrap_or("unsupported");
-        report.note(format!(
-            "{name}: {packets} packets of link type {link_type} ({link}) are left out"
-        ));
-    }
-    if found.clamped != 0 {
-        report.note(format!(
-            "{name}: {} packets have time stamps out of range",
-            found.clamped
-        ));
-    }
-    if found.y2038 != 0 {
-        report.note(format!(
-            "{name}: {} packets are later than 2038-01-19, which nfpcapd before 1.7.6 misreads",
-            found.y2038
-        ));
-    }
 }
 
 /// Where `--keep` puts files.
@@ -297,53 +140,197 @@ impl<'a> Keep<'a> {
     }
 }
 
-/// Columns are written when nfpcapd is done: which of them have values must be known first.
-#[expect(clippy::too_many_arguments)]
-fn convert_to_columns(
-    form: Form,
-    selection: Selection,
-    args: &ConvertArgs,
-    program: &Nfpcapd,
-    prepared: &Prepared,
-    work: &WorkDir,
-    keep: Option<&Keep<'_>>,
-    progress: &mut Progress,
-    report: &Report,
-) -> Result<(), Stop> {
-    let (sender, receiver) = mpsc::channel();
-    let summary = if prepared.packets == 0 {
-        report.note(format!("{}: the capture holds no packets", name_of(args)));
-        None
-    } else {
-        let job = prepared.job(args, progress);
+/// All that is needed to have nfpcapd convert the capture.
+struct Conversion<'a> {
+    args: &'a ConvertArgs,
+    capture: &'a Capture<'a>,
+    program: &'a Nfpcapd,
+    work: &'a WorkDir,
+    keep: Option<&'a Keep<'a>>,
+    report: &'a Report,
+}
+
+/// A run of nfpcapd that went well.
+struct Converted {
+    summary: Summary,
+    /// Packets of the capture.
+    packets: u64,
+}
+
+impl Conversion<'_> {
+    /// Columns are written when nfpcapd is done: which of them have values must be known first.
+    fn write_columns(
+        &self,
+        form: Form,
+        selection: Selection,
+        prepared: Prepared,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let (sender, receiver) = mpsc::channel();
         let gave_up = AtomicBool::new(false);
-        Some(watch(program, job, work, &sender, &gave_up, progress)?)
-    };
-    drop(sender);
-    let writer = ColumnWriter {
-        form,
-        columns: Form::columns(&args.output)?,
-        with_file: true,
-        selection,
-        limit: None,
-        threads: form.threads(args.output.jobs),
-        all_must_open: true,
-        options: OpenOptions::new(),
-        origin: Some(&args.capture),
-        report,
-    };
-    let mut file_done = |source: &Source| done_with(source, keep);
-    let printed = writer.write(
-        receiver.into_iter().map(source_of).collect(),
-        args.output.file(),
-        &mut |_| (),
-        &mut file_done,
-    )?;
-    if let Some(summary) = &summary {
-        judge(summary, printed, prepared.packets, report);
+        let converted = self.watch(prepared, &sender, &gave_up, progress)?;
+        drop(sender);
+        let writer = ColumnWriter {
+            form,
+            columns: Form::columns(&self.args.output)?,
+            with_file: true,
+            selection,
+            limit: None,
+            threads: form.threads(self.args.output.jobs),
+            all_must_open: true,
+            options: OpenOptions::new(),
+            origin: Some(&self.args.capture),
+            report: self.report,
+        };
+        let mut file_done = |source: &Source| done_with(source, self.keep);
+        let printed = writer.write(
+            receiver.into_iter().map(source_of).collect(),
+            self.args.output.file(),
+            &mut |_| (),
+            &mut file_done,
+        )?;
+        self.judge(converted.as_ref(), printed);
+        Ok(())
     }
-    interrupt::forget(work.path());
-    Ok(())
+
+    /// Runs nfpcapd and prints its files as they come.
+    fn write_text(
+        &self,
+        writer: &FlowWriter<'_>,
+        prepared: Prepared,
+        target: &mut Target,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let (watched, text) = thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel::<PathBuf>();
+            let printer = scope.spawn(move || {
+                let sources = receiver.into_iter().map(source_of);
+                let mut file_done = |source: &Source| done_with(source, self.keep);
+                writer.print(sources, target, &mut |_| (), &mut file_done)
+            });
+
+            let watched = self.watch(prepared, &sender, writer.gave_up, progress);
+            drop(sender);
+            // What the printer has to say explains why the watcher stopped, if it did.
+            let text = printer
+                .join()
+                .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
+            Ok((watched, text))
+        })?;
+        match watched {
+            Ok(converted) => {
+                self.judge(converted.as_ref(), text.printed);
+                text.finish()
+            }
+            Err(stop) => {
+                text.abandon();
+                Err(stop)
+            }
+        }
+    }
+
+    /// Runs nfpcapd, again with a rewritten capture if it turns out that it cannot read this one. Its files
+    /// go to `files` as it closes them. Nothing comes of a capture without packets.
+    fn watch(
+        &self,
+        mut prepared: Prepared,
+        files: &mpsc::Sender<PathBuf>,
+        printer_gave_up: &AtomicBool,
+        progress: &mut Progress,
+    ) -> Result<Option<Converted>, Stop> {
+        if prepared.packets() == Some(0) {
+            return Ok(None);
+        }
+        loop {
+            let converted = self.attempt(&mut prepared, files, printer_gave_up, progress)?;
+            if converted.is_some() {
+                return Ok(converted);
+            }
+            self.work
+                .clear()
+                .map_err(|error| Stop::failed(format!("temporary files: {error}")))?;
+            prepared = self.capture.rewrite(self.work, progress)?;
+        }
+    }
+
+    /// One run of nfpcapd. `None`: the capture must be rewritten; no file has been sent then.
+    fn attempt(
+        &self,
+        prepared: &mut Prepared,
+        files: &mpsc::Sender<PathBuf>,
+        printer_gave_up: &AtomicBool,
+        progress: &mut Progress,
+    ) -> Result<Option<Converted>, Stop> {
+        let input = prepared.path.clone();
+        progress.restart(
+            fs::metadata(&input).map_or(0, |found| found.len()),
+            "converting",
+        );
+        let job = Job {
+            capture: &input,
+            // Compared below, when they are known for certain.
+            packets: None,
+            slot: self.args.slot,
+            timeout: self.args.timeout,
+            stall: STALL,
+        };
+        let mut run = Run::start(self.program, job, self.work).map_err(Stop::failed)?;
+        let mut held = Vec::new();
+        loop {
+            interrupt::check()?;
+            if printer_gave_up.load(Ordering::Relaxed) {
+                return Err(Stop::OutputClosed);
+            }
+            if !self.capture.is_good(prepared, Duration::ZERO)? {
+                return Ok(None);
+            }
+            let event = run.next_event();
+            // Of a capture that it cannot read, nothing it says counts.
+            if !matches!(event, Ok(Event::File(_) | Event::Progress(_)))
+                && !self.capture.is_good_for_certain(prepared)?
+            {
+                return Ok(None);
+            }
+            let mut finished = None;
+            match event.map_err(Stop::failed)? {
+                Event::File(path) => held.push(path),
+                Event::Progress(done) => progress.set(done),
+                Event::Finished(summary) => finished = Some(summary),
+            }
+            let Some(packets) = prepared.packets() else {
+                continue;
+            };
+            // A closed channel means that the printer gave up, which the next turn sees, and it tells why.
+            held.drain(..).for_each(|path| drop(files.send(path)));
+            if let Some(mut summary) = finished {
+                summary.expect_packets(packets);
+                return Ok(Some(Converted { summary, packets }));
+            }
+        }
+    }
+
+    /// Whether what came out is what went in.
+    fn judge(&self, converted: Option<&Converted>, printed: Printed) {
+        let Some(Converted { summary, packets }) = converted else {
+            return;
+        };
+        let (flows, report) = (printed.read, self.report);
+        for loss in &summary.losses {
+            report.damage(loss);
+        }
+        if flows != summary.flows {
+            report.damage(format!(
+                "nfpcapd wrote {} flows, {flows} could be read",
+                summary.flows
+            ));
+        }
+        for note in &summary.notes {
+            report.note(note);
+        }
+        if flows == 0 {
+            report.note(format!("no flows came out of {packets} packets"));
+        }
+    }
 }
 
 fn source_of(path: PathBuf) -> Source {
@@ -365,75 +352,4 @@ fn done_with(source: &Source, keep: Option<&Keep<'_>>) -> Result<(), Stop> {
     // The directory goes in the end anyway; this only keeps it small.
     let _ = fs::remove_file(&source.path);
     Ok(())
-}
-
-/// Runs nfpcapd and prints its files as they come. How the run ended, and what was printed.
-fn convert<'t>(
-    program: &Nfpcapd,
-    job: Job<'_>,
-    work: &WorkDir,
-    keep: Option<&Keep<'_>>,
-    writer: &FlowWriter<'_>,
-    target: &'t mut Target,
-    progress: &mut Progress,
-) -> Result<(Result<Summary, Stop>, Unfinished<'t>), Stop> {
-    thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel::<PathBuf>();
-        let printer = scope.spawn(move || {
-            let sources = receiver.into_iter().map(source_of);
-            let mut file_done = |source: &Source| done_with(source, keep);
-            writer.print(sources, target, &mut |_| (), &mut file_done)
-        });
-
-        let watched = watch(program, job, work, &sender, writer.gave_up, progress);
-        drop(sender);
-        // What the printer has to say explains why the watcher stopped, if it did.
-        let printed = printer
-            .join()
-            .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
-        Ok((watched, printed))
-    })
-}
-
-fn watch(
-    program: &Nfpcapd,
-    job: Job<'_>,
-    work: &WorkDir,
-    files: &mpsc::Sender<PathBuf>,
-    printer_gave_up: &AtomicBool,
-    progress: &mut Progress,
-) -> Result<Summary, Stop> {
-    let mut run = Run::start(program, job, work).map_err(Stop::failed)?;
-    loop {
-        interrupt::check()?;
-        if printer_gave_up.load(Ordering::Relaxed) {
-            return Err(Stop::OutputClosed);
-        }
-        match run.next_event().map_err(Stop::failed)? {
-            // A closed channel means that the printer gave up, which the next turn sees.
-            Event::File(path) => drop(files.send(path)),
-            Event::Progress(done) => progress.set(done),
-            Event::Finished(summary) => return Ok(summary),
-        }
-    }
-}
-
-/// Whether what came out is what went in.
-fn judge(summary: &Summary, printed: Printed, packets: u64, report: &Report) {
-    let flows = printed.read;
-    for loss in &summary.losses {
-        report.damage(loss);
-    }
-    if flows != summary.flows {
-        report.damage(format!(
-            "nfpcapd wrote {} flows, {flows} could be read",
-            summary.flows
-        ));
-    }
-    for note in &summary.notes {
-        report.note(note);
-    }
-    if flows == 0 {
-        report.note(format!("no flows came out of {packets} packets"));
-    }
 }

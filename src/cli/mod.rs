@@ -1,6 +1,7 @@
 //! The program `nfdecode`: command line, messages, exit status. Decoding is done elsewhere.
 
 mod args;
+mod capture;
 mod check;
 mod columns;
 mod convert;

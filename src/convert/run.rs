@@ -73,6 +73,19 @@ pub struct Summary {
     pub losses: Vec<String>,
 }
 
+impl Summary {
+    /// Notes a loss unless the capture held so many packets: for whoever did not know that in time for
+    /// [`Job::packets`].
+    pub fn expect_packets(&mut self, packets: u64) {
+        let processed = self.processed;
+        if processed != packets {
+            self.losses.push(format!(
+                "nfpcapd processed {processed} of {packets} packets"
+            ));
+        }
+    }
+}
+
 /// A run in progress. Killed, with all its traces removed, when dropped.
 pub struct Run<'a> {
     child: Child,
@@ -314,12 +327,6 @@ impl<'a> Run<'a> {
 
         let of = |name: &str| total.get(name).copied().unwrap_or(0);
         let processed = of("processed") + of("processed packets");
-        let mut losses = Vec::new();
-        if let Some(packets) = self.job.packets.filter(|packets| *packets != processed) {
-            losses.push(format!(
-                "nfpcapd processed {processed} of {packets} packets"
-            ));
-        }
         let mut notes = Vec::new();
         for (name, meaning) in [
             ("short caplen", "packets cut too short for nfpcapd"),
@@ -336,15 +343,19 @@ impl<'a> Run<'a> {
             1 => format!("nfpcapd: {line}"),
             _ => format!("nfpcapd: {line} ({count} lines like this)"),
         }));
-        Ok(Summary {
+        let mut summary = Summary {
             files: log.files,
             flows: log.flows,
             packets: log.packets,
             bytes: log.bytes,
             processed,
             notes,
-            losses,
-        })
+            losses: Vec::new(),
+        };
+        if let Some(packets) = self.job.packets {
+            summary.expect_packets(packets);
+        }
+        Ok(summary)
     }
 
     /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.

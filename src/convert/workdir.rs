@@ -57,6 +57,15 @@ impl WorkDir {
         self.path.join("out")
     }
 
+    /// Removes what nfpcapd has written, for another run.
+    ///
+    /// # Errors
+    /// The directory cannot be emptied.
+    pub fn clear(&self) -> io::Result<()> {
+        fs::remove_dir_all(self.out())?;
+        fs::create_dir(self.out())
+    }
+
     /// An empty file that keeps nfpcapd from reading the configuration of the system.
     #[must_use]
     pub fn configuration(&self) -> PathBuf {

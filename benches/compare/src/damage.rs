@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LIMITS: &str = "ulimit -c 0 -t 2 -f 65536; exec \"$@\"";
 /// Signals of these limits.
 const LIMIT_SIGNALS: [i32; 3] = [9, 24, 25];
+/// How the line starts that nfdump 1.7.5 and later print for every file.
+const ROUTINE: &[u8] = b"Using ";
 /// How a Rust program ends that panics.
 const PANIC: i32 = 101;
 
@@ -39,7 +41,9 @@ struct Outcome {
     killed: bool,
     panicked: bool,
     hung: bool,
-    /// Status 0 and nothing on standard error, although flows are missing.
+    /// Status 0 although flows are missing.
+    content: bool,
+    /// Likewise, and nothing on standard error but what is there for sound files too.
     silent: bool,
     invalid: bool,
 }
@@ -50,6 +54,7 @@ struct Row {
     killed: u64,
     panicked: u64,
     hung: u64,
+    content: u64,
     silent: u64,
     invalid: u64,
     flows: u64,
@@ -174,7 +179,9 @@ impl Rival {
             }
         };
         let text = fs::read(&out)?;
-        let quiet = fs::metadata(&err)?.len() == 0;
+        let messages = fs::read(&err)?;
+        let mut messages = messages.split(|byte| *byte == b'\n');
+        let quiet = messages.all(|line| line.is_empty() || line.starts_with(ROUTINE));
         let by_limit = |status: ExitStatus| {
             status
                 .signal()
@@ -192,7 +199,8 @@ impl Rival {
             killed: !hung && code.is_none(),
             panicked: code == Some(PANIC),
             hung,
-            silent: code == Some(0) && quiet && flows < expected,
+            content: code == Some(0) && flows < expected,
+            silent: code == Some(0) && flows < expected && quiet,
             invalid: self.prints_json
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err(),
         })
@@ -224,10 +232,10 @@ fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) 
         return;
     }
     println!(
-        "\n| layout {layout}, {} files | killed by a signal | panic | hang | flows missing without a word | output is not JSON | flows | files with more flows than nfdecode |",
+        "\n| layout {layout}, {} files | killed by a signal | panic | hang | flows missing, status 0 | and without a word | output is not JSON | flows | files with more flows than nfdecode |",
         of_layout.len()
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (number, rival) in rivals.iter().enumerate() {
         if !rival.layouts.contains(&layout) {
             continue;
@@ -238,6 +246,7 @@ fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) 
             row.killed += u64::from(outcome.killed);
             row.panicked += u64::from(outcome.panicked);
             row.hung += u64::from(outcome.hung);
+            row.content += u64::from(outcome.content);
             row.silent += u64::from(outcome.silent);
             row.invalid += u64::from(outcome.invalid);
             // What a program printed before it was stopped in an endless loop may be the same flow again and again.
@@ -261,8 +270,15 @@ fn print_table(layout: u8, rivals: &[Rival], found: &[(PathBuf, Vec<Outcome>)]) 
             "–".to_owned()
         };
         println!(
-            "| {} | {} | {} | {} | {} | {invalid} | {} | {} |",
-            rival.name, row.killed, row.panicked, row.hung, row.silent, row.flows, row.more
+            "| {} | {} | {} | {} | {} | {} | {invalid} | {} | {} |",
+            rival.name,
+            row.killed,
+            row.panicked,
+            row.hung,
+            row.content,
+            row.silent,
+            row.flows,
+            row.more
         );
     }
 }
