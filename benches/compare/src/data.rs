@@ -167,8 +167,25 @@ pub fn write_plain(path: &Path, flows: u64) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a capture of `flows` flows of UDP, each of so many packets.
-pub fn write_capture(path: &Path, flows: u32, packets: u32) -> io::Result<()> {
+/// What a capture for `convert` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Never closed: nfpcapd 1.7.10 writes nearly all flows at the end of the capture.
+    Udp,
+    /// Connections that begin with SYN and end with FIN, when nfpcapd writes them.
+    Tcp,
+}
+
+/// Writes a capture of `flows` flows in a quarter of an hour, each of so many packets.
+pub fn write_capture(
+    path: &Path,
+    transport: Transport,
+    flows: u32,
+    packets: u32,
+) -> io::Result<()> {
+    const SYN: u8 = 0x02;
+    const FIN_ACK: u8 = 0x11;
+    const ACK: u8 = 0x10;
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     // Microseconds, little-endian, version 2.4, Ethernet.
     out.write_all(&0xA1B2_C3D4_u32.to_le_bytes())?;
@@ -177,9 +194,16 @@ pub fn write_capture(path: &Path, flows: u32, packets: u32) -> io::Result<()> {
     out.write_all(&1_u32.to_le_bytes())?;
     let mut packet = [0_u8; 74];
     packet[12] = 8;
-    // IPv4 of 60 bytes, UDP of 40; checksums are not looked at.
+    // IPv4 of 60 bytes, UDP or TCP of 40; checksums are not looked at.
     packet[14..24].copy_from_slice(&[0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17]);
-    packet[38..40].copy_from_slice(&40_u16.to_be_bytes());
+    match transport {
+        Transport::Udp => packet[38..40].copy_from_slice(&40_u16.to_be_bytes()),
+        Transport::Tcp => {
+            packet[23] = 6;
+            // A header of 20 bytes.
+            packet[46] = 0x50;
+        }
+    }
     let total = flows * packets;
     for (number, position) in (0..total).map(|position| (position / packets, position)) {
         let micros = u64::from(position) * 900_000_000 / u64::from(total);
@@ -191,7 +215,17 @@ pub fn write_capture(path: &Path, flows: u32, packets: u32) -> io::Result<()> {
         packet[26..30].copy_from_slice(&(0x0A00_0000 + number % 1_000_000).to_be_bytes());
         packet[30..34].copy_from_slice(&(0xC000_0200 + number % 200).to_be_bytes());
         packet[34..36].copy_from_slice(&(1024 + (number % 60_000) as u16).to_be_bytes());
-        packet[36..38].copy_from_slice(&53_u16.to_be_bytes());
+        match transport {
+            Transport::Udp => packet[36..38].copy_from_slice(&53_u16.to_be_bytes()),
+            Transport::Tcp => {
+                packet[36..38].copy_from_slice(&443_u16.to_be_bytes());
+                packet[47] = match position % packets {
+                    0 => SYN,
+                    last if last + 1 == packets => FIN_ACK,
+                    _ => ACK,
+                };
+            }
+        }
         out.write_all(&packet)?;
     }
     out.flush()

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
+use data::Transport;
 use layouts::Layout;
 use timing::Contestant;
 
@@ -591,9 +592,13 @@ fn convert(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     println!(
         "\n| {FLOWS} flows of | nfpcapd alone | convert to json | against nfpcapd | to ndjson | against nfpcapd |\n|---|---|---|---|---|---|"
     );
-    for packets in [1, 8] {
+    for (transport, packets) in [
+        (Transport::Udp, 1),
+        (Transport::Udp, 8),
+        (Transport::Tcp, 8),
+    ] {
         let capture = folder.join("capture.pcap");
-        data::write_capture(&capture, FLOWS, packets)?;
+        data::write_capture(&capture, transport, FLOWS, packets)?;
         let out = tempfile::tempdir_in(folder)?;
         let mut alone = Command::new(run.nfpcapd());
         alone.arg("-r").arg(&capture).arg("-w").arg(out.path());
@@ -607,7 +612,7 @@ fn convert(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
         timing::run(&mut contestants, run.rounds)?;
         let [alone, json, ndjson] = [0, 1, 2].map(|at| seconds(&contestants[at]));
         println!(
-            "| {packets} packets | {alone:.2} s | {json:.2} s | {:.2} × | {ndjson:.2} s | {:.2} × |",
+            "| {transport:?}, {packets} packets | {alone:.2} s | {json:.2} s | {:.2} × | {ndjson:.2} s | {:.2} × |",
             json / alone,
             ndjson / alone
         );
