@@ -882,7 +882,7 @@ fn an_interrupt_leaves_nothing() {
     ] {
         let program = stand_in(folder.path(), body);
         let out = folder.path().join("flows.json");
-        let mut child = nfdecode()
+        let child = nfdecode()
             .arg("convert")
             .arg(fixture())
             .arg("--nfpcapd")
@@ -890,9 +890,10 @@ fn an_interrupt_leaves_nothing() {
             .arg("-o")
             .arg(&out)
             .env("TMPDIR", &temporary)
+            .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while fs::read_dir(&temporary).expect("a folder").count() == 0 && Instant::now() < deadline
         {
             std::thread::sleep(Duration::from_millis(5));
@@ -903,8 +904,13 @@ fn an_interrupt_leaves_nothing() {
             .status()
             .expect("kill runs");
         assert!(killed.success());
-        let status = child.wait().expect("it ends");
-        assert!(status.code().is_none(), "{signal}: {status}");
+        let output = child.wait_with_output().expect("it ends");
+        let status = output.status;
+        assert!(
+            status.code().is_none(),
+            "{signal}: {status}: {}",
+            stderr(&output)
+        );
         assert_eq!(
             fs::read_dir(&temporary).expect("a folder").count(),
             0,

@@ -113,6 +113,8 @@ impl Report {
             Ok(()) if self.is_nothing_read() => ExitCode::from(1),
             Ok(()) if self.damaged.load(Ordering::Relaxed) => ExitCode::from(3),
             Ok(()) | Err(Stop::OutputClosed) => ExitCode::SUCCESS,
+            // After a signal, temporary files go while the work may still be using them: no failure to tell of.
+            Err(Stop::Failed(_)) if super::interrupt::interrupted() => super::interrupt::end(),
             Err(Stop::Failed(message)) => {
                 self.line(&message);
                 ExitCode::from(1)
