@@ -236,7 +236,8 @@ impl Look {
         let (sender, verdict) = mpsc::channel();
         let shared = Arc::new(Shared::default());
         let (path, ours) = (path.to_owned(), Arc::clone(&shared));
-        let thread = thread::spawn(move || {
+        let failed = sender.clone();
+        let thread = thread::Builder::new().spawn(move || {
             let mut observer = |done: u64| {
                 ours.done.store(done, Ordering::Relaxed);
                 if ours.stop.load(Ordering::Relaxed) {
@@ -248,10 +249,15 @@ impl Look {
             // Nobody is left to be told if the receiver is gone.
             let _ = sender.send(capture::scan(&path, &mut observer));
         });
+        let thread = thread.map_err(|source| {
+            let context = "cannot start a thread".to_owned();
+            // The receiver is at hand.
+            let _ = failed.send(Err(CaptureError::Io { context, source }));
+        });
         Self {
             verdict,
             shared,
-            thread: Some(thread),
+            thread: thread.ok(),
         }
     }
 
@@ -265,7 +271,11 @@ impl Look {
             Ok(verdict) => Some(verdict),
             Err(RecvTimeoutError::Timeout) => None,
             // It cannot end without a word but by a panic, which is ours to answer for.
-            Err(RecvTimeoutError::Disconnected) => Some(Err(CaptureError::Cancelled)),
+            Err(RecvTimeoutError::Disconnected) => {
+                let context = "cannot look at it".to_owned();
+                let source = io::Error::other("internal error");
+                Some(Err(CaptureError::Io { context, source }))
+            }
         }
     }
 }
