@@ -323,7 +323,8 @@ impl<'a> IntoIterator for &'a Block {
 pub struct BlockCounts {
     /// Records of all types.
     pub records: u32,
-    /// Records that are neither flows nor exporters, samplers or names.
+    /// Records that are neither flows nor exporters, samplers or names; in layout 3 also exporters whose
+    /// number is above 65,535.
     pub skipped_records: u32,
     /// Flow records left out because their elements cannot be told apart or, in layout 1, their
     /// extension map is lost.

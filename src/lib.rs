@@ -32,7 +32,7 @@
 //! |---|---|
 //! | `output` | flows as nfdump prints them (module `output`), time zones, TLS fingerprints |
 //! | `arrow` | flows as Arrow record batches (module `columns`) |
-//! | `parquet` | what Parquet files of them need |
+//! | `parquet` | the same as Parquet files (`columns::parquet::Writer`) |
 //! | `filter` | nfdump's filter language (module `filter`) |
 //! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |

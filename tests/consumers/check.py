@@ -26,8 +26,9 @@ import pyarrow.dataset
 import pyarrow.ipc
 import pyarrow.parquet
 
-# Key of NDJSON, column, and how the text is to be understood. Keys that are not here have no column
-# of their own (places in a geo data base, entries of the MPLS stack).
+# The columns that are compared, by how the text of NDJSON, whose key has the same name, is to be
+# understood. Most other keys have columns as well (NAT, NSEL, latency, VRFs, layer 2, TLS); those are left
+# to tests/columns.rs. Places in a geo data base have none, and the MPLS stack has one for all its entries.
 NUMBERS = """in_packets in_bytes proto icmp_type icmp_code src_port dst_port fwd_status src_tos input_snmp
 output_snmp src_mask dst_mask direction dst_tos out_packets out_bytes aggr_flows src_vlan dst_vlan src_as dst_as
 next_as prev_as export_sysid""".split()
