@@ -1,4 +1,4 @@
-//! Writes layout 2 files that every nfdump 1.7 reads.
+//! Writes layout 2 files that every nfdump 1.7 reads, those with ZSTD from 1.7.3 on.
 //!
 //! Flows are written clean: each element once, in full length, and nothing between them, since the
 //! strictest reader (1.7.1) ends at anything else. Of two address families the one that counts is
@@ -8,7 +8,7 @@
 //! Not kept: elements above 42, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 
@@ -78,6 +78,28 @@ impl Encoding {
 }
 
 /// Writes one file. Incomplete until [`Writer::finish`].
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// use nfdecode::File;
+/// use nfdecode::file::Compression;
+/// use nfdecode::writer::{Encoding, Writer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = File::open("tests/fixtures/archive/nfcapd.202611241330")?;
+/// let encoding = Encoding { compression: Compression::Zstd, level: Some(9) };
+/// let out = Cursor::new(Vec::new()); // or a file
+/// let mut writer = Writer::new(out, encoding, file.ident(), file.header().created)?;
+/// let sysids = writer.write_names(&file.names(), &file)?;
+/// for block in file.blocks() {
+///     writer.write_block(&block?, &sysids)?;
+/// }
+/// let written = writer.finish()?.into_inner();
+/// assert_eq!(File::from_bytes(written)?.flows().count(), file.flows().count());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Writer<W> {
     out: W,
     encoding: Encoding,
@@ -91,10 +113,15 @@ pub struct Writer<W> {
     written: u64,
     /// Flows that no record can hold.
     left_out: u64,
+    /// Flows written without some of their values.
+    reduced: u64,
+    /// Exporters that found no number.
+    unnumbered: u64,
     statistics: Counts,
     /// New number of each exporter, by what identifies it.
     exporters: HashMap<(IpAddr, u32, u32), u16>,
-    /// Used numbers.
+    /// Used numbers, and where the search for a free one goes on.
+    used_sysids: HashSet<u16>,
     next_sysid: u16,
     samplers: Vec<Sampler>,
 }
@@ -147,8 +174,11 @@ impl<W: Write + Seek> Writer<W> {
             blocks: 0,
             written: HEADER as u64,
             left_out: 0,
+            reduced: 0,
+            unnumbered: 0,
             statistics: Counts::default(),
             exporters: HashMap::new(),
+            used_sysids: HashSet::new(),
             next_sysid: 1,
             samplers: Vec::new(),
         })
@@ -167,7 +197,13 @@ impl<W: Write + Seek> Writer<W> {
             let sysid = match self.exporters.get(&key) {
                 Some(known) => *known,
                 None => {
-                    let sysid = self.free_sysid(exporter.sysid);
+                    let Some(sysid) = self.free_sysid(exporter.sysid) else {
+                        // Its flows are then of no exporter, rather than of another one.
+                        map.0.insert(exporter.sysid, 0);
+                        self.unnumbered += 1;
+                        continue;
+                    };
+                    self.used_sysids.insert(sysid);
                     self.exporters.insert(key, sysid);
                     self.record(&exporter_record(exporter, sysid))?;
                     sysid
@@ -198,16 +234,15 @@ impl<W: Write + Seek> Writer<W> {
         Ok(map)
     }
 
-    /// The wanted number if it is free, else another.
-    fn free_sysid(&mut self, wanted: u16) -> u16 {
-        let taken = |sysid: u16| self.exporters.values().any(|known| *known == sysid);
-        if wanted != 0 && !taken(wanted) {
-            return wanted;
+    /// The wanted number if it is free, else another; `None` if all are taken.
+    fn free_sysid(&mut self, wanted: u16) -> Option<u16> {
+        if wanted != 0 && !self.used_sysids.contains(&wanted) {
+            return Some(wanted);
         }
-        while self.next_sysid < u16::MAX && taken(self.next_sysid) {
-            self.next_sysid += 1;
+        while self.used_sysids.contains(&self.next_sysid) {
+            self.next_sysid = self.next_sysid.checked_add(1)?;
         }
-        self.next_sysid
+        Some(self.next_sysid)
     }
 
     /// Writes the flows of a block and its names of applications, interfaces and VRFs.
@@ -230,6 +265,7 @@ impl<W: Write + Seek> Writer<W> {
     /// The file cannot be written.
     pub fn write_flow(&mut self, flow: &Flow<'_>, map: &SysidMap) -> io::Result<()> {
         let mut elements = 0_u16;
+        let mut reduced = flow.elements() >> (ELEMENT_MAX_LAYOUT2 + 1) != 0;
         let mut record = std::mem::take(&mut self.scratch);
         record.clear();
         record.extend(flow.record().get(..12).unwrap_or_default());
@@ -241,6 +277,9 @@ impl<W: Write + Seek> Writer<W> {
                 continue;
             };
             if element.id == 24 {
+                reduced |= payload
+                    .get(USER_NAME_MAX..)
+                    .is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
                 payload = payload.get(..USER_NAME_MAX).unwrap_or(payload);
             }
             elements += 1;
@@ -275,6 +314,7 @@ impl<W: Write + Seek> Writer<W> {
             *flags &= 0x7F;
         }
         self.statistics.count(flow);
+        self.reduced += u64::from(reduced);
         let result = self.record(&record);
         self.scratch = record;
         result
@@ -284,6 +324,20 @@ impl<W: Write + Seek> Writer<W> {
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// How many flows were written without some of their values, which layout 2 has no place for: those of
+    /// elements above 42, and the end of user names above 66 bytes.
+    #[must_use]
+    pub fn reduced(&self) -> u64 {
+        self.reduced
+    }
+
+    /// How many exporters were left out, since a file has numbers for 65,535 only. Their flows have the
+    /// number 0, which is no exporter.
+    #[must_use]
+    pub fn exporters_left_out(&self) -> u64 {
+        self.unnumbered
     }
 
     fn record(&mut self, record: &[u8]) -> io::Result<()> {

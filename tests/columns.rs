@@ -21,6 +21,7 @@ use nfdecode::{File, Flow};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use support::reference::{self, Form};
 use support::writer::{self, Encoding, FlowRecord};
+use support::{layout1, layout3};
 
 /// A value as text that can be compared; `None` if it is null.
 fn text(column: &Column, array: &ArrayRef, row: usize) -> Option<String> {
@@ -521,6 +522,24 @@ fn in_pieces(
         }
     }
     (made, decoder.finish().is_ok())
+}
+
+#[test]
+fn other_layouts_are_not_read_in_pieces() {
+    let projection = Projection::of(["first"]).expect("a column");
+    let files = [
+        layout1::file(Encoding::None, 0, "none", &[]),
+        layout3::file(None, 0, &[]),
+    ];
+    for bytes in files {
+        let mut decoder = Decoder::new(&projection);
+        decoder.decode(&bytes);
+        let error = decoder.flush().expect("an end").expect_err("an error");
+        assert!(
+            error.to_string().contains("only files of layout 2"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -679,3 +679,27 @@ fn make_large_files() {
         std::fs::write(out, layout1::file(encoding, 0, &ident, &blocks)).expect("written");
     }
 }
+
+/// Blocks of nfdump 1.5 are told and passed over.
+#[test]
+fn blocks_of_nfdump_1_5() {
+    const KIND: usize = 276 + 8;
+    let mut bytes = layout1::file(Encoding::None, 0, "none", &[vec![layout1::map(1, &[4])]]);
+    assert_eq!(bytes[KIND..KIND + 2], [2, 0]);
+    bytes[KIND] = 1;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("old");
+    std::fs::write(&path, &bytes).expect("written");
+    let output = support::nfdecode()
+        .args(["read", "-f", "json"])
+        .arg(&path)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(3));
+    let message = support::stderr(&output);
+    assert!(
+        message.contains("blocks of nfdump 1.5 cannot be read"),
+        "{message}"
+    );
+    support::assert_json(&output.stdout, "no flows");
+}

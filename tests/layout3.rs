@@ -456,6 +456,48 @@ fn numbers_beyond_layout_2() {
         Some(0x0909_0909_0909_0909)
     );
     assert_eq!(flow.user_name().map(<[u8]>::len), Some(72));
+
+    // The same in every form of text, and told when layout 2 has no place for it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, rewritten) = (folder.path().join("layout3"), folder.path().join("layout2"));
+    std::fs::write(&path, layout3::file(None, 1, &blocks)).expect("written");
+    for arguments in [
+        &["-f", "json"][..],
+        &["-f", "ndjson"],
+        &[
+            "-f",
+            "ndjson",
+            "--fields",
+            "export_sysid_wide,nat_event_id_wide,event_kind,observationDomainID64",
+        ],
+    ] {
+        let output = support::nfdecode()
+            .arg("read")
+            .args(arguments)
+            .arg(&path)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).replace(' ', "");
+        for member in [
+            "\"export_sysid_wide\":70000",
+            "\"nat_event_id_wide\":300",
+            "\"event_kind\":2",
+            "\"observationDomainID64\":651061555542690057",
+        ] {
+            assert!(text.contains(member), "{arguments:?}: {member}: {text}");
+        }
+    }
+    let output = support::nfdecode()
+        .arg("rewrite")
+        .args([&path, Path::new("-o"), &rewritten])
+        .output()
+        .expect("it runs");
+    let message = support::stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(
+        message.contains("1 of them without values that layout 2 has no place for"),
+        "{message}"
+    );
 }
 
 /// Exporters with samplers, and names of all kinds.
@@ -509,6 +551,15 @@ fn exporters_and_names() {
                 .is_some_and(|exporter| exporter.address.is_ipv6())
         );
         assert_eq!(names.samplers().len(), 2);
+        let sampler = names.sampler(1, 7).expect("a sampler");
+        assert_eq!((sampler.algorithm, sampler.packet_interval), (2, 1));
+        assert_eq!(sampler.packet_space, 99);
+        let application = names.application(&[3, 0, 0, 80]).expect("an application");
+        assert_eq!(application.name, b"http");
+        assert_eq!(application.description.as_deref(), Some(&b"the web"[..]));
+        let interfaces = [names.interface(3), names.interface(4), names.interface(9)];
+        assert_eq!(interfaces, [Some(&b"eth0"[..]), Some(b"eth1"), None]);
+        assert_eq!(names.vrf(9), Some(&b"red"[..]));
     }
 }
 

@@ -395,7 +395,8 @@ pub(super) struct RewriteArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The damaged file is not touched. Exit status 3 tells that it was damaged.")]
+The damaged file is not touched. Exit status 3 tells that it was damaged, 0 that at most its end was missing
+since it was never closed.")]
 pub(super) struct RepairArgs {
     /// The damaged, cut off or unfinished file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -97,6 +97,8 @@ pub(super) struct Printed {
     pub(super) files: u64,
     /// Files that could not.
     pub(super) refused: u64,
+    /// Files that had been written before, of which nothing was read.
+    pub(super) passed_over: u64,
 }
 
 impl FlowWriter<'_> {
@@ -539,7 +541,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                     worker.format.any().begin(&mut worker.buffer);
                 }
                 lane.in_turn(|tally| {
-                    report_header(self.0.report, &open);
+                    report_header(self.0.report, &open.file);
                     tally.in_file = true;
                     tally.read = [0; 2];
                     let result = tally.text.write(worker.buffer.as_bytes());
@@ -679,16 +681,16 @@ pub(super) fn report_missing(report: &Report, file: &File, read: [u64; 2]) -> bo
 }
 
 /// Reports what the file itself gives away about its state, if that is not sound.
-pub(super) fn report_header(report: &Report, open: &Open) -> bool {
-    let path = open.file.path().unwrap_or(Path::new("")).display();
-    let appendix = open.file.appendix_damage();
+pub(super) fn report_header(report: &Report, file: &File) -> bool {
+    let path = file.path().unwrap_or(Path::new("")).display();
+    let appendix = file.appendix_damage();
     if let Some(error) = &appendix {
         let reason = error.reason();
         report.damage(format!(
             "{path}: ident and statistics are not readable: {reason}"
         ));
     }
-    let unfinished = open.file.header().unfinished;
+    let unfinished = file.header().unfinished;
     if unfinished {
         report.damage(format!(
             "{path}: file is unfinished: still being written, or abandoned"

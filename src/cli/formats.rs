@@ -47,6 +47,13 @@ impl Style {
         if (args.header || args.no_header) && matches!(format, Format::Json | Format::Ndjson) {
             return usage("--header and --no-header go with csv, lines and tables only");
         }
+        let chooses_itself = matches!(
+            format,
+            Format::Line | Format::Long | Format::Extended | Format::Table
+        );
+        if args.fields.is_some() && chooses_itself {
+            return usage("--fields goes with json, ndjson, csv, arrow and parquet only");
+        }
         let fields = match &args.fields {
             Some(names) if !matches!(format, Format::Arrow | Format::Parquet) => {
                 let list = FieldList::parse(names);

@@ -6,7 +6,7 @@ use crate::file::{Compression, OpenOptions};
 use crate::writer::{Encoding, Writer};
 
 use super::args::{RepairArgs, RewriteArgs, file_named};
-use super::flows::report_missing;
+use super::flows::{report_header, report_missing};
 use super::inputs::{self, Input};
 use super::interrupt;
 use super::report::{Report, Stop};
@@ -18,7 +18,7 @@ pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(&args.paths)?,
         &args.output,
         encoding,
-        &args.key.options(false)?,
+        (&args.key.options(false)?, false),
         report,
     )
 }
@@ -34,17 +34,18 @@ pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(std::slice::from_ref(&args.path))?,
         &args.output,
         None,
-        &args.key.options(true)?,
+        (&args.key.options(true)?, true),
         report,
     )
 }
 
-/// Without an encoding, that of the first input is kept.
+/// Without an encoding, that of the first input is kept. With the options comes whether inputs may be
+/// unfinished.
 fn run(
     inputs: &[Input],
     output: &Path,
     encoding: Option<Encoding>,
-    options: &OpenOptions,
+    (options, may_be_unfinished): (&OpenOptions, bool),
     report: &Report,
 ) -> Result<(), Stop> {
     inputs::refuse_as_output(inputs.iter().map(|input| input.path.as_path()), output)?;
@@ -76,6 +77,9 @@ fn run(
     let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
     let mut written = 0_u64;
     for file in std::iter::once(first).chain(files) {
+        if !may_be_unfinished {
+            report_header(report, &file);
+        }
         let map = writer.write_names(&file.names(), &file).map_err(failed)?;
         let (mut records, mut stands_for) = (0_u64, 0_u64);
         for block in file.blocks() {
@@ -105,9 +109,23 @@ fn run(
         ));
     }
     written -= left_out.min(written);
+    let exporters = writer.exporters_left_out();
+    if exporters != 0 {
+        report.damage(format!(
+            "{}: {exporters} exporters are left out, since there are more than 65535",
+            output.display()
+        ));
+    }
+    let reduced = writer.reduced();
     writer.finish().map_err(failed)?;
     target.finish()?;
     report.note(format!("{}: {written} flows written", output.display()));
+    if reduced != 0 {
+        report.note(format!(
+            "{}: {reduced} of them without values that layout 2 has no place for",
+            output.display()
+        ));
+    }
     Ok(())
 }
 

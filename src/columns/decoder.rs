@@ -173,18 +173,22 @@ impl Decoder {
         match self.state {
             State::FileHeader => {
                 self.header = std::mem::take(&mut self.held);
+                // Of the others the header is longer, or says nothing without the end of the file.
+                if matches!(self.header.get(..4), Some([0x0C, 0xA5, 1 | 3, 0])) {
+                    self.state = self.refuse(Error::new(
+                        ErrorKind::Unsupported,
+                        0,
+                        "only files of layout 2 can be read in pieces",
+                    ));
+                    return;
+                }
                 let opened = File::from_partial_bytes(self.header.clone());
                 self.state = match opened.map(|file| file.header()) {
-                    Ok(header) if header.layout == 2 => {
+                    Ok(header) => {
                         let to_the_end = header.blocks == 0 && header.unfinished;
                         self.announced = (!to_the_end).then_some(header.blocks);
                         self.next_block()
                     }
-                    Ok(_) => self.refuse(Error::new(
-                        ErrorKind::Unsupported,
-                        0,
-                        "only files of layout 2 can be read in pieces",
-                    )),
                     Err(error) => self.refuse(error),
                 };
             }

@@ -58,6 +58,11 @@ impl Form {
                 "--bloom and --partition-by go with -f parquet only".to_owned(),
             ));
         }
+        if args.partition_by.is_some() && args.file().is_none() {
+            return Err(Stop::Usage(
+                "--partition-by needs a directory: -o DIR".to_owned(),
+            ));
+        }
         Ok(match args.format {
             Some(Format::Arrow) => Some(Self::Arrow),
             Some(Format::Parquet) => Some(Self::Parquet {
@@ -163,7 +168,8 @@ impl ColumnWriter<'_> {
                     partition::Directory::new(directory, &columns, slot, bloom, &self.selection)?;
                 let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report)?;
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
-                let printed = ended?;
+                let mut printed = ended?;
+                printed.passed_over = known;
                 if known != 0 {
                     let directory = directory.display();
                     self.report.note(format!(
@@ -533,7 +539,7 @@ impl<S: Sink> Writing<'_, S> {
         match part {
             Part::Start(open) => {
                 tally.read = [0; 2];
-                tally.damaged = report_header(report, open);
+                tally.damaged = report_header(report, &open.file);
             }
             Part::Block(loaded) => {
                 (tally.progress)(loaded.found.stored_size().into());
