@@ -813,6 +813,112 @@ fn large_captures_that_must_be_rewritten_after_all() {
 }
 
 #[test]
+fn kept_files_of_a_capture_that_had_to_be_rewritten() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let mut bytes = large();
+    bytes.truncate(bytes.len() - 7);
+    let capture = folder.path().join("capture");
+    fs::write(&capture, bytes).expect("written");
+    let arguments = ["--slot", "1h", "--keep", &path("kept"), "-o", &path("out")];
+    let output = convert(&capture, &program, &arguments);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let text = fs::read(path("out")).expect("the output");
+    let document = assert_json(&text, "out");
+    let files = document.as_object().expect("an object");
+    assert!(files.len() >= 16, "{} files", files.len());
+    for (name, flows) in files {
+        let kept = nfdecode::File::open(folder.path().join("kept").join(name)).expect("a file");
+        assert_eq!(kept.flows().count(), flows.as_array().expect("flows").len());
+    }
+    let kept = fs::read_dir(path("kept")).expect("a folder").count();
+    assert_eq!(kept, files.len());
+    let counted = convert(&capture, &program, &["--count"]);
+    let flows: usize = files
+        .values()
+        .map(|flows| flows.as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(counted.stdout, format!("{flows}\n").into_bytes());
+}
+
+#[test]
+fn a_capture_that_grows_is_no_loss() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let [capture, more] = ["capture", "more"].map(|name| folder.path().join(name));
+    let bytes = fs::read(fixture()).expect("the fixture is there");
+    let first = packets(&bytes).first().expect("a packet").bytes.len();
+    fs::write(&more, &bytes[24..40 + first]).expect("written");
+    fs::write(&capture, &bytes).expect("written");
+    let wrapper = folder.path().join("wrapper");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = -V ] || cat {} >> {}\nexec {} \"$@\"\n",
+        more.display(),
+        capture.display(),
+        program.display()
+    );
+    fs::write(&wrapper, script).expect("written");
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("executable");
+    let output = convert(&capture, &wrapper, &[]);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(
+        message.contains("the capture has changed while it was read"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_directory_of_partitions_can_be_written_again() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = folder.path().join("lake").to_string_lossy().into_owned();
+    let arguments = ["-f", "parquet", "--partition-by", "hour", "-o", &lake];
+    for round in 0..2 {
+        let output = convert(&fixture(), &program, &arguments);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{message}");
+        assert_eq!(
+            message.contains("had been written"),
+            round == 1,
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_output_is_told_before_the_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = folder.path().join("ran");
+    let program = stand_in(folder.path(), &format!("touch {}", ran.display()));
+    let directory = folder.path().to_string_lossy().into_owned();
+    for (arguments, status) in [
+        (&["-f", "parquet", "--fields", "nosuch"][..], 2),
+        (&["-f", "parquet", "-o", "/nonexistent/x"], 1),
+        (&["-f", "parquet", "-o", &directory], 1),
+        (&["-f", "parquet", "--partition-by", "hour"], 2),
+        (&["-f", "json", "-o", "/nonexistent/x"], 1),
+    ] {
+        let output = convert(&fixture(), &program, arguments);
+        let message = stderr(&output);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {message}"
+        );
+        assert!(!ran.exists(), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
 fn programs_that_fail_on_large_captures_that_must_be_rewritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let capture = folder.path().join("capture");
@@ -882,7 +988,7 @@ fn an_interrupt_leaves_nothing() {
     ] {
         let program = stand_in(folder.path(), body);
         let out = folder.path().join("flows.json");
-        let child = nfdecode()
+        let child = support::interruptible()
             .arg("convert")
             .arg(fixture())
             .arg("--nfpcapd")

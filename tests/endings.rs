@@ -135,7 +135,7 @@ impl Scene {
     }
 
     fn command(&self, form: &Form, out: &Path) -> Command {
-        let mut command = nfdecode();
+        let mut command = support::interruptible();
         command
             .args(self.arguments(form, out))
             .env("TMPDIR", self.path("tmp"))

@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_millis(1);
 pub(super) struct Capture<'a> {
     path: &'a Path,
     report: &'a Report,
+    /// Its size at first, 0 if nobody knows.
+    size: u64,
 }
 
 /// A capture that nfpcapd can read, as far as is known.
@@ -37,6 +39,7 @@ pub(super) struct Prepared {
     /// What nfpcapd is to read.
     pub(super) path: PathBuf,
     packets: Packets,
+    is_rewritten: bool,
 }
 
 /// How many packets there are.
@@ -57,11 +60,14 @@ impl Prepared {
 }
 
 impl<'a> Capture<'a> {
-    pub(super) fn new(args: &'a ConvertArgs, report: &'a Report) -> Self {
-        Self {
+    pub(super) fn new(args: &'a ConvertArgs, report: &'a Report) -> Result<Self, Stop> {
+        let mut this = Self {
             path: &args.capture,
             report,
-        }
+            size: 0,
+        };
+        this.size = this.size()?;
+        Ok(this)
     }
 
     fn is_stdin(&self) -> bool {
@@ -97,12 +103,19 @@ impl<'a> Capture<'a> {
         if !fs::metadata(self.path).is_ok_and(|found| found.is_file()) || self.is_stdin() {
             return self.rewrite(work, progress);
         }
-        let look = Look::start(self.path);
+        // nfpcapd has another standard input, and its own idea of `/dev/stdin`.
+        let Ok(path) = fs::canonicalize(self.path) else {
+            return self.rewrite(work, progress);
+        };
         let mut prepared = Prepared {
-            path: self.path.to_owned(),
-            packets: Packets::Looking(look),
+            packets: Packets::Looking(Look::start(&path)),
+            path,
+            is_rewritten: false,
         };
         loop {
+            if !self.is_good(&mut prepared, POLL)? {
+                return self.rewrite(work, progress);
+            }
             let Packets::Looking(look) = &prepared.packets else {
                 return Ok(prepared);
             };
@@ -112,14 +125,11 @@ impl<'a> Capture<'a> {
             }
             progress.set(done);
             interrupt::check()?;
-            if !self.is_good(&mut prepared, POLL)? {
-                return self.rewrite(work, progress);
-            }
         }
     }
 
     /// Whether nfpcapd can read all of it: `true` also as long as nothing else is known. Waits so long
-    /// for the look to end.
+    /// for the look to end. To be asked no more once the answer is no.
     pub(super) fn is_good(&self, prepared: &mut Prepared, wait: Duration) -> Result<bool, Stop> {
         let Packets::Looking(look) = &prepared.packets else {
             return Ok(true);
@@ -132,6 +142,11 @@ impl<'a> Capture<'a> {
             prepared.packets = Packets::Counted(scan.packets);
         }
         Ok(scan.direct.is_ok())
+    }
+
+    /// Whether nfpcapd may have read something else than was looked at: the file has another size by now.
+    pub(super) fn has_changed(&self, prepared: &Prepared) -> bool {
+        !prepared.is_rewritten && self.size().is_ok_and(|size| size != self.size)
     }
 
     /// As [`Self::is_good`], once it is certain.
@@ -172,6 +187,7 @@ impl<'a> Capture<'a> {
         Ok(Prepared {
             path: out,
             packets: Packets::Counted(normalized.packets_written),
+            is_rewritten: true,
         })
     }
 
@@ -226,7 +242,7 @@ struct Look {
 
 #[derive(Default)]
 struct Shared {
-    /// Bytes looked at, all of them as nfpcapd can read them.
+    /// Bytes read.
     done: AtomicU64,
     stop: AtomicBool,
 }

@@ -1,7 +1,8 @@
 //! `nfdecode convert`: from a capture to flows.
 //!
 //! Files are printed while nfpcapd is still at work: one thread watches it, another decodes each file
-//! as soon as it is closed. A file is removed once printed, so disk use stays small.
+//! as soon as it is closed, once the capture is known to be good. A file is removed once printed, so
+//! disk use stays small.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::{ConvertArgs, Format};
 use super::capture::{Capture, Prepared};
@@ -22,6 +23,8 @@ use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::select::{self, Selection};
 use super::target::{self, Target};
+use crate::columns::Projection;
+use crate::convert::ConvertError;
 use crate::convert::program::Nfpcapd;
 use crate::convert::run::{Event, Job, Run, Summary};
 use crate::convert::workdir::WorkDir;
@@ -29,6 +32,8 @@ use crate::file::OpenOptions;
 
 /// nfpcapd moves all the time unless its disk is full.
 const STALL: Duration = Duration::from_secs(60);
+/// Bytes of files that are held back at most, until a capture is known to be good. nfpcapd waits then.
+const HELD_MAX: u64 = 256 << 20;
 /// Slots nfpcapd accepts.
 const SLOTS: std::ops::RangeInclusive<u64> = 2..=0x7FFF_FFFF;
 
@@ -51,13 +56,18 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     };
     // A capture that is no capture is the more useful thing to be told of, a missing program the
     // quicker one; neither takes long.
-    let capture = Capture::new(args, report);
+    let capture = Capture::new(args, report)?;
     let size = capture.size()?;
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output([args.capture.as_path()], output)?;
     }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
+    // What is wrong with the output is told before the work, not after it.
+    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
+    let columns = Form::columns(&args.output)?.filter(|_| form.is_some());
+    let output = args.output.file();
+    let mut target = Target::open(output.filter(|_| args.output.partition_by.is_none()))?;
 
     let work = interrupt::temporary(WorkDir::new, WorkDir::path)
         .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
@@ -74,14 +84,14 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         keep: keep.as_ref(),
         report,
     };
-    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
     if let Some(form) = form {
-        conversion.write_columns(form, selection, prepared, &mut progress)?;
-        interrupt::forget(work.path());
+        drop(target);
+        conversion.write_columns(form, columns, selection, prepared, &mut progress)?;
+        drop(progress);
+        remove(work);
         return Ok(());
     }
 
-    let mut target = Target::open(args.output.file())?;
     let writer = FlowWriter {
         style,
         arrangement,
@@ -97,9 +107,15 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     };
     conversion.write_text(&writer, prepared, &mut target, &mut progress)?;
     drop(progress);
-    interrupt::forget(work.path());
-    drop(work);
+    remove(work);
     target.finish()
+}
+
+/// Removes the directory; whatever signal comes meanwhile, it goes.
+fn remove(work: WorkDir) {
+    let path = work.path().to_owned();
+    drop(work);
+    interrupt::forget(&path);
 }
 
 /// Where `--keep` puts files.
@@ -162,6 +178,7 @@ impl Conversion<'_> {
     fn write_columns(
         &self,
         form: Form,
+        columns: Option<Projection>,
         selection: Selection,
         prepared: Prepared,
         progress: &mut Progress,
@@ -172,7 +189,7 @@ impl Conversion<'_> {
         drop(sender);
         let writer = ColumnWriter {
             form,
-            columns: Form::columns(&self.args.output)?,
+            columns,
             with_file: true,
             selection,
             limit: None,
@@ -241,8 +258,11 @@ impl Conversion<'_> {
         if prepared.packets() == Some(0) {
             return Ok(None);
         }
+        let deadline = self.args.timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            let converted = self.attempt(&mut prepared, files, printer_gave_up, progress)?;
+            // Even of a capture that must be rewritten, all of it must be done in time.
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let converted = self.attempt(&mut prepared, left, files, printer_gave_up, progress)?;
             if converted.is_some() {
                 return Ok(converted);
             }
@@ -257,6 +277,7 @@ impl Conversion<'_> {
     fn attempt(
         &self,
         prepared: &mut Prepared,
+        timeout: Option<Duration>,
         files: &mpsc::Sender<PathBuf>,
         printer_gave_up: &AtomicBool,
         progress: &mut Progress,
@@ -271,11 +292,11 @@ impl Conversion<'_> {
             // Compared below, when they are known for certain.
             packets: None,
             slot: self.args.slot,
-            timeout: self.args.timeout,
+            timeout,
             stall: STALL,
         };
         let mut run = Run::start(self.program, job, self.work).map_err(Stop::failed)?;
-        let mut held = Vec::new();
+        let (mut held, mut held_bytes) = (Vec::new(), 0);
         loop {
             interrupt::check()?;
             if printer_gave_up.load(Ordering::Relaxed) {
@@ -285,28 +306,56 @@ impl Conversion<'_> {
                 return Ok(None);
             }
             let event = run.next_event();
-            // Of a capture that it cannot read, nothing it says counts.
-            if !matches!(event, Ok(Event::File(_) | Event::Progress(_)))
-                && !self.capture.is_good_for_certain(prepared)?
-            {
+            // Of a capture that it cannot read, nothing it says counts but that there is no room or time.
+            let is_final = !matches!(
+                event,
+                Ok(Event::File(_) | Event::Progress(_))
+                    | Err(ConvertError::WriteFailed { .. } | ConvertError::TimedOut { .. })
+            );
+            if is_final && !self.capture.is_good_for_certain(prepared)? {
                 return Ok(None);
             }
             let mut finished = None;
-            match event.map_err(Stop::failed)? {
-                Event::File(path) => held.push(path),
+            match event.map_err(|error| self.failed(error))? {
+                Event::File(path) => {
+                    held_bytes += fs::metadata(&path).map_or(0, |found| found.len());
+                    held.push(path);
+                }
                 Event::Progress(done) => progress.set(done),
                 Event::Finished(summary) => finished = Some(summary),
+            }
+            if held_bytes > HELD_MAX
+                && !run.suspended(|| self.capture.is_good_for_certain(prepared))?
+            {
+                return Ok(None);
             }
             let Some(packets) = prepared.packets() else {
                 continue;
             };
+            held_bytes = 0;
             // A closed channel means that the printer gave up, which the next turn sees, and it tells why.
             held.drain(..).for_each(|path| drop(files.send(path)));
             if let Some(mut summary) = finished {
-                summary.expect_packets(packets);
+                if self.capture.has_changed(prepared) {
+                    let name = self.capture.name();
+                    self.report
+                        .note(format!("{name}: the capture has changed while it was read"));
+                } else {
+                    summary.expect_packets(packets);
+                }
                 return Ok(Some(Converted { summary, packets }));
             }
         }
+    }
+
+    fn failed(&self, error: ConvertError) -> Stop {
+        Stop::failed(match error {
+            // The limit of the last attempt is what others have left of it.
+            ConvertError::TimedOut { limit } => ConvertError::TimedOut {
+                limit: self.args.timeout.unwrap_or(limit),
+            },
+            error => error,
+        })
     }
 
     /// Whether what came out is what went in.
@@ -318,14 +367,17 @@ impl Conversion<'_> {
         for loss in &summary.losses {
             report.damage(loss);
         }
+        for note in &summary.notes {
+            report.note(note);
+        }
+        if printed.passed_over != 0 {
+            return;
+        }
         if flows != summary.flows {
             report.damage(format!(
                 "nfpcapd wrote {} flows, {flows} could be read",
                 summary.flows
             ));
-        }
-        for note in &summary.notes {
-            report.note(note);
         }
         if flows == 0 {
             report.note(format!("no flows came out of {packets} packets"));

@@ -68,9 +68,23 @@ pub(super) fn has_ended(child: u32) -> bool {
 
 /// Kills the process group that `leader` leads, ignoring that it may be gone.
 pub(super) fn kill_group(leader: u32) {
+    signal_group(leader, libc::SIGKILL);
+}
+
+/// Has a process group stand still until [`resume_group`].
+pub(super) fn suspend_group(leader: u32) {
+    signal_group(leader, libc::SIGSTOP);
+}
+
+/// Lets a process group go on.
+pub(super) fn resume_group(leader: u32) {
+    signal_group(leader, libc::SIGCONT);
+}
+
+fn signal_group(leader: u32, signal: i32) {
     if let Ok(leader) = i32::try_from(leader) {
         // SAFETY: takes numbers only; the group is ours since the child made itself its leader.
-        unsafe { libc::kill(-leader, libc::SIGKILL) };
+        unsafe { libc::kill(-leader, signal) };
     }
 }
 

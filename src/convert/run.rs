@@ -211,6 +211,23 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Has nfpcapd stand still while `wait` waits for something else. That time does not count for the
+    /// limits of the job.
+    pub fn suspended<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        if self.status.is_none() {
+            ipc::suspend_group(self.child.id());
+        }
+        let result = wait();
+        if self.status.is_none() {
+            ipc::resume_group(self.child.id());
+        }
+        let pause = begun.elapsed();
+        self.started += pause;
+        self.moved += pause;
+        result
+    }
+
     /// Puts new files into `waiting`, last name first.
     fn find_files(&mut self) -> Result<(), ConvertError> {
         let entries = fs::read_dir(self.work.out()).map_err(watch)?;
@@ -418,7 +435,7 @@ mod progress {
 
     pub(super) fn consumed(pid: u32, capture: &Path, version: Version) -> u64 {
         let found = if version >= MAPS {
-            resident(pid, capture)
+            resident(pid)
         } else {
             position(pid, capture)
         };
@@ -442,19 +459,13 @@ mod progress {
         Ok(None)
     }
 
-    /// Resident bytes of the mapping of the capture: it is read from front to back.
-    fn resident(pid: u32, capture: &Path) -> io::Result<Option<u64>> {
-        let capture = capture.canonicalize()?;
-        let capture = capture.to_string_lossy();
-        let maps = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
-        let mapping = maps.lines().skip_while(|line| !line.ends_with(&*capture));
-        let kilobytes = mapping.take(8).find_map(|line| {
-            line.strip_prefix("Rss:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
+    /// Resident bytes of files: the mapping of the capture, which is read from front to back, and some
+    /// MB of libraries. That of the mapping alone would have to be counted page by page.
+    fn resident(pid: u32) -> io::Result<Option<u64>> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let kilobytes = status.lines().find_map(|line| {
+            let text = line.strip_prefix("RssFile:")?.trim();
+            text.strip_suffix(" kB")?.trim().parse::<u64>().ok()
         });
         Ok(kilobytes.map(|kilobytes| kilobytes * 1024))
     }

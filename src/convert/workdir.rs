@@ -57,12 +57,13 @@ impl WorkDir {
         self.path.join("out")
     }
 
-    /// Removes what nfpcapd has written, for another run.
+    /// Removes what nfpcapd has written and left in the system, for another run.
     ///
     /// # Errors
     /// The directory cannot be emptied.
     pub fn clear(&self) -> io::Result<()> {
-        fs::remove_dir_all(self.out())?;
+        super::ipc::remove_leftovers(&self.out());
+        remove(&self.out())?;
         fs::create_dir(self.out())
     }
 
@@ -81,28 +82,32 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        remove(&self.path);
+        // Nobody is left to be told.
+        let _ = remove(&self.path);
     }
 }
 
 /// Removes the directory. Who has been killed may still be writing there for a moment.
-fn remove(path: &Path) {
-    for _ in 0..REMOVALS {
-        match fs::remove_dir_all(path) {
+fn remove(path: &Path) -> io::Result<()> {
+    let mut result = fs::remove_dir_all(path);
+    for _ in 1..REMOVALS {
+        match &result {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 thread::sleep(Duration::from_millis(10));
+                result = fs::remove_dir_all(path);
             }
-            // Nobody is left to be told.
-            _ => return,
+            _ => break,
         }
     }
+    result
 }
 
 /// Removes a directory made by [`WorkDir::new`] and what an nfpcapd at work there has in the system,
 /// also while it runs: for a process that is about to die.
 pub fn remove_traces(path: &Path) {
     super::ipc::remove_leftovers(&path.join("out"));
-    remove(path);
+    // Nobody is left to be told.
+    let _ = remove(path);
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

@@ -38,6 +38,23 @@ pub fn nfdecode() -> Command {
     command
 }
 
+/// As [`nfdecode`], to be interrupted: whoever runs the tests in the background of a shell has them
+/// ignore SIGINT, and what is ignored stays ignored.
+pub fn interruptible() -> Command {
+    let plain = nfdecode();
+    let mut command = Command::new("env");
+    command
+        .arg("--default-signal=HUP,INT,TERM")
+        .arg(plain.get_program());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// Runs the program under test.
 pub fn run(arguments: &[&str]) -> Output {
     nfdecode()
