@@ -685,3 +685,96 @@ fn element_names_are_unique_and_types_known() {
     names.dedup();
     assert_eq!(names.len(), COLUMNS.len());
 }
+
+/// Flows with the elements of routers, for what reads our columns in `tests/consumers`: the file in the
+/// repository is this one, `NFDECODE_REGENERATE=1` writes it anew.
+#[test]
+fn the_file_for_consumers() {
+    const FLOWS: u64 = 300;
+    const START: u64 = 1_767_225_600_000;
+    let mut seed = 7_u64;
+    let mut number = |limit: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % limit
+    };
+    let mut records = Vec::new();
+    for at in 0..FLOWS {
+        let is_ip6 = at % 3 == 1;
+        let protocol = match at % 10 {
+            0 => {
+                if is_ip6 {
+                    58
+                } else {
+                    1
+                }
+            }
+            1..=4 => 17,
+            _ => 6,
+        };
+        let mut bytes =
+            |count: usize| -> Vec<u8> { (0..count).map(|_| number(256) as u8).collect() };
+        let address = if is_ip6 { 16 } else { 4 };
+        let first = START + at * 3_000;
+        let mut generic = [
+            first,
+            first + at * 7,
+            first + 9_000,
+            at % 50 + 1,
+            at * 811 + 40,
+        ]
+        .map(u64::to_le_bytes)
+        .concat();
+        generic.extend(bytes(4));
+        generic.extend([protocol, if protocol == 6 { 0x1B } else { 0 }, 0, 8]);
+        let mut elements = vec![
+            (1, generic),
+            (if is_ip6 { 3 } else { 2 }, bytes(2 * address)),
+        ];
+        let family = |four: u16| if is_ip6 { four + 1 } else { four };
+        if at % 2 == 0 {
+            let mut misc = bytes(8);
+            misc.extend([24, 16, (at % 4 / 2) as u8, 32, 0, 0, 0, 0]);
+            elements.push((4, misc));
+        }
+        if at % 3 == 0 {
+            let counters = [at % 4, at + 1, at * 90 + 1].map(u64::to_le_bytes).concat();
+            elements.push((5, counters));
+        }
+        if at % 4 == 0 {
+            let vlans = [at as u32 % 4000, at as u32 % 90].map(u32::to_le_bytes);
+            elements.extend([(6, vlans.concat()), (7, bytes(8))]);
+        }
+        if at % 5 == 0 {
+            elements.extend([8, 10, 12].map(|hop| (family(hop), bytes(address))));
+        }
+        if at % 7 == 0 {
+            elements.push((14, bytes(40)));
+        }
+        if at % 6 == 0 {
+            elements.extend([(15, bytes(32)), (16, bytes(8))]);
+        }
+        if at % 8 == 0 {
+            elements.push((family(20), bytes(2 * address)));
+            elements.extend([(22, bytes(4)), (36, bytes(8))]);
+        }
+        let record = FlowRecord {
+            engine: [1, 2],
+            sysid: (at % 3) as u16,
+            version: 9,
+            elements,
+            ..FlowRecord::default()
+        };
+        records.push(record.bytes());
+    }
+    let made = writer::file(Encoding::Lz4, Some("router"), &[records]);
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/router/nfcapd.202601010000"
+    );
+    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
+        std::fs::write(path, &made).expect("written");
+    }
+    assert!(std::fs::read(path).expect("the file") == made, "{path}");
+}

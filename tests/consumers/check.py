@@ -27,13 +27,13 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 # The columns that are compared, by how the text of NDJSON, whose key has the same name, is to be
-# understood. Most other keys have columns as well (NAT, NSEL, latency, VRFs, layer 2, TLS); those are left
+# understood. Most other keys have columns as well (NSEL, latency, layer 2, TLS); those are left
 # to tests/columns.rs. Places in a geo data base have none, and the MPLS stack has one for all its entries.
 NUMBERS = """in_packets in_bytes proto icmp_type icmp_code src_port dst_port fwd_status src_tos input_snmp
 output_snmp src_mask dst_mask direction dst_tos out_packets out_bytes aggr_flows src_vlan dst_vlan src_as dst_as
-next_as prev_as export_sysid""".split()
+next_as prev_as export_sysid src_xlt_port dst_xlt_port ingress_vrf egress_vrf""".split()
 ADDRESSES = """src4_addr dst4_addr src6_addr dst6_addr ip4_next_hop ip6_next_hop bgp4_next_hop
-bgp6_next_hop ip4_router ip6_router""".split()
+bgp6_next_hop ip4_router ip6_router src4_xlt_ip dst4_xlt_ip src6_xlt_ip dst6_xlt_ip""".split()
 MACS = "in_src_mac out_dst_mac in_dst_mac out_src_mac".split()
 TIMES = "first last received".split()
 COLUMNS = NUMBERS + ADDRESSES + MACS + TIMES + ["tcp_flags", "type", "sampled"]
