@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Longest time to wait, for processes that wait themselves.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Seconds of processor time, and 512-byte units of output.
-const LIMITS: &str = "ulimit -c 0 -t 2 -f 65536; exec \"$@\"";
+const LIMITS: &str = "ulimit -c 0; ulimit -t 2; ulimit -f 65536; exec \"$@\"";
 /// Signals of these limits.
 const LIMIT_SIGNALS: [i32; 3] = [9, 24, 25];
 /// How the line starts that nfdump 1.7.5 and later print for every file.
