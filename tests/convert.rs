@@ -49,20 +49,24 @@ fn comparable(output: &Output, context: &str) -> Vec<(String, Vec<String>)> {
         .expect("an object")
         .iter()
         .map(|(name, flows)| {
-            let mut flows: Vec<String> = flows
-                .as_array()
-                .expect("an array")
-                .iter()
-                .map(|flow| {
-                    let mut flow = flow.as_object().expect("an object").clone();
-                    flow.retain(|key, _| key != "received" && key != "cnt");
-                    Value::Object(flow).to_string()
-                })
-                .collect();
-            flows.sort();
-            (name.clone(), flows)
+            let flows = flows.as_array().expect("an array");
+            (name.clone(), in_own_order(flows))
         });
     files.collect()
+}
+
+/// Flows in an order of their own, without the time of the conversion.
+fn in_own_order(flows: &[Value]) -> Vec<String> {
+    let mut flows: Vec<String> = flows
+        .iter()
+        .map(|flow| {
+            let mut flow = flow.as_object().expect("an object").clone();
+            flow.retain(|key, _| key != "received" && key != "cnt");
+            Value::Object(flow).to_string()
+        })
+        .collect();
+    flows.sort();
+    flows
 }
 
 // ---- other forms of the same packets ------------------------------------------------------------
@@ -411,13 +415,17 @@ fn captures_of_others() {
 
 /// A script that answers `-V` and then does `body`; `$out` is the output directory.
 fn stand_in(folder: &Path, body: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = folder.join("stand-in");
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = -V ]; then echo 'x: Version: 1.7.10'; exit 0; fi\n\
          while [ $# -gt 0 ]; do [ \"$1\" = -w ] && out=$2; shift; done\n\
          PATH=/usr/bin:/bin\n{body}\n"
     );
+    executable(folder, &script)
+}
+
+fn executable(folder: &Path, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.join("stand-in");
     fs::write(&path, script).expect("the script can be written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
         .expect("it can be made executable");
@@ -792,19 +800,8 @@ fn large_captures_that_must_be_rewritten_after_all() {
             assert_eq!(plain.status.code(), Some(status), "{context}");
             assert_eq!(packed.status.code(), Some(status), "{context}");
             assert_eq!(stderr(&plain), stderr(&packed), "{context}");
-            let [plain, packed] = [plain, packed].map(|output| {
-                let flows = assert_ndjson(&output.stdout, &context);
-                let mut flows: Vec<String> = flows
-                    .iter()
-                    .map(|flow| {
-                        let mut flow = flow.as_object().expect("an object").clone();
-                        flow.retain(|key, _| key != "received" && key != "cnt");
-                        Value::Object(flow).to_string()
-                    })
-                    .collect();
-                flows.sort();
-                flows
-            });
+            let [plain, packed] = [plain, packed]
+                .map(|output| in_own_order(&assert_ndjson(&output.stdout, &context)));
             assert!(plain.len() > 1_000 && plain == packed, "{context}");
             let left = fs::read_dir(&temporary).expect("a folder").count();
             assert_eq!(left, 0, "{context}");
@@ -855,16 +852,13 @@ fn a_capture_that_grows_is_no_loss() {
     let first = packets(&bytes).first().expect("a packet").bytes.len();
     fs::write(&more, &bytes[24..40 + first]).expect("written");
     fs::write(&capture, &bytes).expect("written");
-    let wrapper = folder.path().join("wrapper");
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = -V ] || cat {} >> {}\nexec {} \"$@\"\n",
         more.display(),
         capture.display(),
         program.display()
     );
-    fs::write(&wrapper, script).expect("written");
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("executable");
+    let wrapper = executable(folder.path(), &script);
     let output = convert(&capture, &wrapper, &[]);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(0), "{message}");
@@ -916,6 +910,35 @@ fn what_is_wrong_with_the_output_is_told_before_the_work() {
         );
         assert!(!ran.exists(), "{arguments:?}: {message}");
     }
+}
+
+#[test]
+fn names_of_text_need_no_column() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let output = convert(&fixture(), &program, &["--fields", "first,src4_geo"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_pipe_as_output_is_opened_once() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("it runs");
+    assert!(made.success());
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::read(pipe).expect("it can be read"))
+    };
+    let name = pipe.to_str().expect("a plain path");
+    let output = convert(&fixture(), &program, &["-f", "parquet", "-o", name]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let bytes = reader.join().expect("it ends");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
 }
 
 #[test]

@@ -30,16 +30,19 @@ const POLL: Duration = Duration::from_millis(1);
 pub(super) struct Capture<'a> {
     path: &'a Path,
     report: &'a Report,
-    /// Its size at first, 0 if nobody knows.
-    size: u64,
+    /// Its size in bytes at first, 0 if nobody knows.
+    pub(super) size: u64,
+    /// It can be read more than once.
+    is_file: bool,
 }
 
 /// A capture that nfpcapd can read, as far as is known.
 pub(super) struct Prepared {
     /// What nfpcapd is to read.
     pub(super) path: PathBuf,
+    /// How long that was when it was looked at, in bytes.
+    pub(super) size: u64,
     packets: Packets,
-    is_rewritten: bool,
 }
 
 /// How many packets there are.
@@ -57,6 +60,11 @@ impl Prepared {
             Packets::Looking(_) => None,
         }
     }
+
+    /// Whether nfpcapd may have read something else than was looked at: the file has another size by now.
+    pub(super) fn has_changed(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| found.len() != self.size)
+    }
 }
 
 impl<'a> Capture<'a> {
@@ -65,8 +73,15 @@ impl<'a> Capture<'a> {
             path: &args.capture,
             report,
             size: 0,
+            is_file: false,
         };
-        this.size = this.size()?;
+        if !this.is_stdin() {
+            let found = fs::metadata(this.path).map_err(|error| this.failed(error))?;
+            if found.is_dir() {
+                return Err(this.failed(io::ErrorKind::IsADirectory.into()));
+            }
+            (this.size, this.is_file) = (found.len(), found.is_file());
+        }
         Ok(this)
     }
 
@@ -82,25 +97,13 @@ impl<'a> Capture<'a> {
         }
     }
 
-    /// Its size in bytes, 0 if nobody knows.
-    pub(super) fn size(&self) -> Result<u64, Stop> {
-        if self.is_stdin() {
-            return Ok(0);
-        }
-        let metadata = fs::metadata(self.path).map_err(|error| self.failed(error))?;
-        if metadata.is_dir() {
-            return Err(self.failed(io::ErrorKind::IsADirectory.into()));
-        }
-        Ok(metadata.len())
-    }
-
     /// Looks at the capture and rewrites it if need be.
     pub(super) fn prepare(
         &self,
         work: &WorkDir,
         progress: &mut Progress,
     ) -> Result<Prepared, Stop> {
-        if !fs::metadata(self.path).is_ok_and(|found| found.is_file()) || self.is_stdin() {
+        if !self.is_file {
             return self.rewrite(work, progress);
         }
         // nfpcapd has another standard input, and its own idea of `/dev/stdin`.
@@ -110,7 +113,7 @@ impl<'a> Capture<'a> {
         let mut prepared = Prepared {
             packets: Packets::Looking(Look::start(&path)),
             path,
-            is_rewritten: false,
+            size: self.size,
         };
         loop {
             if !self.is_good(&mut prepared, POLL)? {
@@ -144,11 +147,6 @@ impl<'a> Capture<'a> {
         Ok(scan.direct.is_ok())
     }
 
-    /// Whether nfpcapd may have read something else than was looked at: the file has another size by now.
-    pub(super) fn has_changed(&self, prepared: &Prepared) -> bool {
-        !prepared.is_rewritten && self.size().is_ok_and(|size| size != self.size)
-    }
-
     /// As [`Self::is_good`], once it is certain.
     pub(super) fn is_good_for_certain(&self, prepared: &mut Prepared) -> Result<bool, Stop> {
         while prepared.packets().is_none() {
@@ -166,7 +164,7 @@ impl<'a> Capture<'a> {
         work: &WorkDir,
         progress: &mut Progress,
     ) -> Result<Prepared, Stop> {
-        progress.restart(self.size()?, "rewriting the capture");
+        progress.restart(self.size, "rewriting the capture");
         let mut observer = |done: u64| {
             progress.set(done);
             if interrupt::interrupted() {
@@ -185,9 +183,9 @@ impl<'a> Capture<'a> {
         let normalized = normalized.map_err(|error| self.explain(error))?;
         self.tell(&normalized);
         Ok(Prepared {
+            size: fs::metadata(&out).map_or(0, |found| found.len()),
             path: out,
             packets: Packets::Counted(normalized.packets_written),
-            is_rewritten: true,
         })
     }
 

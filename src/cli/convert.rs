@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::args::{ConvertArgs, Format};
 use super::capture::{Capture, Prepared};
-use super::columns::{ColumnWriter, Form};
+use super::columns::{ColumnWriter, Form, Output};
 use super::flows::{Arrangement, FlowWriter, Printed, Source};
 use super::formats::Style;
 use super::inputs;
@@ -23,7 +23,6 @@ use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::select::{self, Selection};
 use super::target::{self, Target};
-use crate::columns::Projection;
 use crate::convert::ConvertError;
 use crate::convert::program::Nfpcapd;
 use crate::convert::run::{Event, Job, Run, Summary};
@@ -57,21 +56,55 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     // A capture that is no capture is the more useful thing to be told of, a missing program the
     // quicker one; neither takes long.
     let capture = Capture::new(args, report)?;
-    let size = capture.size()?;
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output([args.capture.as_path()], output)?;
     }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
     // What is wrong with the output is told before the work, not after it.
-    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
-    let columns = Form::columns(&args.output)?.filter(|_| form.is_some());
     let output = args.output.file();
-    let mut target = Target::open(output.filter(|_| args.output.partition_by.is_none()))?;
+    let gave_up = AtomicBool::new(false);
+    let printer = match Form::of(&args.output)?.filter(|_| !args.select.count) {
+        Some(form) => {
+            let writer = ColumnWriter {
+                columns: Form::columns(&args.output)?,
+                with_file: true,
+                selection,
+                limit: None,
+                threads: form.threads(args.output.jobs),
+                all_must_open: true,
+                options: OpenOptions::new(),
+                origin: Some(&args.capture),
+                report,
+            };
+            Printer::Columns(writer, form.open(output)?)
+        }
+        None => {
+            let writer = FlowWriter {
+                style,
+                arrangement,
+                zone,
+                selection,
+                count_only: args.select.count,
+                limit: None,
+                threads: super::threads(args.output.jobs),
+                all_must_open: true,
+                options: OpenOptions::new(),
+                gave_up: &gave_up,
+                report,
+            };
+            Printer::Text(writer, Target::open(output)?)
+        }
+    };
 
     let work = interrupt::temporary(WorkDir::new, WorkDir::path)
         .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
-    let mut progress = Progress::new(args.output.progress, size, "looking at the capture", report);
+    let mut progress = Progress::new(
+        args.output.progress,
+        capture.size,
+        "looking at the capture",
+        report,
+    );
     let prepared = capture.prepare(&work, &mut progress)?;
     if prepared.packets() == Some(0) {
         report.note(format!("{}: the capture holds no packets", capture.name()));
@@ -84,31 +117,25 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         keep: keep.as_ref(),
         report,
     };
-    if let Some(form) = form {
-        drop(target);
-        conversion.write_columns(form, columns, selection, prepared, &mut progress)?;
-        drop(progress);
-        remove(work);
-        return Ok(());
-    }
-
-    let writer = FlowWriter {
-        style,
-        arrangement,
-        zone,
-        selection,
-        count_only: args.select.count,
-        limit: None,
-        threads: super::threads(args.output.jobs),
-        all_must_open: true,
-        options: OpenOptions::new(),
-        gave_up: &AtomicBool::new(false),
-        report,
+    let target = match printer {
+        Printer::Columns(writer, output) => {
+            conversion.write_columns(&writer, output, prepared, &mut progress)?;
+            None
+        }
+        Printer::Text(writer, mut target) => {
+            conversion.write_text(&writer, prepared, &mut target, &mut progress)?;
+            Some(target)
+        }
     };
-    conversion.write_text(&writer, prepared, &mut target, &mut progress)?;
     drop(progress);
     remove(work);
-    target.finish()
+    target.map_or(Ok(()), Target::finish)
+}
+
+/// What prints the flows, and where they go.
+enum Printer<'a> {
+    Columns(ColumnWriter<'a>, Output<'a>),
+    Text(FlowWriter<'a>, Target),
 }
 
 /// Removes the directory; whatever signal comes meanwhile, it goes.
@@ -177,9 +204,8 @@ impl Conversion<'_> {
     /// Columns are written when nfpcapd is done: which of them have values must be known first.
     fn write_columns(
         &self,
-        form: Form,
-        columns: Option<Projection>,
-        selection: Selection,
+        writer: &ColumnWriter<'_>,
+        output: Output<'_>,
         prepared: Prepared,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
@@ -187,22 +213,10 @@ impl Conversion<'_> {
         let gave_up = AtomicBool::new(false);
         let converted = self.watch(prepared, &sender, &gave_up, progress)?;
         drop(sender);
-        let writer = ColumnWriter {
-            form,
-            columns,
-            with_file: true,
-            selection,
-            limit: None,
-            threads: form.threads(self.args.output.jobs),
-            all_must_open: true,
-            options: OpenOptions::new(),
-            origin: Some(&self.args.capture),
-            report: self.report,
-        };
         let mut file_done = |source: &Source| done_with(source, self.keep);
         let printed = writer.write(
             receiver.into_iter().map(source_of).collect(),
-            self.args.output.file(),
+            output,
             &mut |_| (),
             &mut file_done,
         )?;
@@ -283,10 +297,7 @@ impl Conversion<'_> {
         progress: &mut Progress,
     ) -> Result<Option<Converted>, Stop> {
         let input = prepared.path.clone();
-        progress.restart(
-            fs::metadata(&input).map_or(0, |found| found.len()),
-            "converting",
-        );
+        progress.restart(prepared.size, "converting");
         let job = Job {
             capture: &input,
             // Compared below, when they are known for certain.
@@ -336,7 +347,7 @@ impl Conversion<'_> {
             // A closed channel means that the printer gave up, which the next turn sees, and it tells why.
             held.drain(..).for_each(|path| drop(files.send(path)));
             if let Some(mut summary) = finished {
-                if self.capture.has_changed(prepared) {
+                if prepared.has_changed() {
                     let name = self.capture.name();
                     self.report
                         .note(format!("{name}: the capture has changed while it was read"));

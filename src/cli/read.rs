@@ -48,7 +48,6 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         && !args.select.count
     {
         let writer = ColumnWriter {
-            form,
             columns: Form::columns(&args.output)?,
             with_file: args.by_file,
             selection,
@@ -61,7 +60,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         };
         let sources = inputs.iter().map(source_of).collect();
         let mut advance = advance(&mut progress);
-        let output = args.output.file();
+        let output = form.open(args.output.file())?;
         writer.write(sources, output, &mut advance, &mut |_| Ok(()))?;
         return Ok(());
     }

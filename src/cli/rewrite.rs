@@ -18,7 +18,7 @@ pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(&args.paths)?,
         &args.output,
         encoding,
-        (&args.key.options(false)?, false),
+        &args.key.options(false)?,
         report,
     )
 }
@@ -34,18 +34,17 @@ pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
         &inputs::expand(std::slice::from_ref(&args.path))?,
         &args.output,
         None,
-        (&args.key.options(true)?, true),
+        &args.key.options(true)?,
         report,
     )
 }
 
-/// Without an encoding, that of the first input is kept. With the options comes whether inputs may be
-/// unfinished.
+/// Without an encoding, that of the first input is kept.
 fn run(
     inputs: &[Input],
     output: &Path,
     encoding: Option<Encoding>,
-    (options, may_be_unfinished): (&OpenOptions, bool),
+    options: &OpenOptions,
     report: &Report,
 ) -> Result<(), Stop> {
     inputs::refuse_as_output(inputs.iter().map(|input| input.path.as_path()), output)?;
@@ -77,7 +76,7 @@ fn run(
     let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
     let mut written = 0_u64;
     for file in std::iter::once(first).chain(files) {
-        if !may_be_unfinished {
+        if !options.is_partial() {
             report_header(report, &file);
         }
         let map = writer.write_names(&file.names(), &file).map_err(failed)?;

@@ -80,6 +80,11 @@ impl Target {
         })
     }
 
+    /// Whether it is what the user has named, rather than standard output.
+    pub(super) fn is_named(&self) -> bool {
+        !matches!(self, Self::Stdout(_))
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let written = match self {
             Self::Stdout(file) | Self::Special { file, .. } => file.write_all(bytes),

@@ -194,13 +194,14 @@ impl Rival {
         } else {
             number_in(&text)
         };
+        let content = code == Some(0) && flows < expected;
         Ok(Outcome {
             flows,
             killed: !hung && code.is_none(),
             panicked: code == Some(PANIC),
             hung,
-            content: code == Some(0) && flows < expected,
-            silent: code == Some(0) && flows < expected && quiet,
+            content,
+            silent: content && quiet,
             invalid: self.prints_json
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err(),
         })

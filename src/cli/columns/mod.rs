@@ -58,11 +58,6 @@ impl Form {
                 "--bloom and --partition-by go with -f parquet only".to_owned(),
             ));
         }
-        if args.partition_by.is_some() && args.file().is_none() {
-            return Err(Stop::Usage(
-                "--partition-by needs a directory: -o DIR".to_owned(),
-            ));
-        }
         Ok(match args.format {
             Some(Format::Arrow) => Some(Self::Arrow),
             Some(Format::Parquet) => Some(Self::Parquet {
@@ -82,6 +77,31 @@ impl Form {
         columns.transpose()
     }
 
+    /// Opens what it goes to; `None` is standard output.
+    pub(super) fn open(self, output: Option<&Path>) -> Result<Output<'_>, Stop> {
+        use std::io::IsTerminal as _;
+        if let Self::Parquet {
+            partition_by: Some(slot),
+            bloom,
+        } = self
+        {
+            let path = output.ok_or_else(|| {
+                Stop::Usage("--partition-by needs a directory: -o DIR".to_owned())
+            })?;
+            return Ok(Output::Directory { path, slot, bloom });
+        }
+        if output.is_none() && io::stdout().is_terminal() {
+            return Err(Stop::Usage(
+                "this form is not for terminals: give a file with -o, or redirect".to_owned(),
+            ));
+        }
+        let target = Target::open(output)?;
+        Ok(match self {
+            Self::Arrow => Output::Arrow(target),
+            Self::Parquet { bloom, .. } => Output::Parquet { target, bloom },
+        })
+    }
+
     /// How many threads suit it.
     pub(super) fn threads(self, wanted: Option<NonZeroUsize>) -> NonZeroUsize {
         let threads = super::threads(wanted);
@@ -92,9 +112,23 @@ impl Form {
     }
 }
 
+/// Where columns go.
+pub(super) enum Output<'a> {
+    Arrow(Target),
+    Parquet {
+        target: Target,
+        bloom: bool,
+    },
+    /// A directory of Parquet files, one for each input and slot of time.
+    Directory {
+        path: &'a Path,
+        slot: Slot,
+        bloom: bool,
+    },
+}
+
 /// How to write columns.
 pub(super) struct ColumnWriter<'a> {
-    pub(super) form: Form,
     /// Which columns; without, those that have values.
     pub(super) columns: Option<Projection>,
     /// A column with the name of each flow's file.
@@ -116,31 +150,29 @@ pub(super) struct ColumnWriter<'a> {
 type FileDone<'a> = &'a mut (dyn FnMut(&Source) -> Result<(), Stop> + Send);
 
 impl ColumnWriter<'_> {
-    /// Writes the flows of all sources to `output`, or standard output. Damage is reported and passed
+    /// Writes the flows of all sources to `output`. Damage is reported and passed
     /// over. `progress` is told of bytes read, `file_done` of each file that has been written.
     pub(super) fn write(
         &self,
         sources: Vec<Source>,
-        output: Option<&Path>,
+        output: Output<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         file_done: FileDone<'_>,
     ) -> Result<Printed, Stop> {
-        match self.form {
-            Form::Arrow => {
-                let (out, fault) = open_binary(output)?;
+        match output {
+            Output::Arrow(target) => {
+                let is_file = target.is_named();
+                let (out, fault) = Out::new(target);
                 let columns = self.choose(&sources)?;
                 let labels = self.labels(&sources, &columns);
                 let sink = ipc::Ipc::new(columns, labels);
-                let writer = sink.begin(out, output.is_some())?;
+                let writer = sink.begin(out, is_file)?;
                 let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
                 let written = ended.and_then(|printed| Ok((printed, writer.finish()?)));
-                self.close(fault.explain(written)?, output)
+                self.close(fault.explain(written)?)
             }
-            Form::Parquet {
-                partition_by: None,
-                bloom,
-            } => {
-                let (out, fault) = open_binary(output)?;
+            Output::Parquet { target, bloom } => {
+                let (out, fault) = Out::new(target);
                 let columns = self.choose(&sources)?;
                 let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
                 let sink = parquet::OneFile::new(&columns, bloom)?;
@@ -148,30 +180,23 @@ impl ColumnWriter<'_> {
                 let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
                 let written =
                     ended.and_then(|printed| Ok((printed, parquet::finish(writer, &names)?)));
-                self.close(fault.explain(written)?, output)
+                self.close(fault.explain(written)?)
             }
-            Form::Parquet {
-                partition_by: Some(slot),
-                bloom,
-            } => {
+            Output::Directory { path, slot, bloom } => {
                 if self.limit.is_some() {
                     return Err(Stop::Usage(
                         "--partition-by writes whole files: it does not go with --limit".to_owned(),
                     ));
                 }
-                let directory = output.ok_or_else(|| {
-                    Stop::Usage("--partition-by needs a directory: -o DIR".to_owned())
-                })?;
                 let columns = self.columns.clone().unwrap_or_default();
                 let columns = self.with_file_column(columns)?;
-                let sink =
-                    partition::Directory::new(directory, &columns, slot, bloom, &self.selection)?;
+                let sink = partition::Directory::new(path, &columns, slot, bloom, &self.selection)?;
                 let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report)?;
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
                 let mut printed = ended?;
                 printed.passed_over = known;
                 if known != 0 {
-                    let directory = directory.display();
+                    let directory = path.display();
                     self.report.note(format!(
                         "{known} files had been written to {directory} before"
                     ));
@@ -185,14 +210,10 @@ impl ColumnWriter<'_> {
     }
 
     /// Makes the output visible, unless there is nothing to show.
-    fn close(
-        &self,
-        (printed, out): (Printed, Out),
-        output: Option<&Path>,
-    ) -> Result<Printed, Stop> {
+    fn close(&self, (printed, out): (Printed, Out)) -> Result<Printed, Stop> {
         if printed.files == 0 && printed.refused != 0 {
             self.report.nothing_read();
-            if output.is_some() {
+            if out.0.is_named() {
                 // A file is for results; standard output has got an empty but valid document.
                 return Ok(printed);
             }
@@ -307,18 +328,6 @@ impl ColumnWriter<'_> {
         };
         (tally.out, ended)
     }
-}
-
-/// Opens the target of what is no text.
-fn open_binary(output: Option<&Path>) -> Result<(Out, Fault), Stop> {
-    use std::io::IsTerminal as _;
-    if output.is_none() && io::stdout().is_terminal() {
-        return Err(Stop::Usage(
-            "this form is not for terminals: give a file with -o, or redirect".to_owned(),
-        ));
-    }
-    let fault = Fault::default();
-    Ok((Out(Target::open(output)?, fault.clone()), fault))
 }
 
 /// Which blocks are worked on together.
@@ -575,6 +584,13 @@ impl<S: Sink> Writing<'_, S> {
 
 /// A target as something to write to.
 pub(super) struct Out(Target, Fault);
+
+impl Out {
+    fn new(target: Target) -> (Self, Fault) {
+        let fault = Fault::default();
+        (Self(target, fault.clone()), fault)
+    }
+}
 
 /// Why a target could not be written to: what libraries make of it is not the reason.
 #[derive(Clone, Default)]
