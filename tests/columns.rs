@@ -504,6 +504,16 @@ fn filters_choose_rows_on_any_number_of_threads() {
     assert!(chosen > 1000, "{chosen} flows");
 }
 
+/// Numbers that are the same in each run, of 31 bits.
+fn random(mut seed: u64) -> impl FnMut() -> usize {
+    move || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize
+    }
+}
+
 /// The bytes of a file in pieces.
 fn in_pieces(
     bytes: &[u8],
@@ -552,13 +562,7 @@ fn bytes_in_pieces_give_the_same_batches() {
         .filter(|name| *name != "ident")
         .collect();
     let projection = Projection::of(names).expect("columns");
-    let mut seed = 1_u64;
-    let mut random = move || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize
-    };
+    let mut random = random(1);
     let mut intact = 0;
     for path in files {
         let whole = batches(std::slice::from_ref(&path), &projection, 1);
@@ -692,13 +696,7 @@ fn element_names_are_unique_and_types_known() {
 fn the_file_for_consumers() {
     const FLOWS: u64 = 300;
     const START: u64 = 1_767_225_600_000;
-    let mut seed = 7_u64;
-    let mut number = |limit: u64| {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % limit
-    };
+    let mut random = random(7);
     let mut records = Vec::new();
     for at in 0..FLOWS {
         let is_ip6 = at % 3 == 1;
@@ -713,8 +711,7 @@ fn the_file_for_consumers() {
             1..=4 => 17,
             _ => 6,
         };
-        let mut bytes =
-            |count: usize| -> Vec<u8> { (0..count).map(|_| number(256) as u8).collect() };
+        let mut bytes = |count: usize| -> Vec<u8> { (0..count).map(|_| random() as u8).collect() };
         let address = if is_ip6 { 16 } else { 4 };
         let first = START + at * 3_000;
         let mut generic = [
