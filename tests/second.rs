@@ -80,7 +80,7 @@ impl Tally {
                 return Err(context(format!("{places:?}, ours {our_places:?}")));
             }
             match (&theirs.content, file.load(found)) {
-                (Ok(records), Ok(block)) if theirs.kind == 3 => {
+                (Ok(records), Ok(block)) if theirs.read => {
                     self.blocks += 1;
                     self.block(theirs, records, &block, &mut facts)
                         .map_err(context)?;
@@ -90,7 +90,7 @@ impl Tally {
                     all_facts &= block.counts().records == 0;
                 }
                 (Err(_), Err(_)) => {}
-                (Ok(_), Err(_)) if theirs.kind != 3 => {}
+                (Ok(_), Err(_)) if !theirs.read => {}
                 (theirs, ours) => {
                     let (theirs, ours) = (theirs.as_ref().err(), ours.err());
                     let text = format!("{theirs:?}, ours {ours:?}");

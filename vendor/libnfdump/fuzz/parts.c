@@ -462,7 +462,8 @@ static void fit_array_3(part *block)
     const size_t count = (block->length - 8) / size;
     block->length = 8 + count * size;
     put_u32(block->bytes, (uint32_t)count);
-    if (load_u16(block->bytes + 6) == 12 && size > 8) {
+    /* Three lengths, the first of them up to 7. */
+    if (load_u16(block->bytes + 6) == 12 && size >= 10) {
         uint8_t *first = block->bytes + 8;
         first[0] %= 8;
         first[1] = (uint8_t)(first[1] % (size - 3 - first[0] + 1));

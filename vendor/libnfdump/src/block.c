@@ -79,27 +79,25 @@ static void clear_view(nfdump_block_view *view)
     nfdump_clear_error(&view->damage);
 }
 
-/* Refuses what holds no records that can be read. */
-static nfdump_status check_type(const nfdump_block_ref *ref, nfdump_error *error)
+/* Why a block without records that can be read has none; the look-up tables of layout 2 are as they should be. */
+static nfdump_status refuse_type(const nfdump_block_ref *ref, nfdump_error *error)
 {
+    nfdump_status status = NFDUMP_OK;
+    nfdump_clear_error(error);
     if (ref->layout == 3) {
-        return ref->type > BLOCK3_NULL && ref->type <= BLOCK3_EXPORTERS
-                   ? NFDUMP_OK
-                   : locate(nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type,
-                                              BLOCK3_FLOWS), ref, error);
+        status = nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK3_FLOWS);
+    } else if (ref->type == BLOCK_LAYOUT0) {
+        status = nfdump_fail(error, NFDUMP_E_UNSUPPORTED, ref->offset, "blocks of nfdump 1.5 cannot be read");
+    } else if (ref->type != BLOCK_ARRAY) {
+        status = nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK_RECORDS);
     }
-    switch (ref->type) {
-    case BLOCK_LAYOUT1:
-    case BLOCK_RECORDS:
-    case BLOCK_ARRAY: /* look-up tables: well-formed, but without flows */
-        return NFDUMP_OK;
-    case BLOCK_LAYOUT0:
-        return locate(nfdump_fail(error, NFDUMP_E_UNSUPPORTED, ref->offset, "blocks of nfdump 1.5 cannot be read"), ref,
-                      error);
-    default:
-        return locate(nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type,
-                                 BLOCK_RECORDS), ref, error);
-    }
+    return status == NFDUMP_OK ? status : locate(status, ref, error);
+}
+
+/* Whether a block of layout 3 is of a type that there is. */
+static bool is_known3(const nfdump_block_ref *ref)
+{
+    return ref->type > BLOCK3_NULL && ref->type <= BLOCK3_EXPORTERS;
 }
 
 /* How a payload is encoded.  No writer sets the flag that denies the file's compression, and nfdump does not
@@ -335,6 +333,51 @@ static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, 
     return status == NFDUMP_OK ? decode_layout3(block, ref, stored, &checksum, view, error) : status;
 }
 
+/* Indexes decompressed records, or converts them and does. */
+static nfdump_status read_as(uint16_t type, nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                             span plain, nfdump_block_view *view, nfdump_error *error)
+{
+    map_work work;
+    if (type == BLOCK_RECORDS) {
+        return index_data(block, ref, plain, view, error);
+    }
+    if (file == NULL) {
+        return convert_data(block, NULL, ref, plain, view, error);
+    }
+    nfdump_maps_begin(file, &work, ref);
+    const nfdump_status status = convert_data(block, file, ref, plain, view, error);
+    nfdump_maps_done(file, &work);
+    return status;
+}
+
+/* Reads decompressed records as their block's type says; where that says something else than the records do, it
+ * is damaged, and they need not be lost for it.  `decoded` tells whether there are any. */
+static nfdump_status read_plain(nfdump_status decoded, nfdump_block *block, const nfdump_file *file,
+                                const nfdump_block_ref *ref, span plain, nfdump_block_view *view, nfdump_error *error)
+{
+    const bool typed = ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1;
+    if (decoded != NFDUMP_OK) {
+        return typed || decoded != NFDUMP_E_COMPRESSED ? decoded : refuse_type(ref, error);
+    }
+    if (typed) {
+        const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, error);
+        if (status != NFDUMP_OK || view->num_flows != 0 || view->skipped == 0) {
+            return status;
+        }
+    }
+    const uint16_t type = nfdump_records_block_type(plain, ref->num_records);
+    if (type == 0 || type == ref->type) {
+        return typed ? NFDUMP_OK : refuse_type(ref, error);
+    }
+    clear_view(view);
+    const nfdump_status status = read_as(type, block, file, ref, plain, view, error);
+    if (status == NFDUMP_OK && view->damage.status == NFDUMP_OK) {
+        (void)nfdump_fail_value(&view->damage, NFDUMP_E_RECORD, 0, "block type is not that of its records", ref->type, type);
+        view->damage.block = ref->index;
+    }
+    return status;
+}
+
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
                                   const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
 {
@@ -344,55 +387,36 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     clear_view(view);
-    nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || (ref->layout != 3 && ref->type == BLOCK_ARRAY)) {
-        return status;
-    }
     if (ref->layout == 3) {
-        return decode_layout3(block, ref, (span){stored, length}, NULL, view, error);
+        return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, NULL, view, error)
+                              : refuse_type(ref, error);
     }
-    status = decompress(block, compression, ref, (span){stored, length}, &plain, error);
-    if (status != NFDUMP_OK) {
-        return status;
-    }
-    return ref->type == BLOCK_LAYOUT1 ? convert_data(block, NULL, ref, plain, view, error)
-                                      : index_data(block, ref, plain, view, error);
-}
-
-/* Blocks of layout 1 records need the maps of those before them. */
-static nfdump_status load_layout1(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
-                                  nfdump_block_view *view, nfdump_error *error)
-{
-    map_work work;
-    span plain = {0};
-    nfdump_maps_begin(file, &work, ref);
-    nfdump_status status = nfdump_block_plain(block, file, ref, &plain, error);
-    if (status == NFDUMP_OK) {
-        status = convert_data(block, file, ref, plain, view, error);
-    }
-    nfdump_maps_done(file, &work);
-    return status;
+    const nfdump_status decoded = decompress(block, compression, ref, (span){stored, length}, &plain, error);
+    return read_plain(decoded, block, NULL, ref, plain, view, error);
 }
 
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
                                 nfdump_block_view *view, nfdump_error *error)
 {
+    map_work work;
     span plain = {0};
     nfdump_clear_error(error);
     if (block == NULL || file == NULL || ref == NULL || view == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     clear_view(view);
-    nfdump_status status = check_type(ref, error);
-    if (status != NFDUMP_OK || (ref->layout != 3 && ref->type == BLOCK_ARRAY)) {
-        return status;
-    }
     if (ref->layout == 3) {
-        return load_layout3(block, file, ref, view, error);
+        return is_known3(ref) ? load_layout3(block, file, ref, view, error) : refuse_type(ref, error);
     }
-    if (ref->type == BLOCK_LAYOUT1) {
-        return load_layout1(block, file, ref, view, error);
+    /* Other threads wait for the maps in a block of layout 1 instead of reading it too. */
+    const bool announced = ref->type == BLOCK_LAYOUT1;
+    if (announced) {
+        nfdump_maps_begin(file, &work, ref);
     }
-    status = nfdump_block_plain(block, file, ref, &plain, error);
-    return status == NFDUMP_OK ? index_data(block, ref, plain, view, error) : status;
+    const nfdump_status decoded = nfdump_block_plain(block, file, ref, &plain, error);
+    const nfdump_status status = read_plain(decoded, block, file, ref, plain, view, error);
+    if (announced) {
+        nfdump_maps_done(file, &work);
+    }
+    return status;
 }

@@ -23,6 +23,7 @@
 
 #include "block.h"
 #include "file.h"
+#include "record/index.h"
 #include "record/types.h"
 
 /* What a map id stands for from some block on. */
@@ -177,10 +178,11 @@ static void advance(map_book *book, const nfdump_file *file)
 {
     nfdump_error error;
     nfdump_status status;
-    /* After damage the chain may go on. */
+    /* After damage the chain may go on.  In a file of layout 1 another type is damage. */
     do {
         status = nfdump_file_next(file, &book->cursor, &book->front, &error);
-    } while (status != NFDUMP_END && (status != NFDUMP_OK || book->front.type != BLOCK_LAYOUT1));
+    } while (status != NFDUMP_END &&
+             (status != NFDUMP_OK || (file->info.layout != 1 && book->front.type != BLOCK_LAYOUT1)));
     book->ended = status == NFDUMP_END;
     book->started = true;
 }
@@ -189,7 +191,10 @@ static void advance(map_book *book, const nfdump_file *file)
 static void enter_front(map_book *book, const nfdump_file *file, span data)
 {
     entry e = {.book = book, .since = book->front.offset};
-    nfdump_convert1_maps(data, book->front.num_records, enter, &e);
+    const uint32_t records = book->front.num_records;
+    if (book->front.type == BLOCK_LAYOUT1 || nfdump_records_block_type(data, records) == BLOCK_LAYOUT1) {
+        nfdump_convert1_maps(data, records, enter, &e);
+    }
     advance(book, file);
     (void)pthread_cond_broadcast(&book->changed);
 }

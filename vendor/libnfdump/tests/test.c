@@ -284,9 +284,21 @@ static void damage(void)
     p.data[64] = 1; /* the same element twice: the last counts */
     EXPECT(LOAD(1) == NFDUMP_OK && view.shapes[0].offset[1] == 68 && view.shapes[0].length[1] == 8);
 
-    EXPECT(load_one(block, &p, 1, 0, 1, 0, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
-    EXPECT(load_one(block, &p, 1, 0, 5, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
-    EXPECT(load_one(block, &p, 1, 0, 4, 0, &view, &error) == NFDUMP_OK && view.num_flows == 0);
+    for (uint16_t type = 0; type <= 5; type++) {
+        const bool damaged = type != 3;
+        EXPECT(load_one(block, &p, 1, 0, type, 0, &view, &error) == NFDUMP_OK && view.num_flows == 1 && view.walked == 1);
+        EXPECT(view.damage.status == (damaged ? NFDUMP_E_RECORD : NFDUMP_OK) && view.damage.value == (damaged ? type : 0));
+    }
+    /* A type of block is not made up for records that do not tell. */
+    static const uint16_t others[] = {0, 3, 10, 16, 200};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        p.length = 0, put_flow(&p, 1), put(&p, others[i], 2), put(&p, 4, 2);
+        EXPECT(load_one(block, &p, 2, 0, 1, 0, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
+        EXPECT(load_one(block, &p, 2, 0, 5, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
+        EXPECT(load_one(block, &p, 2, 0, 4, 0, &view, &error) == NFDUMP_OK && view.num_flows == 0);
+    }
+    p.length = 0, put_flow(&p, 1);
+    EXPECT(load_one(block, &p, 3, 0, 5, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
     EXPECT(load_one(block, &p, 1, 3, 3, 1, &view, &error) == NFDUMP_OK && view.num_flows == 1); /* flag: plain */
     EXPECT(load_one(block, &p, 1, 7, 3, 0, &view, &error) == NFDUMP_E_UNSUPPORTED);
     for (uint8_t compression = 1; compression <= 4; compression++) {
@@ -508,7 +520,7 @@ static void resync(void)
         uint64_t value;
     } cases[] = {
         {4, 4, 0}, {4, 4, 1}, {4, 4, 100}, {4, 4, 600}, {4, 4, 5242869}, {4, 4, 0xFFFFFFFF}, {0, 4, 0}, {0, 4, 0xFFFFFFFF},
-        {8, 2, 0x7777}, {0, 8, 0}, {0, 12, 0}, {4, 8, 0xFFFFFFFFFFFFFFFF},
+        {8, 2, 0x7777}, {8, 2, 0}, {8, 2, 1}, {8, 2, 2}, {8, 2, 4}, {0, 8, 0}, {0, 12, 0}, {4, 8, 0xFFFFFFFFFFFFFFFF},
     };
     for (uint8_t compression = 0; compression < METHODS; compression++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -523,10 +535,8 @@ static void resync(void)
                     EXPECT(errors != 0);
                     EXPECT((broken == 0 || flows[1] == 8) && (broken == 1 || flows[2] == 4) && (broken == 2 || flows[3] == 6) &&
                            (broken == 3 || flows[4] == 5));
-                    /* A type that nobody knows is not guessed, if the header is otherwise sound. */
-                    const bool readable = cases[i].field != 8;
                     static const unsigned whole[4] = {8, 4, 6, 5};
-                    EXPECT(flows[(broken + 1) % 5] == (readable ? whole[broken] : 0));
+                    EXPECT(flows[(broken + 1) % 5] == whole[broken]);
                 }
             }
         }

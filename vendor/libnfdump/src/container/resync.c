@@ -33,7 +33,7 @@ enum {
 /* How far to look for a better place when one was found from which the chain soon breaks off. */
 #define BETTER_WITHIN (2u * (uint64_t)NFDUMP_STORED_MAX)
 
-/* Memory for one search. */
+/* Memory for one search, which most searches need little of: what is not needed is not asked for. */
 typedef struct workbench {
     uint8_t *stored;
     uint8_t *plain;
@@ -115,10 +115,24 @@ static bool goes_on(const block_area *area, const nfdump_block_ref *ref)
     return true;
 }
 
-static bool open_workbench(workbench *bench)
+/* The memory behind `place`, of `size` bytes each time.  Null when memory is short. */
+static uint8_t *memory_of(uint8_t **place, size_t size)
 {
-    *bench = (workbench){.stored = malloc(NFDUMP_STORED_MAX), .plain = malloc(NFDUMP_BLOCK_MAX), .window = malloc(WINDOW)};
-    return bench->stored != NULL && bench->plain != NULL && bench->window != NULL;
+    if (*place == NULL) {
+        *place = malloc(size);
+    }
+    return *place;
+}
+
+/* Bytes of the area where they lie in memory, or read to `place`, which holds `most`.  Null if that fails. */
+static const uint8_t *bytes_at(const block_area *area, uint64_t offset, size_t length, uint8_t **place, size_t most)
+{
+    const byte_source *source = area->source;
+    if (source->memory != NULL) {
+        return offset <= source->size && length <= source->size - offset ? source->memory + offset : NULL;
+    }
+    uint8_t *to = length <= most ? memory_of(place, most) : NULL;
+    return to != NULL && nfdump_source_read(source, offset, to, length, NULL) == NFDUMP_OK ? to : NULL;
 }
 
 static void close_workbench(workbench *bench)
@@ -135,16 +149,19 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
     size_t length = 0;
     const char *reason = "";
     *records = 0;
-    if ((ref->type != BLOCK_RECORDS && ref->type != BLOCK_LAYOUT1) || !fits(area, ref) ||
-        nfdump_source_read(area->source, ref->offset + BLOCK_HEADER, bench->stored, ref->stored, NULL) != NFDUMP_OK) {
+    if ((ref->type != BLOCK_RECORDS && ref->type != BLOCK_LAYOUT1) || !fits(area, ref)) {
         return false;
     }
-    const span stored = {bench->stored, ref->stored};
+    const span stored = {bytes_at(area, ref->offset + BLOCK_HEADER, ref->stored, &bench->stored, NFDUMP_STORED_MAX),
+                         ref->stored};
+    if (stored.data == NULL) {
+        return false;
+    }
     if ((area->compression == NFDUMP_COMPRESSION_NONE || ref->flags & BLOCK_NOT_COMPRESSED) &&
         nfdump_records_fill(stored, records)) {
         return true;
     }
-    return area->compression != NFDUMP_COMPRESSION_NONE &&
+    return area->compression != NFDUMP_COMPRESSION_NONE && memory_of(&bench->plain, NFDUMP_BLOCK_MAX) != NULL &&
            nfdump_codec_decompress(&bench->codec, area->compression, stored, bench->plain, NFDUMP_BLOCK_MAX, &length,
                                    &reason) == NFDUMP_OK &&
            nfdump_records_fill((span){bench->plain, length}, records);
@@ -239,11 +256,12 @@ static uint64_t find_block(const block_area *area, workbench *bench, const nfdum
     uint64_t until = area->end;
     for (; base < until && until - base >= BLOCK_HEADER; base += WINDOW - (BLOCK_HEADER - 1)) {
         const size_t length = area->end - base < WINDOW ? (size_t)(area->end - base) : WINDOW;
-        if (nfdump_source_read(area->source, base, bench->window, length, NULL) != NFDUMP_OK) {
+        const uint8_t *window = bytes_at(area, base, length, &bench->window, WINDOW);
+        if (window == NULL) {
             break;
         }
         for (size_t i = 0; i + BLOCK_HEADER <= length && base + i < until; i++) {
-            const uint8_t *bytes = bench->window + i;
+            const uint8_t *bytes = window + i;
             /* Type and flags first: they refuse nearly everything. */
             if ((bytes[8] != BLOCK_RECORDS && bytes[8] != BLOCK_LAYOUT1) || (bytes[9] | bytes[11]) != 0) {
                 continue;
@@ -324,10 +342,9 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
 
 bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane, nfdump_error *error)
 {
-    workbench bench;
+    workbench bench = {0};
     bool as_it_is = sane;
-    const bool open = open_workbench(&bench);
-    if (open && ++cursor->tries <= TRIES_MAX) {
+    if (++cursor->tries <= TRIES_MAX) {
         as_it_is = search(area, &bench, cursor, ref, sane, error);
     } else if (!sane) {
         cursor->ended = 1;

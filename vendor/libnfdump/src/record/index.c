@@ -387,6 +387,32 @@ bool nfdump_records_fill(span data, uint32_t *records)
     return *records != 0;
 }
 
+uint16_t nfdump_records_block_type(span data, uint32_t announced)
+{
+    uint32_t records = 0;
+    uint32_t seen = 0; /* a bit for each type of record */
+    /* Some writers announce one record more than there is. */
+    if (!nfdump_records_fill(data, &records) || (records != announced && records + 1 != announced)) {
+        return 0;
+    }
+    for (size_t at = 0; at < data.length; at += load_u16(data.data + at + 2)) {
+        const uint16_t type = load_u16(data.data + at);
+        if (type > RECORD_SAMPLER) {
+            return 0;
+        }
+        seen |= 1u << type;
+    }
+    const uint32_t both = 1u << RECORD_EXPORTER | 1u << RECORD_EXPORTER_STAT | 1u << RECORD_SAMPLER_LEGACY;
+    const uint32_t flows1 = 1u << RECORD_FLOW_OLD | 1u << RECORD_FLOW_LAYOUT1;
+    const uint32_t flows2 = 1u << RECORD_FLOW;
+    const uint32_t names2 = 1u << RECORD_APPLICATION_NAMES | 1u << RECORD_INTERFACE_NAMES | 1u << RECORD_VRF_NAMES |
+                            1u << RECORD_SAMPLER;
+    if (seen & flows2 && (seen & ~(both | flows2 | names2)) == 0) {
+        return BLOCK_RECORDS;
+    }
+    return seen & flows1 && (seen & ~(both | flows1 | 1u << RECORD_MAP)) == 0 ? BLOCK_LAYOUT1 : 0;
+}
+
 void nfdump_index_free(flow_index *index)
 {
     free(index->flows);
