@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 #[must_use]
 pub struct OpenOptions {
     partial: bool,
+    cut_block: bool,
     #[cfg(feature = "encryption")]
     passphrase: Option<Passphrase>,
 }
@@ -32,6 +33,17 @@ impl OpenOptions {
     /// Whether to take what is there of an unfinished or truncated file, see [`File::open_partial`].
     pub fn partial(mut self, partial: bool) -> Self {
         self.partial = partial;
+        self
+    }
+
+    /// With [`partial`](Self::partial): whether to take also what is there of a last block that the end of the
+    /// file cuts. It comes after the error that tells of it.
+    ///
+    /// Not for a file that is still written and read on later from [`BlockRefs::position`]: that stays
+    /// where the block begins, so that its flows come again. Blocks of encrypted files are only taken whole,
+    /// for else nobody could tell whether they were changed.
+    pub fn cut_block(mut self, cut_block: bool) -> Self {
+        self.cut_block = cut_block;
         self
     }
 
@@ -85,6 +97,10 @@ impl OpenOptions {
         self.partial
     }
 
+    pub(crate) fn takes_cut_block(&self) -> bool {
+        self.cut_block
+    }
+
     #[cfg(feature = "encryption")]
     pub(crate) fn passphrase_of(&self) -> Option<&Passphrase> {
         self.passphrase.as_ref()
@@ -129,7 +145,8 @@ impl File {
     /// whatever the header announces. For a collector's current file, and after a crash or a full disk.
     ///
     /// A cut last block is an [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) at the end of
-    /// iteration. To read on when the file has grown, see [`BlockRefs::position`].
+    /// iteration; for what is there of it, see [`OpenOptions::cut_block`]. To read on when the file has
+    /// grown, see [`BlockRefs::position`].
     ///
     /// # Errors
     /// As for [`open`](Self::open), but not because the end of the file is missing.

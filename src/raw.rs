@@ -208,6 +208,9 @@ impl OpenOptions {
         if self.is_partial() {
             flags |= sys::NFDUMP_OPEN_PARTIAL;
         }
+        if self.takes_cut_block() {
+            flags |= sys::NFDUMP_OPEN_CUT;
+        }
         #[cfg(feature = "encryption")]
         if self.passphrase_of().is_some() {
             flags |= sys::NFDUMP_OPEN_ENCRYPTED;

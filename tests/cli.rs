@@ -324,8 +324,8 @@ fn files_without_their_end_are_salvaged() {
         Some(2)
     );
 
-    // A finished file whose end is missing, in the appendix or in the block.
-    for (length, flows) in [(block.end, 2), (block.end - 5, 0)] {
+    // A finished file whose end is missing, in the appendix, in the second flow or in the first.
+    for (length, flows) in [(block.end, 2), (block.end - 5, 1), (block.end - 80, 0)] {
         let cut = write(folder.path(), "nfcapd.202601011200", &whole[..length]);
         assert_eq!(run(&["read", &cut]).status.code(), Some(1));
         let salvaged = run(&["read", "--salvage", &cut]);

@@ -517,3 +517,79 @@ fn reading_goes_on_from_a_place_that_was_kept() {
         }
     }
 }
+
+/// Flows of many blocks, as far as a cut file holds them.
+#[test]
+fn what_is_there_of_a_cut_block_is_taken_if_asked_for() {
+    let record = |number: u32| {
+        let flow = FlowRecord {
+            elements: vec![(39, u64::from(number).to_le_bytes().to_vec())],
+            ..FlowRecord::default()
+        };
+        flow.bytes()
+    };
+    let blocks: Vec<Vec<_>> = (0..3_u32)
+        .map(|block| (0..8000).map(|flow| record(8000 * block + flow)).collect())
+        .collect();
+    let numbers = |file: &File| -> (Vec<u64>, usize) {
+        let (mut found, mut errors) = (Vec::new(), 0);
+        for block in file.blocks() {
+            match block {
+                Ok(block) => {
+                    found.extend(block.flows().filter_map(|flow| flow.flow_id()));
+                    errors += usize::from(block.damage().is_some());
+                }
+                Err(_) => errors += 1,
+            }
+        }
+        (found, errors)
+    };
+    for encoding in Encoding::ALL {
+        let whole = writer::file(encoding, None, &blocks);
+        let sound = File::from_bytes(whole.clone()).expect("a file");
+        let starts: Vec<_> = sound
+            .block_refs()
+            .flatten()
+            .map(|found| found.offset())
+            .collect();
+        let end = sound.header().appendix_offset;
+        let length = end - (end - starts[2]) / 4;
+        let cut = &whole[..usize::try_from(length).expect("a length")];
+        let options = nfdecode::OpenOptions::new().partial(true);
+        let (blocks_only, told) = numbers(&options.from_bytes(cut).expect("a file"));
+        assert_eq!((blocks_only.len(), told), (16_000, 1), "{encoding:?}");
+        let file = options.cut_block(true).from_bytes(cut).expect("a file");
+        let (found, told) = numbers(&file);
+        assert_eq!(
+            found,
+            (0..found.len() as u64).collect::<Vec<_>>(),
+            "{encoding:?}"
+        );
+        // Of bzip2 the only block of its own is cut, zstd has several.
+        let least = match encoding {
+            Encoding::Bz2 => 16_000,
+            Encoding::Zstd => 16_001,
+            _ => 21_600,
+        };
+        assert!(
+            (least..22_800).contains(&found.len()),
+            "{encoding:?}: {}",
+            found.len()
+        );
+        assert!(told != 0, "{encoding:?}");
+        // To read on, that block comes again.
+        let mut refs = file.block_refs();
+        assert_eq!(refs.by_ref().count(), 4);
+        assert_eq!(
+            (refs.position().offset(), refs.position().block()),
+            (starts[2], 2)
+        );
+        let grown = File::from_partial_bytes(whole).expect("a file");
+        let rest = grown
+            .block_refs_from(refs.position())
+            .flatten()
+            .next()
+            .expect("a block");
+        assert_eq!(grown.load(rest).expect("it is whole").flows().len(), 8000);
+    }
+}

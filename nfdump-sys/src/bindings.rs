@@ -14,6 +14,7 @@ pub const NFDUMP_ELEMENT_MAX: u32 = 46;
 pub const NFDUMP_SHAPES_MAX: u32 = 2048;
 pub const NFDUMP_SHAPE_NONE: u32 = 65535;
 pub const NFDUMP_OPEN_PARTIAL: u32 = 1;
+pub const NFDUMP_OPEN_CUT: u32 = 4;
 pub const NFDUMP_OPEN_ENCRYPTED: u32 = 2;
 pub const NFDUMP_RECORD_FLOW: u32 = 11;
 pub const NFDUMP_RECORD_FLOW_LAYOUT3: u32 = 16;

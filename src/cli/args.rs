@@ -323,7 +323,7 @@ pub(super) struct ReadArgs {
     #[arg(long)]
     pub(super) by_file: bool,
 
-    /// Also read files without their end: unfinished, or cut off
+    /// Take what is there of files that are unfinished, cut off or damaged
     #[arg(long)]
     pub(super) salvage: bool,
 

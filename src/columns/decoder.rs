@@ -60,7 +60,7 @@ pub struct Decoder {
     state: State,
     /// What of the current part has arrived.
     held: Vec<u8>,
-    /// The file header.
+    /// The file header; later that of a file with one block.
     header: Vec<u8>,
     /// Bytes taken.
     position: u64,
@@ -187,6 +187,7 @@ impl Decoder {
                     Ok(header) => {
                         let to_the_end = header.blocks == 0 && header.unfinished;
                         self.announced = (!to_the_end).then_some(header.blocks);
+                        announce_one_block(&mut self.header);
                         self.next_block()
                     }
                     Err(error) => self.refuse(error),
@@ -238,7 +239,7 @@ impl Decoder {
         let start = self.position.saturating_sub((BLOCK_HEADER + stored) as u64);
         let moved = start.saturating_sub(FILE_HEADER as u64);
         let number = self.blocks;
-        let block = File::from_partial_bytes(bytes).and_then(|file| {
+        let block = File::from_bytes(bytes).and_then(|file| {
             let found = file.block_refs().next().unwrap_or_else(|| {
                 Err(Error::new(ErrorKind::Count, 0, "no block").at(Some(number), None))
             });
@@ -257,6 +258,20 @@ impl Decoder {
                     .extend(damage.map(|damage| Err(external(damage.moved(moved)))));
             }
             Err(error) => self.ready.push_back(Err(external(error.moved(moved)))),
+        }
+    }
+}
+
+/// Makes the header of a file into that of a finished one with one block and nothing behind it: number and place
+/// of the blocks of its appendix, and of its blocks.
+fn announce_one_block(header: &mut [u8]) {
+    for (place, value) in [
+        (18..20, &[0; 2][..]),
+        (24..32, &[0; 8]),
+        (36..40, &[1, 0, 0, 0]),
+    ] {
+        if let Some(field) = header.get_mut(place) {
+            field.copy_from_slice(value);
         }
     }
 }

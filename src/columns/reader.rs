@@ -113,12 +113,12 @@ impl Reader {
         self
     }
 
-    /// Takes what is there of files without their end, as [`File::open_partial`]. No effect once
-    /// reading has begun.
+    /// Takes what is there of files without their end, as [`File::open_partial`] does, and of a last block that
+    /// is cut. No effect once reading has begun.
     #[must_use]
     pub fn salvage(mut self, wanted: bool) -> Self {
         if let State::New { options, .. } = &mut self.state {
-            *options = std::mem::take(options).partial(wanted);
+            *options = std::mem::take(options).partial(wanted).cut_block(wanted);
         }
         self
     }

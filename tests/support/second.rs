@@ -51,8 +51,6 @@ pub struct SecondBlock {
     pub kind: u16,
     /// Of a type that is not known, or with flags that nobody sets.
     pub odd: bool,
-    /// Whether its records are of layout 2, whatever its type says. Those of other blocks are not looked at.
-    pub read: bool,
     /// What it decodes to, or why it does not.
     pub content: Result<Records, &'static str>,
 }
@@ -197,30 +195,19 @@ impl SecondFile {
                 return;
             }
             let kind = u16_at(header, 8).unwrap_or(0);
-            let plain = self.decompress(header, stored);
-            let told = plain.as_ref().map_or(0, |data| told_type(data, announced));
-            let read = told == 3 || (told == 0 && kind == 3);
-            let content = match (read, kind) {
-                (true, _) => plain.map(|data| {
-                    let mut records = walk(data, announced);
-                    if kind != 3 {
-                        records
-                            .damage
-                            .get_or_insert("a type that is not that of the records");
-                    }
-                    records
-                }),
+            let content = match kind {
+                3 => self
+                    .decompress(header, stored)
+                    .map(|data| walk(data, announced)),
                 // Look-up tables and records of layout 1.
-                (false, 2 | 4) => Ok(Records::default()),
-                (false, _) if told == 2 => Ok(Records::default()),
-                (false, _) => Err("a type of block that is not known"),
+                2 | 4 => Ok(Records::default()),
+                _ => Err("a type of block that is not known"),
             };
             self.blocks.push(SecondBlock {
                 offset: at as u64,
                 announced,
                 stored: stored.len() as u32,
                 kind,
-                read,
                 odd: !(1..=4).contains(&kind) || u16_at(header, 10).is_none_or(|flags| flags > 7),
                 content,
             });
@@ -250,7 +237,6 @@ fn block_at(bytes: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
 }
 
 const IMPOSSIBLE: &str = "a record does not fit its block";
-const FEWER: &str = "fewer records than announced";
 
 /// The records of a block, as many as announced.
 fn walk(data: Vec<u8>, announced: u32) -> Records {
@@ -258,7 +244,7 @@ fn walk(data: Vec<u8>, announced: u32) -> Records {
     let mut at = 0;
     for _ in 0..announced {
         if at == data.len() {
-            found.damage = Some(FEWER);
+            found.damage = Some("fewer records than announced");
             break;
         }
         let (Some(kind), Some(size)) = (u16_at(&data, at), u16_at(&data, at + 2)) else {
@@ -284,40 +270,10 @@ fn walk(data: Vec<u8>, announced: u32) -> Records {
     found
 }
 
-/// The type of block that records tell of: 3 if there are flows of layout 2, 2 if of layout 1, and nothing that
-/// does not go with them; else 0. They must be as many as announced, or one less.
-fn told_type(data: &[u8], announced: u32) -> u16 {
-    let records = walk(data.to_vec(), announced);
-    if records.damage.is_some_and(|damage| damage != FEWER)
-        || records.records.len() + 1 < announced as usize
-    {
-        return 0;
-    }
-    let all = |kinds: &[u16]| {
-        records
-            .records
-            .iter()
-            .all(|record| kinds.contains(&record.kind))
-    };
-    let any = |kinds: &[u16]| {
-        records
-            .records
-            .iter()
-            .any(|record| kinds.contains(&record.kind))
-    };
-    if any(&[11]) && all(&[7, 8, 9, 11, 12, 13, 14, 15]) {
-        3
-    } else if any(&[1, 10]) && all(&[1, 2, 7, 8, 9, 10]) {
-        2
-    } else {
-        0
-    }
-}
-
 /// How many records fill these bytes to the last.
 fn walk_to_end(data: &[u8]) -> Option<usize> {
     let found = walk(data.to_vec(), u32::MAX);
-    let fewer = found.damage == Some(FEWER);
+    let fewer = found.damage == Some("fewer records than announced");
     (fewer && !found.records.is_empty()).then_some(found.records.len())
 }
 

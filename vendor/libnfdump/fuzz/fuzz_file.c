@@ -125,10 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(block != NULL);
     read_file(size == 0 ? empty : data, size, 0);
-    read_file(size == 0 ? empty : data, size, NFDUMP_OPEN_PARTIAL);
+    read_file(size == 0 ? empty : data, size, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT);
     if (size > 20 && data[2] == 3 && data[20] & 1) {
         read_encrypted(data, size, 0);
-        read_encrypted(data, size, NFDUMP_OPEN_PARTIAL);
+        read_encrypted(data, size, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT);
     }
     return 0;
 }

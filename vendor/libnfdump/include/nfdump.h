@@ -68,6 +68,10 @@ extern "C" {
  * appendix that lies beyond the end of the file is no reason to refuse it.  Flows of layout 1 whose
  * extension map is lost are kept with what needs no map. */
 #define NFDUMP_OPEN_PARTIAL 1u
+/* Flag of the open functions, with NFDUMP_OPEN_PARTIAL: of a last block that the end of the file cuts, what is
+ * there is handed out after the error that tells of it.  cursor->offset stays where that block begins: read
+ * on from there, it comes again. */
+#define NFDUMP_OPEN_CUT 4u
 /* Flag of the open functions: an encrypted file is no reason to refuse it; the caller decrypts. */
 #define NFDUMP_OPEN_ENCRYPTED 2u
 /* Record types (first two bytes) of the flows of a decoded block.  Those that were made of records of
@@ -186,7 +190,8 @@ typedef struct nfdump_block nfdump_block;
 typedef struct nfdump_cursor {
     uint64_t offset;  /* of the next block header; 0 = start */
     uint32_t index;   /* number of the next block */
-    uint32_t ended;   /* 1: NFDUMP_END or an error that ends the file was returned */
+    uint32_t ended;   /* 1: NFDUMP_END or an error that ends the file was returned; 2: what is there of the
+                         last block is still to come */
     uint32_t stored;  /* not 0: the header of the next block is wrong; this is its size, ... */
     uint32_t records; /* its number of records, ... */
     uint16_t type;    /* its type */
@@ -262,7 +267,8 @@ nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t
 /* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
  * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
  * returns NFDUMP_END, and cursor->offset is where the chain broke off, so that a file that has grown
- * meanwhile can be opened anew and read on from there (set `ended` to 0).
+ * meanwhile can be opened anew and read on from there (set `ended` to 0).  What is there of a last block
+ * that the end of the file cuts comes after its error, with NFDUMP_OPEN_PARTIAL only if asked for.
  *
  * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
  * records as announced, and the chain goes on from there.  The block whose header is wrong ends
@@ -278,7 +284,8 @@ nfdump_block *nfdump_block_new(void);
 void nfdump_block_free(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
- * block is reported in view.damage, everything before it is kept.  Other results:
+ * block is reported in view.damage, everything before it is kept, also of compressed data that break off
+ * or do not decode to their end.  Other results:
  * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
  * view is then empty, and the following blocks can still be read.
  *

@@ -94,6 +94,12 @@ static nfdump_status refuse_type(const nfdump_block_ref *ref, nfdump_error *erro
     return status == NFDUMP_OK ? status : locate(status, ref, error);
 }
 
+/* Whether the type of a block of layout 1 or 2 is that of blocks of records. */
+static bool has_type_of_records(const nfdump_block_ref *ref)
+{
+    return ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1;
+}
+
 /* Whether a block of layout 3 is of a type that there is. */
 static bool is_known3(const nfdump_block_ref *ref)
 {
@@ -169,20 +175,35 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
     return NFDUMP_OK;
 }
 
+/* Whether there was something in front of the damage of a block that is `error`; then it is the block's, else the
+ * block cannot be read. */
+static bool keep_front(const nfdump_block_ref *ref, nfdump_block_view *view, nfdump_error *error)
+{
+    if (view->num_flows == 0 && view->num_records == 0) {
+        clear_view(view);
+        return false;
+    }
+    view->damage = *error;
+    view->damage.block = ref->index;
+    nfdump_clear_error(error);
+    return true;
+}
+
 /* Room in front of a block of layout 3, for the first of its flows while the buffer is not yet read far enough
  * to be written to, and for flows that become longer. */
 #define LEAD 32768u
 
-/* Layout 3: the stored bytes begin with the block header; the records are converted. */
-static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, xxh3_state *checksum,
-                                    nfdump_block_view *view, nfdump_error *error)
+/* Layout 3: the stored bytes begin with the block header; the records are converted.  `cut` if there may be fewer
+ * of them than the header tells. */
+static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, bool cut,
+                                    xxh3_state *checksum, nfdump_block_view *view, nfdump_error *error)
 {
     /* Memory of our own may be written to: what was read, or decompressed. */
     uint8_t *in_place = block->stored.data != NULL && stored.data == block->stored.data + LEAD ? block->stored.data : NULL;
     layout3_block header;
     span raw = {0};
     uint8_t method = 0;
-    nfdump_status status = nfdump_layout3_block_open(stored, checksum, &header, &raw, &method, error);
+    nfdump_status status = nfdump_layout3_block_open(stored, cut, checksum, &header, &raw, &method, error);
     if (status == NFDUMP_OK && header.type != ref->type) {
         status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says", header.type,
                                    ref->type);
@@ -200,16 +221,20 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
             status = NFDUMP_E_COMPRESSED;
             reason = "block decodes to another length than it announces";
         }
+        if (status == NFDUMP_E_COMPRESSED && produced != wanted) {
+            produced = nfdump_codec_front(method, raw, in_place + LEAD, wanted);
+        }
         if (status != NFDUMP_OK) {
             (void)nfdump_fail_value(error, status, 0, reason, produced, wanted);
         }
         raw = (span){in_place + LEAD, produced};
     }
     if (status != NFDUMP_OK) {
-        if (error != NULL) {
-            error->offset = ref->offset;
-        }
-        return locate(status, ref, error);
+        error->offset = ref->offset;
+        (void)locate(status, ref, error);
+    }
+    if (status != NFDUMP_OK && status != NFDUMP_E_COMPRESSED) {
+        return status;
     }
 
     const size_t room = 2 * (size_t)header.raw;
@@ -224,10 +249,10 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
     view->data = out.data;
     view->data_length = out.length;
     view->damage.block = ref->index;
-    return NFDUMP_OK;
+    return status == NFDUMP_OK || keep_front(ref, view, error) ? NFDUMP_OK : status;
 }
 
-/* The stored bytes of a block, decompressed. */
+/* The stored bytes of a block, decompressed.  With NFDUMP_E_COMPRESSED what is in front of the damage. */
 static nfdump_status decompress(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
                                 span *plain, nfdump_error *error)
 {
@@ -247,11 +272,13 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
     const char *reason = "";
     const nfdump_status status =
         nfdump_codec_decompress(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &reason);
-    if (status != NFDUMP_OK) {
-        return locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
+    if (status == NFDUMP_E_COMPRESSED) {
+        produced = nfdump_codec_front(method, stored, block->plain.data, NFDUMP_BLOCK_MAX);
     }
     *plain = (span){block->plain.data, produced};
-    return NFDUMP_OK;
+    return status == NFDUMP_OK
+               ? status
+               : locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
 }
 
 /* Checksums are taken of so many bytes at a time, while they are in the cache. */
@@ -330,7 +357,9 @@ static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, 
     nfdump_xxh3_begin(&checksum);
     const nfdump_status status = fetch(block, file, ref, 0, LAYOUT3_BLOCK_HEADER + (size_t)ref->stored,
                                        NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG, &checksum, &stored, error);
-    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, &checksum, view, error) : status;
+    /* Only the last block of a file can be cut. */
+    const bool cut = ref->offset + LAYOUT3_BLOCK_HEADER + ref->stored == file->source.size;
+    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, cut, &checksum, view, error) : status;
 }
 
 /* Indexes decompressed records, or converts them and does. */
@@ -350,22 +379,20 @@ static nfdump_status read_as(uint16_t type, nfdump_block *block, const nfdump_fi
     return status;
 }
 
-/* Reads decompressed records as their block's type says; where that says something else than the records do, it
- * is damaged, and they need not be lost for it.  `decoded` tells whether there are any. */
-static nfdump_status read_plain(nfdump_status decoded, nfdump_block *block, const nfdump_file *file,
-                                const nfdump_block_ref *ref, span plain, nfdump_block_view *view, nfdump_error *error)
+/* Reads decompressed records as their block's type says.  Where that says something else than the records do, it
+ * is damaged, and they need not be lost for it; since nfdump passes over them, only salvaging finds them. */
+static nfdump_status read_plain(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span plain,
+                                nfdump_block_view *view, nfdump_error *error)
 {
-    const bool typed = ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1;
-    if (decoded != NFDUMP_OK) {
-        return typed || decoded != NFDUMP_E_COMPRESSED ? decoded : refuse_type(ref, error);
-    }
+    const bool typed = has_type_of_records(ref);
     if (typed) {
         const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, error);
         if (status != NFDUMP_OK || view->num_flows != 0 || view->skipped == 0) {
             return status;
         }
     }
-    const uint16_t type = nfdump_records_block_type(plain, ref->num_records);
+    const bool salvaging = file != NULL && file->info.flags & NFDUMP_OPEN_PARTIAL;
+    const uint16_t type = salvaging ? nfdump_records_block_type(plain, ref->num_records) : 0;
     if (type == 0 || type == ref->type) {
         return typed ? NFDUMP_OK : refuse_type(ref, error);
     }
@@ -378,21 +405,45 @@ static nfdump_status read_plain(nfdump_status decoded, nfdump_block *block, cons
     return status;
 }
 
+/* The same for what a block was decompressed to, or failed to be with NFDUMP_E_COMPRESSED. */
+static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, const nfdump_file *file,
+                                  const nfdump_block_ref *ref, span plain, nfdump_block_view *view, nfdump_error *error)
+{
+    if (decoded == NFDUMP_OK) {
+        return read_plain(block, file, ref, plain, view, error);
+    }
+    if (decoded != NFDUMP_E_COMPRESSED) {
+        return decoded;
+    }
+    if (!has_type_of_records(ref)) {
+        return refuse_type(ref, error);
+    }
+    nfdump_error other;
+    const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, &other);
+    if (status != NFDUMP_OK) {
+        *error = other;
+        return status;
+    }
+    return keep_front(ref, view, error) ? NFDUMP_OK : decoded;
+}
+
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
                                   const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
 {
     span plain = {0};
+    nfdump_error unwanted;
+    error = error == NULL ? &unwanted : error;
     nfdump_clear_error(error);
     if (block == NULL || ref == NULL || stored == NULL || view == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     clear_view(view);
     if (ref->layout == 3) {
-        return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, NULL, view, error)
+        return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, false, NULL, view, error)
                               : refuse_type(ref, error);
     }
     const nfdump_status decoded = decompress(block, compression, ref, (span){stored, length}, &plain, error);
-    return read_plain(decoded, block, NULL, ref, plain, view, error);
+    return read_decoded(decoded, block, NULL, ref, plain, view, error);
 }
 
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
@@ -400,6 +451,8 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
 {
     map_work work;
     span plain = {0};
+    nfdump_error unwanted;
+    error = error == NULL ? &unwanted : error;
     nfdump_clear_error(error);
     if (block == NULL || file == NULL || ref == NULL || view == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
@@ -414,7 +467,7 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
         nfdump_maps_begin(file, &work, ref);
     }
     const nfdump_status decoded = nfdump_block_plain(block, file, ref, &plain, error);
-    const nfdump_status status = read_plain(decoded, block, file, ref, plain, view, error);
+    const nfdump_status status = read_decoded(decoded, block, file, ref, plain, view, error);
     if (announced) {
         nfdump_maps_done(file, &work);
     }

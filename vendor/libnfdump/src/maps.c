@@ -178,11 +178,12 @@ static void advance(map_book *book, const nfdump_file *file)
 {
     nfdump_error error;
     nfdump_status status;
-    /* After damage the chain may go on.  In a file of layout 1 another type is damage. */
+    /* After damage the chain may go on.  When a file of layout 1 is salvaged, another type is damage. */
+    const bool any_type = file->info.layout == 1 && file->info.flags & NFDUMP_OPEN_PARTIAL;
     do {
         status = nfdump_file_next(file, &book->cursor, &book->front, &error);
     } while (status != NFDUMP_END &&
-             (status != NFDUMP_OK || (file->info.layout != 1 && book->front.type != BLOCK_LAYOUT1)));
+             (status != NFDUMP_OK || (!any_type && book->front.type != BLOCK_LAYOUT1)));
     book->ended = status == NFDUMP_END;
     book->started = true;
 }
@@ -237,7 +238,8 @@ static void read_front(map_book *book, const nfdump_file *file, nfdump_block *re
     nfdump_error error;
     add_work(book, &work, ref.offset);
     (void)pthread_mutex_unlock(&book->lock);
-    const bool readable = nfdump_block_plain(reader, file, &ref, &data, &error) == NFDUMP_OK;
+    const nfdump_status status = nfdump_block_plain(reader, file, &ref, &data, &error);
+    const bool readable = status == NFDUMP_OK || status == NFDUMP_E_COMPRESSED;
     (void)pthread_mutex_lock(&book->lock);
     remove_work(book, &work);
     if (!book->ended && book->front.offset == ref.offset) {

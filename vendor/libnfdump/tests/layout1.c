@@ -148,6 +148,7 @@ static void container(void)
         if (status == NFDUMP_OK) {
             cursor = (nfdump_cursor){0};
             EXPECT(nfdump_file_info(file)->has_stat == (cut == 276));
+            EXPECT(nfdump_file_info(file)->appendix.status == (cut == 276 ? NFDUMP_OK : NFDUMP_E_TRUNCATED));
             EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_TRUNCATED);
         }
         nfdump_file_close(file);
@@ -419,9 +420,9 @@ static void growth(void)
 #define BLOCKS 40u
 
 /* Block i holds two flows of map 1 and, every third one, first a map 1 that is another one.  Extension 4
- * (two 2-byte interfaces) or 13 (two 2-byte VLANs), so that elements tell which map was used.  The type of
- * some blocks is damaged, of blocks with maps too. */
-static void make_redefining(bytes *b, uint32_t blocks)
+ * (two 2-byte interfaces) or 13 (two 2-byte VLANs), so that elements tell which map was used.  Block 5 is
+ * of an unknown type; if `damaged`, other blocks are too, of those with maps some. */
+static void make_redefining(bytes *b, uint32_t blocks, bool damaged)
 {
     b->length = 0;
     put_header1(b, 0, blocks, "maps");
@@ -433,8 +434,8 @@ static void make_redefining(bytes *b, uint32_t blocks)
             MAP(&r, 1, 4, i % 2 == 0 ? 4 : 13);
         }
         put_flow1(&r, 1, 0, 4), put(&r, 0x00020001, 4);
-        const uint16_t type = i == 5 || i == 6 ? 77 : i == 9 ? 1 : i == 12 ? 3 : i == 15 ? 4 : 2;
-        put_block(b, i % 3 == 0 ? 3 : 1, type, 0, &r);
+        const uint16_t other = i == 6 ? 77 : i == 9 ? 1 : i == 12 ? 3 : i == 15 ? 4 : 2;
+        put_block(b, i % 3 == 0 ? 3 : 1, i == 5 ? 77 : damaged ? other : 2, 0, &r);
     }
 }
 
@@ -443,11 +444,12 @@ static int is_right(const nfdump_block_view *view, uint32_t i)
 {
     const size_t expected = (i / 3) % 2 == 0 ? 4 : 6;
     const size_t before = expected == 4 ? 6 : 4;
-    const size_t last = i % 3 == 0 && i != 0;
+    /* Salvaging keeps the very first flow, which has no map. */
+    const size_t last = i % 3 == 0 && (i != 0 || view->clipped == 1);
     if (view->num_flows != 1 + last || element_of(view, last, expected) == NULL) {
         return 0;
     }
-    return last == 0 || element_of(view, 0, before) != NULL;
+    return last == 0 || i == 0 || element_of(view, 0, before) != NULL;
 }
 
 static void maps_over_blocks(void)
@@ -457,19 +459,22 @@ static void maps_over_blocks(void)
     nfdump_error error;
     nfdump_block_view view;
     nfdump_block *block = nfdump_block_new();
-    make_redefining(&b, BLOCKS);
-    /* In order, backwards, and again in order. */
-    for (uint32_t first = 0; first < BLOCKS; first += 13) {
-        EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
-        EXPECT(load_nth(file, first, block, &view, &error) == NFDUMP_OK && is_right(&view, first));
+    /* In order, backwards, and again in order; salvaging takes the damaged types for what they are. */
+    for (uint32_t first = 0; first < 2 * BLOCKS; first += 13) {
+        const bool salvaging = first >= BLOCKS;
+        const uint32_t start = first % BLOCKS;
+        make_redefining(&b, BLOCKS, salvaging);
+        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) == NFDUMP_OK);
+        EXPECT(load_nth(file, start, block, &view, &error) == NFDUMP_OK && is_right(&view, start));
         for (uint32_t i = BLOCKS; i-- > 0;) {
-            EXPECT(load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i));
+            EXPECT((i == 5 && !salvaging) || (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
         }
         for (uint32_t i = 0; i < BLOCKS; i++) {
-            EXPECT(load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i));
+            EXPECT((i == 5 && !salvaging) || (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
         }
         nfdump_file_close(file);
     }
+    make_redefining(&b, BLOCKS, false);
     /* Maps belong to their file: another one without has none. */
     static bytes r, other;
     r.length = other.length = 0;
@@ -493,6 +498,7 @@ static void maps_over_blocks(void)
 typedef struct reader {
     const nfdump_file *file;
     uint32_t start, step;
+    bool salvaging;
     unsigned wrong;
 } reader;
 
@@ -505,7 +511,7 @@ static void *read_all(void *context)
         const uint32_t index = (r->start + i * r->step) % BLOCKS;
         nfdump_block_view view;
         nfdump_error error;
-        if (index != 5) {
+        if (index != 5 || r->salvaging) {
             r->wrong += load_nth(r->file, index, block, &view, &error) != NFDUMP_OK || !is_right(&view, index);
         }
     }
@@ -516,16 +522,17 @@ static void *read_all(void *context)
 static void maps_on_threads(void)
 {
     static bytes b;
-    make_redefining(&b, BLOCKS);
     for (unsigned round = 0; round < 20; round++) {
+        const bool salvaging = round % 2 != 0;
         nfdump_file *file;
         nfdump_error error;
         pthread_t threads[8];
         reader readers[8];
-        EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
+        make_redefining(&b, BLOCKS, salvaging);
+        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) == NFDUMP_OK);
         for (uint32_t i = 0; i < 8; i++) {
             /* 39 steps back: backwards. */
-            readers[i] = (reader){.file = file, .start = i * round % BLOCKS, .step = i % 3 == 2 ? 39 : 1};
+            readers[i] = (reader){.file = file, .start = i * round % BLOCKS, .step = i % 3 == 2 ? 39 : 1, .salvaging = salvaging};
             EXPECT(pthread_create(&threads[i], NULL, read_all, &readers[i]) == 0);
         }
         for (uint32_t i = 0; i < 8; i++) {

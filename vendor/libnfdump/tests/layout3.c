@@ -344,6 +344,15 @@ static void damaged_container(void)
     }
     b = good, b.length = at[3];
     EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL, &errors) == 4);
+    /* Cut inside a block of flows: those in front of the cut. */
+    const size_t first = at[2] + 24 + 32;
+    const size_t second = first + number(good.data + first + 2, 2);
+    for (size_t length = at[2]; length < at[3]; length++) {
+        b = good, b.length = length;
+        EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL, &errors) == 2 && errors == (length != at[2]));
+        EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT, &errors) == (length < second ? 2u : 3u));
+        EXPECT(length == at[2] ? errors == 0 : errors == 1 || errors == 2);
+    }
 
     /* The header. */
     b = good, set(b.data + 24, 0, 4);
@@ -468,7 +477,7 @@ static void damaged_blocks(void)
         static const int64_t changes[] = {-1, 1, 100};
         for (size_t i = 0; i < 3; i++) {
             b = good, set(b.data + at[1] + 8, raw + (uint64_t)changes[i], 4);
-            EXPECT(read_all(&b, 0, &errors) == 2 && errors == 1);
+            EXPECT(read_all(&b, 0, &errors) >= 2 && errors == 1);
         }
         for (size_t byte = 24; byte < at[2] - at[1]; byte++) {
             b = good, b.data[at[1] + byte] ^= 0x10;

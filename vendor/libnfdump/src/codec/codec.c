@@ -15,6 +15,15 @@
 _Static_assert(NFDUMP_BLOCK_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
 _Static_assert(NFDUMP_STORED_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
 
+enum {
+    /* LZ4 data are tried to so many places, the first this far behind where they fail: a length that is cut has few
+     * bytes, and each trial takes as long as the block. */
+    LZ4_TRIALS = 16,
+    LZ4_BEHIND = 4,
+    /* Windows of up to 8 MiB: data of a block need no larger one. */
+    WINDOW_LOG = 23,
+};
+
 static nfdump_status bad(const char **reason, const char *text)
 {
     *reason = text;
@@ -39,14 +48,15 @@ static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, 
     return NFDUMP_OK;
 }
 
-/* One stream only: bytes after its end are ignored, as nfdump does. */
-static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+/* One stream only: bytes after its end are ignored, as nfdump does.  BZ_OK if it does not end; `*cut` tells
+ * that it would have gone on. */
+static int run_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, bool *cut)
 {
     bz_stream stream = {0};
     int result = BZ2_bzDecompressInit(&stream, 0, 0);
+    *length = 0;
     if (result != BZ_OK) {
-        *reason = "no memory for bzip2";
-        return NFDUMP_E_NOMEM;
+        return BZ_MEM_ERROR;
     }
     /* libbz2 does not write through next_in; its type merely lacks the const. */
     union {
@@ -60,13 +70,19 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
     /* With all input and all output space given, one call either ends the stream or never will. */
     result = BZ2_bzDecompress(&stream);
     *length = capacity - stream.avail_out;
+    *cut = result == BZ_OK && stream.avail_out != 0;
     (void)BZ2_bzDecompressEnd(&stream);
-    switch (result) {
+    return result;
+}
+
+static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+{
+    bool cut = false;
+    switch (run_bz2(stored, out, capacity, length, &cut)) {
     case BZ_STREAM_END:
         return NFDUMP_OK;
     case BZ_OK:
-        return bad(reason, *length == capacity ? "bzip2 data expand beyond the block limit"
-                                               : "bzip2 data end without end of stream");
+        return bad(reason, cut ? "bzip2 data end without end of stream" : "bzip2 data expand beyond the block limit");
     case BZ_MEM_ERROR:
         *reason = "no memory for bzip2";
         return NFDUMP_E_NOMEM;
@@ -116,6 +132,61 @@ nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, s
     default:
         *reason = "unknown compression method";
         return NFDUMP_E_UNSUPPORTED;
+    }
+}
+
+/* The library tells where it fails but not how far it came, and takes data that end early where they do not end
+ * inside of a length. */
+static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
+{
+    const int failed = LZ4_decompress_safe((const char *)stored.data, (char *)out, (int)stored.length, (int)capacity);
+    const size_t place = failed < 0 ? (size_t) - (failed + 1) + LZ4_BEHIND : 0;
+    size_t length = place < stored.length ? place : stored.length;
+    for (size_t i = 0; i < LZ4_TRIALS && length > 0; i++, length--) {
+        const int produced = LZ4_decompress_safe_partial((const char *)stored.data, (char *)out, (int)length, (int)capacity,
+                                                         (int)capacity);
+        if (produced > 0) {
+            return (size_t)produced;
+        }
+    }
+    return 0;
+}
+
+/* In a context of its own, since its window stays allocated. */
+static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    ZSTD_inBuffer in = {.src = stored.data, .size = stored.length};
+    ZSTD_outBuffer done = {.dst = out, .size = capacity};
+    if (context != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG))) {
+        size_t before;
+        do {
+            before = in.pos + done.pos;
+        } while (!ZSTD_isError(ZSTD_decompressStream(context, &done, &in)) && in.pos + done.pos != before);
+    }
+    (void)ZSTD_freeDCtx(context);
+    return done.pos;
+}
+
+size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity)
+{
+    size_t length = 0;
+    size_t used = 0;
+    bool cut = false;
+    switch (compression) {
+    case NFDUMP_COMPRESSION_LZO:
+        (void)nfdump_lzo1x_decompress(stored.data, stored.length, out, capacity, &length, &used);
+        return length;
+    case NFDUMP_COMPRESSION_BZ2:
+        /* The checksum of a block counts, which comes behind it. */
+        (void)run_bz2(stored, out, capacity, &length, &cut);
+        return cut ? length : 0;
+    case NFDUMP_COMPRESSION_LZ4:
+        return front_lz4(stored, out, capacity);
+    case NFDUMP_COMPRESSION_ZSTD:
+        return front_zstd(stored, out, capacity);
+    default:
+        return 0;
     }
 }
 

@@ -84,6 +84,9 @@ nfdump_status nfdump_layout1_open(const byte_source *source, nfdump_info *info, 
     take_ident(info, bytes + 12);
     if (length == sizeof bytes) {
         take_stat(info, bytes + LAYOUT1_HEADER);
+    } else {
+        (void)nfdump_fail_value(&info->appendix, NFDUMP_E_TRUNCATED, LAYOUT1_HEADER,
+                                "file is truncated inside its statistics", length, sizeof bytes);
     }
     return NFDUMP_OK;
 }

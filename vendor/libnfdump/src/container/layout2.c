@@ -120,12 +120,34 @@ static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
     return NFDUMP_OK;
 }
 
+/* Whether `ref` can be the header of a block that holds records although the file ends inside of it. */
+static bool is_cut_block(const byte_source *source, const nfdump_block_ref *ref)
+{
+    return (ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1) && nfdump_resync_count_is_possible(ref->num_records) &&
+           source->size - ref->offset > LAYOUT2_BLOCK_HEADER;
+}
+
+/* The last block as far as it goes.  The cursor stays in front of it. */
+static nfdump_status cut_block(const byte_source *source, nfdump_cursor *cursor, nfdump_block_ref *ref)
+{
+    cursor->ended = ENDED;
+    if (nfdump_layout2_block_at(source, cursor->offset, cursor->index, ref, NULL) != NFDUMP_E_TRUNCATED ||
+        !is_cut_block(source, ref)) {
+        return NFDUMP_END;
+    }
+    ref->stored = (uint32_t)(source->size - ref->offset - LAYOUT2_BLOCK_HEADER);
+    return NFDUMP_OK;
+}
+
 nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error)
 {
     const block_area area = data_area(source, info);
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
+    }
+    if (cursor->ended == ENDED_CUT) {
+        return cut_block(source, cursor, ref);
     }
     /* Behind damage the number of blocks tells nothing: some may be lost, or lie in pieces. */
     const bool counted = !(info->flags & NFDUMP_OPEN_PARTIAL) && cursor->tries == 0;
@@ -139,12 +161,12 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
         return NFDUMP_E_COUNT;
     }
     if (cursor->ended || (counted ? cursor->index >= info->num_blocks : cursor->offset == area.end)) {
-        cursor->ended = 1;
+        cursor->ended = ENDED;
         return NFDUMP_END;
     }
     /* A header that announces too many blocks must not make us read the appendix as data. */
     if (area.end_known && cursor->offset >= area.end) {
-        cursor->ended = 1;
+        cursor->ended = ENDED;
         if (!counted) {
             return NFDUMP_END;
         }
@@ -169,9 +191,13 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
         return advance(cursor, ref);
     }
     if (status == NFDUMP_E_IO) {
-        cursor->ended = 1;
+        cursor->ended = ENDED;
     } else if (nfdump_resync(&area, cursor, ref, status == NFDUMP_OK, &found)) {
         return advance(cursor, ref);
+    }
+    const bool wanted = !(info->flags & NFDUMP_OPEN_PARTIAL) || info->flags & NFDUMP_OPEN_CUT;
+    if (cursor->ended && wanted && status == NFDUMP_E_TRUNCATED && is_cut_block(source, ref)) {
+        cursor->ended = ENDED_CUT;
     }
     found.block = index;
     if (error != NULL) {

@@ -323,14 +323,15 @@ bool nfdump_layout3_has_checksum(span bytes)
     return span_u64(bytes, 16, &checksum) && checksum != 0;
 }
 
-nfdump_status nfdump_layout3_block_open(span bytes, xxh3_state *checksum, layout3_block *header, span *payload,
+nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checksum, layout3_block *header, span *payload,
                                         uint8_t *compression, nfdump_error *error)
 {
     if (parse_block(bytes, header) != NFDUMP_OK) {
         return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "block is shorter than its header", bytes.length,
                                  LAYOUT3_BLOCK_HEADER);
     }
-    if (header->stored != bytes.length || !span_sub(bytes, LAYOUT3_BLOCK_HEADER, bytes.length - LAYOUT3_BLOCK_HEADER, payload)) {
+    const bool is_cut = cut && header->stored > bytes.length;
+    if ((header->stored != bytes.length && !is_cut) || !span_sub(bytes, LAYOUT3_BLOCK_HEADER, bytes.length - LAYOUT3_BLOCK_HEADER, payload)) {
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block has another size than the directory says", header->stored,
                                  bytes.length);
     }
@@ -352,7 +353,7 @@ nfdump_status nfdump_layout3_block_open(span bytes, xxh3_state *checksum, layout
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block that is not compressed has two sizes", header->stored,
                                  header->raw);
     }
-    if (header->checksum != 0 && payload->length != 0 &&
+    if (header->checksum != 0 && payload->length != 0 && !is_cut &&
         (checksum == NULL ? nfdump_xxh3(*payload) : nfdump_xxh3_end(checksum, *payload)) != header->checksum) {
         return nfdump_fail(error, NFDUMP_E_CHECKSUM, 0, "block does not match its checksum");
     }
@@ -394,7 +395,7 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     if (info == NULL || stored == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    nfdump_status status = nfdump_layout3_block_open((span){stored, length}, NULL, &header, &payload, &method, error);
+    nfdump_status status = nfdump_layout3_block_open((span){stored, length}, false, NULL, &header, &payload, &method, error);
     /* `nfdump -i` changes an ident in place and leaves the checksum of the old one. */
     if (status != NFDUMP_OK && !(status == NFDUMP_E_CHECKSUM && header.type == BLOCK3_IDENT)) {
         return status;
@@ -608,8 +609,9 @@ static nfdump_status next_entry(const byte_source *source, const nfdump_info *in
     return NFDUMP_END;
 }
 
-/* The next block that begins where the last one ends. */
-static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cursor, nfdump_block_ref *ref,
+/* The next block that begins where the last one ends.  `*cut` if it is one that the end of the file cuts: then
+ * it is damage, and if the cursor asks for it, the block as far as it goes. */
+static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cursor, nfdump_block_ref *ref, bool *cut,
                                    nfdump_error *error)
 {
     for (;;) {
@@ -636,6 +638,13 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
             return nfdump_fail(error, NFDUMP_E_RECORD, cursor->offset, "no block where one should begin");
         }
         if (header.stored > left) {
+            /* Nobody could tell whether what is there of an encrypted block is genuine. */
+            *cut = left > LAYOUT3_BLOCK_HEADER && header.encryption == 0 && !is_aside(header.type);
+            if (cursor->ended == ENDED_CUT) {
+                const entry e = {.type = header.type, .size = (uint32_t)left, .offset = cursor->offset};
+                *ref = ref_from(&e, cursor->index);
+                return NFDUMP_OK;
+            }
             return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset, "file is truncated inside a block", left,
                                      header.stored);
         }
@@ -654,18 +663,21 @@ nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *
 {
     nfdump_status status = NFDUMP_END;
     bool alone = false;
+    bool cut = false;
     if (cursor->offset < LAYOUT3_HEADER) {
         cursor->offset = LAYOUT3_HEADER;
     }
-    if (!cursor->ended) {
+    if (cursor->ended != ENDED) {
         if (info->appendix_offset != 0) {
             status = next_entry(source, info, moved, cursor, ref, &alone, error);
         } else if (info->flags & NFDUMP_OPEN_PARTIAL && cursor->offset <= source->size) {
-            status = next_in_place(source, cursor, ref, error);
+            status = next_in_place(source, cursor, ref, &cut, error);
         }
     }
-    if (status != NFDUMP_OK) {
-        cursor->ended = !alone;
+    if (cursor->ended == ENDED_CUT) {
+        cursor->ended = ENDED;
+    } else if (status != NFDUMP_OK) {
+        cursor->ended = alone ? 0 : cut && info->flags & NFDUMP_OPEN_CUT ? ENDED_CUT : ENDED;
         if (status != NFDUMP_END && error != NULL) {
             error->block = alone ? ref->index : cursor->index;
         }

@@ -30,7 +30,7 @@ nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *
 
 /* Takes a block apart whose `bytes` are the whole of it and checks its sizes, encryption and checksum.
  * `compression` is what the codecs call the method.  `checksum` has seen part of the payload, or is null. */
-nfdump_status nfdump_layout3_block_open(span bytes, xxh3_state *checksum, layout3_block *header, span *payload,
+nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checksum, layout3_block *header, span *payload,
                                         uint8_t *compression, nfdump_error *error);
 /* Whether the header at the start of a block tells of a checksum. */
 bool nfdump_layout3_has_checksum(span bytes);

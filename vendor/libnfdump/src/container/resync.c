@@ -335,7 +335,7 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
     if (next != 0) {
         go_on(area, bench, cursor, ref, next);
     } else {
-        cursor->ended = 1;
+        cursor->ended = ENDED;
     }
     return false;
 }
@@ -347,7 +347,7 @@ bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_b
     if (++cursor->tries <= TRIES_MAX) {
         as_it_is = search(area, &bench, cursor, ref, sane, error);
     } else if (!sane) {
-        cursor->ended = 1;
+        cursor->ended = ENDED;
     }
     close_workbench(&bench);
     return as_it_is;

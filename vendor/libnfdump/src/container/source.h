@@ -5,6 +5,12 @@
 #include "../bytes.h"
 #include "nfdump.h"
 
+/* Values of nfdump_cursor.ended. */
+enum {
+    ENDED = 1,
+    ENDED_CUT = 2, /* but for what is there of a last block that is cut */
+};
+
 typedef struct byte_source {
     const uint8_t *memory; /* null: use fd */
     uint64_t size;
