@@ -366,16 +366,15 @@ static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, 
 static nfdump_status read_as(uint16_t type, nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
                              span plain, nfdump_block_view *view, nfdump_error *error)
 {
-    map_work work;
     if (type == BLOCK_RECORDS) {
         return index_data(block, ref, plain, view, error);
     }
     if (file == NULL) {
         return convert_data(block, NULL, ref, plain, view, error);
     }
-    nfdump_maps_begin(file, &work, ref);
+    nfdump_maps_begin(file, ref);
     const nfdump_status status = convert_data(block, file, ref, plain, view, error);
-    nfdump_maps_done(file, &work);
+    nfdump_maps_done(file, ref);
     return status;
 }
 
@@ -449,7 +448,6 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
 nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
                                 nfdump_block_view *view, nfdump_error *error)
 {
-    map_work work;
     span plain = {0};
     nfdump_error unwanted;
     error = error == NULL ? &unwanted : error;
@@ -464,12 +462,12 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     /* Other threads wait for the maps in a block of layout 1 instead of reading it too. */
     const bool announced = ref->type == BLOCK_LAYOUT1;
     if (announced) {
-        nfdump_maps_begin(file, &work, ref);
+        nfdump_maps_begin(file, ref);
     }
     const nfdump_status decoded = nfdump_block_plain(block, file, ref, &plain, error);
     const nfdump_status status = read_decoded(decoded, block, file, ref, plain, view, error);
     if (announced) {
-        nfdump_maps_done(file, &work);
+        nfdump_maps_done(file, ref);
     }
     return status;
 }

@@ -46,7 +46,9 @@ struct map_book {
     nfdump_block_ref front;
     bool started;
     bool ended; /* there is no such block */
-    map_work *works;
+    /* Places of the blocks that somebody is decoding.  Where memory is short for one, it may be decoded twice. */
+    uint64_t *works;
+    size_t num_works, cap_works;
 
     map_change *changes;
     size_t num_changes, cap_changes;
@@ -80,6 +82,7 @@ void nfdump_maps_free(map_book *book)
         (void)pthread_mutex_destroy(&book->lock);
         free(book->changes);
         free(book->latest);
+        free(book->works);
         free(book);
     }
 }
@@ -120,33 +123,28 @@ static bool reserve_change(map_book *book)
     return true;
 }
 
-typedef struct entry {
-    map_book *book;
-    uint64_t since;
-} entry;
-
-/* Enters one map; `list` is null for one that is not valid. */
+/* Enters one map of the block at the front; `list` is null for one that is not valid. */
 static void enter(void *context, uint16_t id, const ext_list *list)
 {
-    const entry *e = context;
-    map_book *book = e->book;
+    map_book *book = context;
+    const uint64_t since = book->front.offset;
     const uint32_t known = book->latest == NULL ? 0 : book->latest[id];
-    if (book->full_since <= e->since || (known != 0 && same(change_at(book, known), list))) {
+    if (book->full_since <= since || (known != 0 && same(change_at(book, known), list))) {
         return;
     }
-    if (known != 0 && change_at(book, known)->since == e->since) {
+    if (known != 0 && change_at(book, known)->since == since) {
         /* Redefined in the same block: for later ones only the last counts. */
         change_at(book, known)->usable = list != NULL;
         change_at(book, known)->list = list == NULL ? (ext_list){0} : *list;
         return;
     }
     if (!reserve_change(book)) {
-        book->full_since = e->since;
+        book->full_since = since;
         return;
     }
     map_change *made = &book->changes[book->num_changes++];
     const uint32_t number = (uint32_t)book->num_changes;
-    *made = (map_change){.since = e->since, .older = known, .jump = number, .usable = list != NULL};
+    *made = (map_change){.since = since, .older = known, .jump = number, .usable = list != NULL};
     if (list != NULL) {
         made->list = *list;
     }
@@ -191,10 +189,9 @@ static void advance(map_book *book, const nfdump_file *file)
 /* The block at the front is `data`. */
 static void enter_front(map_book *book, const nfdump_file *file, span data)
 {
-    entry e = {.book = book, .since = book->front.offset};
     const uint32_t records = book->front.num_records;
     if (book->front.type == BLOCK_LAYOUT1 || nfdump_records_block_type(data, records) == BLOCK_LAYOUT1) {
-        nfdump_convert1_maps(data, records, enter, &e);
+        nfdump_convert1_maps(data, records, enter, book);
     }
     advance(book, file);
     (void)pthread_cond_broadcast(&book->changed);
@@ -202,29 +199,36 @@ static void enter_front(map_book *book, const nfdump_file *file, span data)
 
 static bool in_work(const map_book *book, uint64_t offset)
 {
-    for (const map_work *work = book->works; work != NULL; work = work->next) {
-        if (work->offset == offset) {
+    for (size_t i = 0; i < book->num_works; i++) {
+        if (book->works[i] == offset) {
             return true;
         }
     }
     return false;
 }
 
-static void add_work(map_book *book, map_work *work, uint64_t offset)
+static void add_work(map_book *book, uint64_t offset)
 {
-    *work = (map_work){.offset = offset, .next = book->works};
-    book->works = work;
+    if (book->num_works == book->cap_works) {
+        const size_t grown = book->cap_works == 0 ? 16 : book->cap_works * 2;
+        uint64_t *works = realloc(book->works, grown * sizeof *works);
+        if (works == NULL) {
+            return;
+        }
+        book->works = works;
+        book->cap_works = grown;
+    }
+    book->works[book->num_works++] = offset;
 }
 
-static void remove_work(map_book *book, const map_work *work)
+static void remove_work(map_book *book, uint64_t offset)
 {
-    map_work **link = &book->works;
-    while (*link != NULL && *link != work) {
-        link = &(*link)->next;
-    }
-    if (*link != NULL) {
-        *link = work->next;
-        (void)pthread_cond_broadcast(&book->changed);
+    for (size_t i = 0; i < book->num_works; i++) {
+        if (book->works[i] == offset) {
+            book->works[i] = book->works[--book->num_works];
+            (void)pthread_cond_broadcast(&book->changed);
+            return;
+        }
     }
 }
 
@@ -233,15 +237,14 @@ static void remove_work(map_book *book, const map_work *work)
 static void read_front(map_book *book, const nfdump_file *file, nfdump_block *reader)
 {
     const nfdump_block_ref ref = book->front;
-    map_work work;
     span data = {0};
     nfdump_error error;
-    add_work(book, &work, ref.offset);
+    add_work(book, ref.offset);
     (void)pthread_mutex_unlock(&book->lock);
     const nfdump_status status = nfdump_block_plain(reader, file, &ref, &data, &error);
     const bool readable = status == NFDUMP_OK || status == NFDUMP_E_COMPRESSED;
     (void)pthread_mutex_lock(&book->lock);
-    remove_work(book, &work);
+    remove_work(book, ref.offset);
     if (!book->ended && book->front.offset == ref.offset) {
         enter_front(book, file, readable ? data : (span){0});
     }
@@ -249,22 +252,22 @@ static void read_front(map_book *book, const nfdump_file *file, nfdump_block *re
 
 /* ---- interface ------------------------------------------------------------------ */
 
-void nfdump_maps_begin(const nfdump_file *file, map_work *work, const nfdump_block_ref *ref)
+void nfdump_maps_begin(const nfdump_file *file, const nfdump_block_ref *ref)
 {
     map_book *book = file->maps;
     (void)pthread_mutex_lock(&book->lock);
     if (!book->started) {
         advance(book, file);
     }
-    add_work(book, work, ref->offset);
+    add_work(book, ref->offset);
     (void)pthread_mutex_unlock(&book->lock);
 }
 
-void nfdump_maps_done(const nfdump_file *file, map_work *work)
+void nfdump_maps_done(const nfdump_file *file, const nfdump_block_ref *ref)
 {
     map_book *book = file->maps;
     (void)pthread_mutex_lock(&book->lock);
-    remove_work(book, work);
+    remove_work(book, ref->offset);
     (void)pthread_mutex_unlock(&book->lock);
 }
 

@@ -7,20 +7,14 @@
 
 typedef struct map_book map_book;
 
-/* A block of maps in work on some thread: others may wait for it.  Lives until nfdump_maps_done. */
-typedef struct map_work {
-    uint64_t offset; /* of the block header */
-    struct map_work *next;
-} map_work;
-
 /* Null when memory is short. */
 map_book *nfdump_maps_new(void);
 void nfdump_maps_free(map_book *book);
 
 /* To be called before a block of layout 1 records is read, and after it was converted or could not be
- * read. */
-void nfdump_maps_begin(const nfdump_file *file, map_work *work, const nfdump_block_ref *ref);
-void nfdump_maps_done(const nfdump_file *file, map_work *work);
+ * read: between the two, others wait for it. */
+void nfdump_maps_begin(const nfdump_file *file, const nfdump_block_ref *ref);
+void nfdump_maps_done(const nfdump_file *file, const nfdump_block_ref *ref);
 
 /* Between the two, when the records are there: enters the maps of this block, and if its flows need
  * earlier ones, sees to it that those of all blocks before are entered. */

@@ -272,29 +272,28 @@ static nfdump_status appendix_block(const byte_source *source, nfdump_info *info
     const bool compressed = compression != NFDUMP_COMPRESSION_NONE;
     /* ref->stored was checked against the bytes there are. */
     uint8_t *stored = malloc(ref->stored);
-    uint8_t *plain = compressed ? malloc(APPENDIX_MAX) : stored;
-    size_t length = ref->stored;
+    uint8_t *decoded = compressed ? malloc(APPENDIX_MAX) : NULL;
+    span plain = {stored, ref->stored};
     const char *reason = "";
     nfdump_status status;
 
-    if (stored == NULL || plain == NULL) {
+    if (stored == NULL || (compressed && decoded == NULL)) {
         status = nfdump_fail(error, NFDUMP_E_NOMEM, ref->offset, "no memory for the appendix");
     } else {
         status = nfdump_source_read(source, ref->offset + LAYOUT2_BLOCK_HEADER, stored, ref->stored, error);
     }
     if (status == NFDUMP_OK && compressed) {
-        status = nfdump_codec_decompress(codec, compression, (span){stored, ref->stored}, plain, APPENDIX_MAX, &length,
-                                         &reason);
+        size_t length = 0;
+        status = nfdump_codec_decompress(codec, compression, plain, decoded, APPENDIX_MAX, &length, &reason);
+        plain = (span){decoded, length};
         if (status != NFDUMP_OK) {
             (void)nfdump_fail(error, status, ref->offset, reason);
         }
     }
     if (status == NFDUMP_OK) {
-        status = appendix_records(info, (span){plain, length}, ref->num_records, error);
+        status = appendix_records(info, plain, ref->num_records, error);
     }
-    if (compressed) {
-        free(plain);
-    }
+    free(decoded);
     free(stored);
     return status;
 }

@@ -948,6 +948,9 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     size_t at = walk->at;
     size_t length = r->length;
     size_t added = 0;
+    if (flow == NULL) {
+        return; /* no room yet */
+    }
     while (added < most && span_has(data, at, FIXED_OLD)) {
         const uint8_t *record = data.data + at;
         const size_t left = data.length - at;

@@ -105,6 +105,7 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
 {
     size_t at = FLOW_HEADER;
     uint32_t hash = count;
+    uint32_t first = 0;
     key->unknown = 0;
     for (size_t i = 0; i < count; i++) {
         uint16_t id = 0;
@@ -123,6 +124,7 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
             const uint32_t header = (uint32_t)id | (uint32_t)length << 16;
             key->at[i] = (uint16_t)at;
             key->header[i] = header;
+            first = i == 0 ? header : first;
             hash = (hash ^ header) * 0x9E3779B1u;
             hash ^= hash >> 15;
         }
@@ -133,8 +135,8 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
     key->span = (uint16_t)at;
     /* The first element again, until the step is full. */
     for (size_t i = count; count != 0 && i < SHAPE_ELEMENTS_MAX && i % KEY_STEP != 0; i++) {
-        key->at[i] = key->at[0];
-        key->header[i] = key->header[0];
+        key->at[i] = FLOW_HEADER;
+        key->header[i] = first;
     }
     return count <= SHAPE_ELEMENTS_MAX ? WALK_REGULAR : WALK_IRREGULAR;
 }
@@ -280,6 +282,9 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
     const shape_key *const keys = index->keys;
     size_t added = 0;
     uint64_t unknown = 0;
+    if (flow == NULL) {
+        return at; /* no room yet */
+    }
     while (added < most && span_has(data, at, FLOW_HEADER)) {
         const uint8_t *record = data.data + at;
         /* Where the next record starts is known only now; what lies ahead is wanted either way. */

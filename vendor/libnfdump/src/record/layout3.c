@@ -651,6 +651,9 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
     size_t length = c->out->length;
     size_t added = 0;
     uint64_t unknown = 0;
+    if (flow == NULL) {
+        return at; /* no room yet */
+    }
     while (added < most && span_has(raw, at, FLOW3_HEADER)) {
         const uint8_t *record = raw.data + at;
         const uint32_t head = load_u32(record);
