@@ -18,8 +18,8 @@ _Static_assert(NFDUMP_STORED_MAX <= INT_MAX, "the lz4 and bzip2 calls take int")
 enum {
     /* LZ4 data are tried to so many places, the first this far behind where they fail: a length that is cut has few
      * bytes, and each trial takes as long as the block. */
-    LZ4_TRIALS = 16,
-    LZ4_BEHIND = 4,
+    LZ4_TRIALS = 5,
+    LZ4_BEHIND = 2,
     /* Windows of up to 8 MiB: data of a block need no larger one. */
     WINDOW_LOG = 23,
 };
@@ -168,15 +168,13 @@ static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
     return done.pos;
 }
 
-size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity)
+size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity, size_t produced)
 {
     size_t length = 0;
-    size_t used = 0;
     bool cut = false;
     switch (compression) {
     case NFDUMP_COMPRESSION_LZO:
-        (void)nfdump_lzo1x_decompress(stored.data, stored.length, out, capacity, &length, &used);
-        return length;
+        return produced;
     case NFDUMP_COMPRESSION_BZ2:
         /* The checksum of a block counts, which comes behind it. */
         (void)run_bz2(stored, out, capacity, &length, &cut);
