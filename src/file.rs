@@ -403,7 +403,8 @@ impl Position {
 impl BlockRefs<'_> {
     /// Where the next block begins, or where the chain broke off. To follow a file that a collector
     /// is writing: read its blocks, remember the position, and later open the file anew with
-    /// [`File::open_partial`] and go on with [`File::block_refs_from`].
+    /// [`File::open_partial`] and go on with [`File::block_refs_from`]. Each time with `open_partial`: what
+    /// [`File::open`] and [`OpenOptions::cut_block`] hand out of a cut last block comes again.
     #[must_use]
     pub fn position(&self) -> Position {
         Position(RawCursor {

@@ -267,8 +267,11 @@ nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t
 /* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
  * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
  * returns NFDUMP_END, and cursor->offset is where the chain broke off, so that a file that has grown
- * meanwhile can be opened anew and read on from there (set `ended` to 0).  What is there of a last block
- * that the end of the file cuts comes after its error, with NFDUMP_OPEN_PARTIAL only if asked for.
+ * meanwhile can be opened anew and read on from there (set `ended` to 0).
+ *
+ * After the error that tells of a last block which the end of the file cuts, cursor->ended is 2 and the next
+ * call hands out what is there of it: with NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT asks for it, since the
+ * cursor stays in front of it, so that it comes again when one reads on.
  *
  * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
  * records as announced, and the chain goes on from there.  The block whose header is wrong ends

@@ -410,11 +410,11 @@ static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, co
     if (decoded == NFDUMP_OK) {
         return read_plain(block, file, ref, plain, view, error);
     }
-    if (decoded != NFDUMP_E_COMPRESSED) {
-        return decoded;
-    }
     if (!has_type_of_records(ref)) {
         return refuse_type(ref, error);
+    }
+    if (decoded != NFDUMP_E_COMPRESSED) {
+        return decoded;
     }
     nfdump_error other;
     const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, &other);
@@ -440,6 +440,9 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
         return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, false, NULL, view, error)
                               : refuse_type(ref, error);
     }
+    if (!has_type_of_records(ref)) {
+        return refuse_type(ref, error);
+    }
     const nfdump_status decoded = decompress(block, compression, ref, (span){stored, length}, &plain, error);
     return read_decoded(decoded, block, NULL, ref, plain, view, error);
 }
@@ -457,6 +460,9 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     clear_view(view);
     if (ref->layout == 3) {
         return is_known3(ref) ? load_layout3(block, file, ref, view, error) : refuse_type(ref, error);
+    }
+    if (!has_type_of_records(ref) && !(file->info.flags & NFDUMP_OPEN_PARTIAL)) {
+        return refuse_type(ref, error);
     }
     /* Other threads wait for the maps in a block of layout 1 instead of reading it too. */
     const bool announced = ref->type == BLOCK_LAYOUT1;

@@ -353,6 +353,14 @@ static void damaged_container(void)
         EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT, &errors) == (length < second ? 2u : 3u));
         EXPECT(length == at[2] ? errors == 0 : errors == 1 || errors == 2);
     }
+    /* All that bzip2 has to say of a block is there before its own end. */
+    put_file(&b, METHOD_BZ2, at);
+    const bytes packed = b;
+    for (size_t cut = 1; cut < 10; cut++) {
+        b = packed, b.length = at[3] - cut;
+        EXPECT(read_all(&b, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT, &errors) == 4 && errors == 2);
+    }
+    put_file(&b, METHOD_NONE, at);
 
     /* The header. */
     b = good, set(b.data + 24, 0, 4);

@@ -408,6 +408,25 @@ static void codecs(void)
         EXPECT(compression == 3 ? flows > 190 : flows == 0 || flows == 200);
     }
 
+    /* zstd has blocks of its own of 128 KiB: those in front of a damaged one are kept. */
+    const size_t flows = 8000;
+    uint8_t *many = malloc(flows * plain.length / 200);
+    const size_t length_of_many = flows * plain.length / 200;
+    const size_t bound = ZSTD_compressBound(length_of_many);
+    uint8_t *packed = malloc(bound);
+    for (size_t i = 0; i < flows / 200; i++) {
+        memcpy(many + i * plain.length, plain.data, plain.length);
+        many[i * plain.length + 40] = (uint8_t)i;
+    }
+    const size_t size = ZSTD_compress(packed, bound, many, length_of_many, 1);
+    const nfdump_block_ref ref = {.num_records = (uint32_t)flows, .stored = (uint32_t)size, .type = 3};
+    memset(packed + size - 24, 0xFF, 20);
+    EXPECT(nfdump_block_decode(block, 4, &ref, packed, size, &view, &error) == NFDUMP_OK && view.num_flows < flows);
+    EXPECT(view.data_length == length_of_many / 131072 * 131072 && memcmp(view.data, many, view.data_length) == 0);
+    EXPECT(view.damage.status == NFDUMP_E_COMPRESSED && view.num_flows == view.data_length / (plain.length / 200));
+    free(packed);
+    free(many);
+
     /* Streams that expand beyond the limit. */
     const size_t large = NFDUMP_BLOCK_MAX + 1;
     char *zeros = calloc(1, large);

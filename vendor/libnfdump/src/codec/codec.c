@@ -20,8 +20,11 @@ enum {
      * bytes, and each trial takes as long as the block. */
     LZ4_TRIALS = 5,
     LZ4_BEHIND = 2,
-    /* Windows of up to 8 MiB: data of a block need no larger one. */
-    WINDOW_LOG = 23,
+    /* A window as large as what is decoded at most does. */
+    WINDOW_LOG_MIN = 10,
+    WINDOW_LOG_MAX = 26,
+    /* Bytes that tell how large the header of a zstd frame is. */
+    FRAME_HEADER_MIN = 5,
 };
 
 static nfdump_status bad(const char **reason, const char *text)
@@ -67,9 +70,17 @@ static int run_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, b
     stream.avail_in = (unsigned)stored.length;
     stream.next_out = (char *)out;
     stream.avail_out = (unsigned)capacity;
-    /* With all input and all output space given, one call either ends the stream or never will. */
+    /* With all input and all output space given, one call either ends the stream or never will.  If it fills the
+     * space, another byte tells whether there is more to come. */
     result = BZ2_bzDecompress(&stream);
     *length = capacity - stream.avail_out;
+    char more;
+    if (result == BZ_OK && stream.avail_out == 0) {
+        stream.next_out = &more;
+        stream.avail_out = 1;
+        result = BZ2_bzDecompress(&stream);
+        result = stream.avail_out == 0 ? BZ_OK : result;
+    }
     *cut = result == BZ_OK && stream.avail_out != 0;
     (void)BZ2_bzDecompressEnd(&stream);
     return result;
@@ -152,17 +163,25 @@ static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
     return 0;
 }
 
-/* In a context of its own, since its window stays allocated. */
+/* In a context of its own, since its window stays allocated.  Data go in as they are asked for: what was decoded in
+ * a call that fails is not told. */
 static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
-    ZSTD_inBuffer in = {.src = stored.data, .size = stored.length};
+    ZSTD_inBuffer in = {.src = stored.data};
     ZSTD_outBuffer done = {.dst = out, .size = capacity};
-    if (context != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG))) {
+    int window = WINDOW_LOG_MIN;
+    while (window < WINDOW_LOG_MAX && (size_t)1 << window < capacity) {
+        window++;
+    }
+    if (context != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window))) {
+        size_t wanted = FRAME_HEADER_MIN;
         size_t before;
         do {
             before = in.pos + done.pos;
-        } while (!ZSTD_isError(ZSTD_decompressStream(context, &done, &in)) && in.pos + done.pos != before);
+            in.size = stored.length - in.pos < wanted ? stored.length : in.pos + wanted;
+            wanted = ZSTD_decompressStream(context, &done, &in);
+        } while (!ZSTD_isError(wanted) && in.pos + done.pos != before);
     }
     (void)ZSTD_freeDCtx(context);
     return done.pos;

@@ -15,7 +15,8 @@ typedef struct codec_state {
 nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
                                size_t *length, const char **reason);
 /* For what did not decompress, and `produced` so much: how much at the start of `out` is what stands in front of
- * the damage, as far as the encoding can tell.  Of bzip2 and zstd only whole blocks of theirs count. */
+ * the damage, as far as the encoding can tell.  Of zstd only whole blocks of its own count, and of bzip2 too, if the data are cut and not
+ * damaged otherwise. */
 size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity, size_t produced);
 void nfdump_codec_free(codec_state *codec);
 

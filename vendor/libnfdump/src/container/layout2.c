@@ -124,13 +124,14 @@ static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
 static bool is_cut_block(const byte_source *source, const nfdump_block_ref *ref)
 {
     return (ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1) && nfdump_resync_count_is_possible(ref->num_records) &&
-           source->size - ref->offset > LAYOUT2_BLOCK_HEADER;
+           ref->offset < source->size && source->size - ref->offset > LAYOUT2_BLOCK_HEADER;
 }
 
 /* The last block as far as it goes.  The cursor stays in front of it. */
 static nfdump_status cut_block(const byte_source *source, nfdump_cursor *cursor, nfdump_block_ref *ref)
 {
     cursor->ended = ENDED;
+    *ref = (nfdump_block_ref){.offset = cursor->offset, .index = cursor->index};
     if (nfdump_layout2_block_at(source, cursor->offset, cursor->index, ref, NULL) != NFDUMP_E_TRUNCATED ||
         !is_cut_block(source, ref)) {
         return NFDUMP_END;

@@ -28,7 +28,8 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
 nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error);
 
-/* Takes a block apart whose `bytes` are the whole of it and checks its sizes, encryption and checksum.
+/* Takes a block apart whose `bytes` are the whole of it, or if `cut` perhaps less, and checks its sizes, encryption
+ * and checksum; a cut one has none that could fit.
  * `compression` is what the codecs call the method.  `checksum` has seen part of the payload, or is null. */
 nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checksum, layout3_block *header, span *payload,
                                         uint8_t *compression, nfdump_error *error);

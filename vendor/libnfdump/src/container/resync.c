@@ -39,6 +39,7 @@ typedef struct workbench {
     uint8_t *plain;
     uint8_t *window;
     codec_state codec;
+    bool failed; /* memory was short */
 } workbench;
 
 bool nfdump_resync_count_is_possible(uint32_t records)
@@ -116,22 +117,24 @@ static bool goes_on(const block_area *area, const nfdump_block_ref *ref)
 }
 
 /* The memory behind `place`, of `size` bytes each time.  Null when memory is short. */
-static uint8_t *memory_of(uint8_t **place, size_t size)
+static uint8_t *memory_of(workbench *bench, uint8_t **place, size_t size)
 {
     if (*place == NULL) {
         *place = malloc(size);
+        bench->failed |= *place == NULL;
     }
     return *place;
 }
 
 /* Bytes of the area where they lie in memory, or read to `place`, which holds `most`.  Null if that fails. */
-static const uint8_t *bytes_at(const block_area *area, uint64_t offset, size_t length, uint8_t **place, size_t most)
+static const uint8_t *bytes_at(const block_area *area, uint64_t offset, size_t length, workbench *bench, uint8_t **place,
+                               size_t most)
 {
     const byte_source *source = area->source;
     if (source->memory != NULL) {
         return offset <= source->size && length <= source->size - offset ? source->memory + offset : NULL;
     }
-    uint8_t *to = length <= most ? memory_of(place, most) : NULL;
+    uint8_t *to = length <= most ? memory_of(bench, place, most) : NULL;
     return to != NULL && nfdump_source_read(source, offset, to, length, NULL) == NFDUMP_OK ? to : NULL;
 }
 
@@ -152,7 +155,7 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
     if ((ref->type != BLOCK_RECORDS && ref->type != BLOCK_LAYOUT1) || !fits(area, ref)) {
         return false;
     }
-    const span stored = {bytes_at(area, ref->offset + BLOCK_HEADER, ref->stored, &bench->stored, NFDUMP_STORED_MAX),
+    const span stored = {bytes_at(area, ref->offset + BLOCK_HEADER, ref->stored, bench, &bench->stored, NFDUMP_STORED_MAX),
                          ref->stored};
     if (stored.data == NULL) {
         return false;
@@ -161,7 +164,7 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
         nfdump_records_fill(stored, records)) {
         return true;
     }
-    return area->compression != NFDUMP_COMPRESSION_NONE && memory_of(&bench->plain, NFDUMP_BLOCK_MAX) != NULL &&
+    return area->compression != NFDUMP_COMPRESSION_NONE && memory_of(bench, &bench->plain, NFDUMP_BLOCK_MAX) != NULL &&
            nfdump_codec_decompress(&bench->codec, area->compression, stored, bench->plain, NFDUMP_BLOCK_MAX, &length,
                                    &reason) == NFDUMP_OK &&
            nfdump_records_fill((span){bench->plain, length}, records);
@@ -256,7 +259,7 @@ static uint64_t find_block(const block_area *area, workbench *bench, const nfdum
     uint64_t until = area->end;
     for (; base < until && until - base >= BLOCK_HEADER; base += WINDOW - (BLOCK_HEADER - 1)) {
         const size_t length = area->end - base < WINDOW ? (size_t)(area->end - base) : WINDOW;
-        const uint8_t *window = bytes_at(area, base, length, &bench->window, WINDOW);
+        const uint8_t *window = bytes_at(area, base, length, bench, &bench->window, WINDOW);
         if (window == NULL) {
             break;
         }
@@ -345,7 +348,15 @@ bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_b
     workbench bench = {0};
     bool as_it_is = sane;
     if (++cursor->tries <= TRIES_MAX) {
-        as_it_is = search(area, &bench, cursor, ref, sane, error);
+        nfdump_cursor found = *cursor;
+        as_it_is = search(area, &bench, &found, ref, sane, error);
+        /* What could not be looked at is no finding. */
+        if (bench.failed) {
+            as_it_is = sane;
+            cursor->ended = sane ? cursor->ended : ENDED;
+        } else {
+            *cursor = found;
+        }
     } else if (!sane) {
         cursor->ended = ENDED;
     }

@@ -931,6 +931,7 @@ static bool add_flow(run *r, span record, uint16_t type, size_t left)
 
 /* Converts the run of flows that the walk has come to and whose plans are known and serve.  Most of a block
  * is such runs, so this loop is what converting costs.  Stops early when the index is full. */
+FLOW_ARRAY_BEGIN
 static SEPARATE void convert_run(run *r, record_walk *walk)
 {
     converter *const c = r->c;
@@ -948,9 +949,6 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     size_t at = walk->at;
     size_t length = r->length;
     size_t added = 0;
-    if (flow == NULL) {
-        return; /* no room yet */
-    }
     while (added < most && span_has(data, at, FIXED_OLD)) {
         const uint8_t *record = data.data + at;
         const size_t left = data.length - at;
@@ -978,6 +976,7 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     walk->at = at;
     walk->walked += (uint32_t)added;
 }
+FLOW_ARRAY_END
 
 nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32_t announced, const map_source *earlier,
                               bool keep_partial, uint8_t flow_flags, nfdump_block_view *view, span *out)

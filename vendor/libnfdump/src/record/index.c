@@ -273,6 +273,7 @@ bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t a
 /* Adds the run of flows that starts at `at` and whose shapes were met lately.  Most of a block is
  * such runs, so this loop is what indexing costs.  Returns where the run ends; stops early when the
  * index is full. */
+FLOW_ARRAY_BEGIN
 static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, nfdump_block_view *view)
 {
     const size_t room = index->cap_flows - index->num_flows;
@@ -282,9 +283,6 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
     const shape_key *const keys = index->keys;
     size_t added = 0;
     uint64_t unknown = 0;
-    if (flow == NULL) {
-        return at; /* no room yet */
-    }
     while (added < most && span_has(data, at, FLOW_HEADER)) {
         const uint8_t *record = data.data + at;
         /* Where the next record starts is known only now; what lies ahead is wanted either way. */
@@ -313,6 +311,7 @@ static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t
     view->unknown_elements += unknown;
     return at;
 }
+FLOW_ARRAY_END
 
 void nfdump_index_begin(flow_index *index, uint32_t element_max)
 {

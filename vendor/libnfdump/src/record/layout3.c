@@ -637,6 +637,7 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
 /* Converts the run of flows that starts at `at` and whose plans are known and are moves.  Most of a block is
  * such runs, so this loop is what converting costs.  Returns where the run ends; stops early when the index
  * is full. */
+FLOW_ARRAY_BEGIN
 static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t announced)
 {
     layout3_plans *const plans = c->plans;
@@ -651,9 +652,6 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
     size_t length = c->out->length;
     size_t added = 0;
     uint64_t unknown = 0;
-    if (flow == NULL) {
-        return at; /* no room yet */
-    }
     while (added < most && span_has(raw, at, FLOW3_HEADER)) {
         const uint8_t *record = raw.data + at;
         const uint32_t head = load_u32(record);
@@ -682,6 +680,7 @@ static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t 
     c->view->unknown_elements += unknown;
     return at;
 }
+FLOW_ARRAY_END
 
 /* Room for a record of layout 2, zeroed but for its header.  Null if there is none. */
 static uint8_t *new_record(record_buffer *out, uint16_t type, size_t size)
