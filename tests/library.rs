@@ -446,7 +446,7 @@ fn cycles() {
     );
     assert_eq!(before.0, after.0, "descriptors");
     assert!(
-        after.1 < before.1 + 4096,
+        after.1 < before.1 + 1024,
         "{} kB, then {}",
         before.1,
         after.1
@@ -462,6 +462,9 @@ fn nothing_grows() {
     let program = std::env::current_exe().expect("this program");
     let output = std::process::Command::new(program)
         .args(["--exact", "cycles", "--ignored", "--nocapture"])
+        // Large memory goes back to the system when it is freed, as at the start: else glibc keeps some of it
+        // or not, depending on what came first.
+        .env("MALLOC_MMAP_THRESHOLD_", "131072")
         .output()
         .expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
