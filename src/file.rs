@@ -93,6 +93,12 @@ impl OpenOptions {
         })
     }
 
+    /// Whether to take all that can be had of a file that is not read on later.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn salvage(self, wanted: bool) -> Self {
+        self.partial(wanted).cut_block(wanted)
+    }
+
     pub(crate) fn is_partial(&self) -> bool {
         self.partial
     }

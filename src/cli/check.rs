@@ -101,7 +101,7 @@ impl Findings {
         let mut this = Self::default();
         this.damage.extend(input.open(options).err());
         // What can be recovered counts, whatever the header announces.
-        match input.open(&options.clone().partial(true).cut_block(true)) {
+        match input.open(&options.clone().salvage(true)) {
             Ok(file) => this.look_at(&file, threads)?,
             Err(error) => {
                 this.damage.clear();

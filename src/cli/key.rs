@@ -31,7 +31,7 @@ pub(super) struct KeyArgs {
 impl KeyArgs {
     /// How to open files.
     pub(super) fn options(&self, partial: bool) -> Result<OpenOptions, Stop> {
-        let options = OpenOptions::new().partial(partial).cut_block(partial);
+        let options = OpenOptions::new().salvage(partial);
         let passphrase = match &self.key_file {
             Some(file) => Some(from_file(file)?),
             None => env::var_os(VARIABLE)

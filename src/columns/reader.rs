@@ -118,7 +118,7 @@ impl Reader {
     #[must_use]
     pub fn salvage(mut self, wanted: bool) -> Self {
         if let State::New { options, .. } = &mut self.state {
-            *options = std::mem::take(options).partial(wanted).cut_block(wanted);
+            *options = std::mem::take(options).salvage(wanted);
         }
         self
     }

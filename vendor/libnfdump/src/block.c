@@ -94,12 +94,6 @@ static nfdump_status refuse_type(const nfdump_block_ref *ref, nfdump_error *erro
     return status == NFDUMP_OK ? status : locate(status, ref, error);
 }
 
-/* Whether the type of a block of layout 1 or 2 is that of blocks of records. */
-static bool has_type_of_records(const nfdump_block_ref *ref)
-{
-    return ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1;
-}
-
 /* Whether a block of layout 3 is of a type that there is. */
 static bool is_known3(const nfdump_block_ref *ref)
 {
@@ -231,9 +225,9 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
     if (status != NFDUMP_OK) {
         error->offset = ref->offset;
         (void)locate(status, ref, error);
-    }
-    if (status != NFDUMP_OK && status != NFDUMP_E_COMPRESSED) {
-        return status;
+        if (status != NFDUMP_E_COMPRESSED) {
+            return status;
+        }
     }
 
     const size_t room = 2 * (size_t)header.raw;
@@ -382,7 +376,7 @@ static nfdump_status read_as(uint16_t type, nfdump_block *block, const nfdump_fi
 static nfdump_status read_plain(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span plain,
                                 nfdump_block_view *view, nfdump_error *error)
 {
-    const bool typed = has_type_of_records(ref);
+    const bool typed = block_type_has_records(ref->type);
     if (typed) {
         const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, error);
         if (status != NFDUMP_OK || view->num_flows != 0 || view->skipped == 0) {
@@ -410,16 +404,14 @@ static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, co
     if (decoded == NFDUMP_OK) {
         return read_plain(block, file, ref, plain, view, error);
     }
-    if (!has_type_of_records(ref)) {
+    if (!block_type_has_records(ref->type)) {
         return refuse_type(ref, error);
     }
     if (decoded != NFDUMP_E_COMPRESSED) {
         return decoded;
     }
-    nfdump_error other;
-    const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, &other);
+    const nfdump_status status = read_as(ref->type, block, file, ref, plain, view, error);
     if (status != NFDUMP_OK) {
-        *error = other;
         return status;
     }
     return keep_front(ref, view, error) ? NFDUMP_OK : decoded;
@@ -440,7 +432,7 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
         return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, false, NULL, view, error)
                               : refuse_type(ref, error);
     }
-    if (!has_type_of_records(ref)) {
+    if (!block_type_has_records(ref->type)) {
         return refuse_type(ref, error);
     }
     const nfdump_status decoded = decompress(block, compression, ref, (span){stored, length}, &plain, error);
@@ -461,7 +453,7 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     if (ref->layout == 3) {
         return is_known3(ref) ? load_layout3(block, file, ref, view, error) : refuse_type(ref, error);
     }
-    if (!has_type_of_records(ref) && !(file->info.flags & NFDUMP_OPEN_PARTIAL)) {
+    if (!block_type_has_records(ref->type) && !(file->info.flags & NFDUMP_OPEN_PARTIAL)) {
         return refuse_type(ref, error);
     }
     /* Other threads wait for the maps in a block of layout 1 instead of reading it too. */

@@ -180,8 +180,7 @@ static void advance(map_book *book, const nfdump_file *file)
     const bool any_type = file->info.layout == 1 && file->info.flags & NFDUMP_OPEN_PARTIAL;
     do {
         status = nfdump_file_next(file, &book->cursor, &book->front, &error);
-    } while (status != NFDUMP_END &&
-             (status != NFDUMP_OK || (!any_type && book->front.type != BLOCK_LAYOUT1)));
+    } while (status != NFDUMP_END && (status != NFDUMP_OK || (!any_type && book->front.type != BLOCK_LAYOUT1)));
     book->ended = status == NFDUMP_END;
     book->started = true;
 }
@@ -233,7 +232,7 @@ static void remove_work(map_book *book, uint64_t offset)
 }
 
 /* Reads the block at the front, which nobody works on, and enters its maps.  The lock is let go meanwhile.
- * A block that cannot be read has no maps. */
+ * A block that cannot be read has no maps, one that can be in part those in front of its damage. */
 static void read_front(map_book *book, const nfdump_file *file, nfdump_block *reader)
 {
     const nfdump_block_ref ref = book->front;
@@ -241,12 +240,11 @@ static void read_front(map_book *book, const nfdump_file *file, nfdump_block *re
     nfdump_error error;
     add_work(book, ref.offset);
     (void)pthread_mutex_unlock(&book->lock);
-    const nfdump_status status = nfdump_block_plain(reader, file, &ref, &data, &error);
-    const bool readable = status == NFDUMP_OK || status == NFDUMP_E_COMPRESSED;
+    (void)nfdump_block_plain(reader, file, &ref, &data, &error);
     (void)pthread_mutex_lock(&book->lock);
     remove_work(book, ref.offset);
     if (!book->ended && book->front.offset == ref.offset) {
-        enter_front(book, file, readable ? data : (span){0});
+        enter_front(book, file, data);
     }
 }
 

@@ -51,15 +51,15 @@ static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, 
     return NFDUMP_OK;
 }
 
-/* One stream only: bytes after its end are ignored, as nfdump does.  BZ_OK if it does not end; `*cut` tells
- * that it would have gone on. */
-static int run_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, bool *cut)
+/* One stream only: bytes after its end are ignored, as nfdump does.  The checksum of a block comes behind it: what
+ * was produced counts only if the data are cut, for then no block is begun before all of it is there. */
+static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
 {
     bz_stream stream = {0};
     int result = BZ2_bzDecompressInit(&stream, 0, 0);
-    *length = 0;
     if (result != BZ_OK) {
-        return BZ_MEM_ERROR;
+        *reason = "no memory for bzip2";
+        return NFDUMP_E_NOMEM;
     }
     /* libbz2 does not write through next_in; its type merely lacks the const. */
     union {
@@ -73,7 +73,7 @@ static int run_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, b
     /* With all input and all output space given, one call either ends the stream or never will.  If it fills the
      * space, another byte tells whether there is more to come. */
     result = BZ2_bzDecompress(&stream);
-    *length = capacity - stream.avail_out;
+    const size_t produced = capacity - stream.avail_out;
     char more;
     if (result == BZ_OK && stream.avail_out == 0) {
         stream.next_out = &more;
@@ -81,15 +81,10 @@ static int run_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, b
         result = BZ2_bzDecompress(&stream);
         result = stream.avail_out == 0 ? BZ_OK : result;
     }
-    *cut = result == BZ_OK && stream.avail_out != 0;
+    const bool cut = result == BZ_OK && stream.avail_out != 0;
     (void)BZ2_bzDecompressEnd(&stream);
-    return result;
-}
-
-static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
-{
-    bool cut = false;
-    switch (run_bz2(stored, out, capacity, length, &cut)) {
+    *length = cut || result == BZ_STREAM_END ? produced : 0;
+    switch (result) {
     case BZ_STREAM_END:
         return NFDUMP_OK;
     case BZ_OK:
@@ -189,21 +184,13 @@ static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
 
 size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity, size_t produced)
 {
-    size_t length = 0;
-    bool cut = false;
     switch (compression) {
-    case NFDUMP_COMPRESSION_LZO:
-        return produced;
-    case NFDUMP_COMPRESSION_BZ2:
-        /* The checksum of a block counts, which comes behind it. */
-        (void)run_bz2(stored, out, capacity, &length, &cut);
-        return cut ? length : 0;
     case NFDUMP_COMPRESSION_LZ4:
         return front_lz4(stored, out, capacity);
     case NFDUMP_COMPRESSION_ZSTD:
         return front_zstd(stored, out, capacity);
     default:
-        return 0;
+        return produced;
     }
 }
 

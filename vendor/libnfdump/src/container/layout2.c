@@ -123,7 +123,7 @@ static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
 /* Whether `ref` can be the header of a block that holds records although the file ends inside of it. */
 static bool is_cut_block(const byte_source *source, const nfdump_block_ref *ref)
 {
-    return (ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1) && nfdump_resync_count_is_possible(ref->num_records) &&
+    return block_type_has_records(ref->type) && nfdump_resync_count_is_possible(ref->num_records) &&
            ref->offset < source->size && source->size - ref->offset > LAYOUT2_BLOCK_HEADER;
 }
 

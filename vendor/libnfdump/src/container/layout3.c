@@ -331,7 +331,8 @@ nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checks
                                  LAYOUT3_BLOCK_HEADER);
     }
     const bool is_cut = cut && header->stored > bytes.length;
-    if ((header->stored != bytes.length && !is_cut) || !span_sub(bytes, LAYOUT3_BLOCK_HEADER, bytes.length - LAYOUT3_BLOCK_HEADER, payload)) {
+    if ((header->stored != bytes.length && !is_cut) ||
+        !span_sub(bytes, LAYOUT3_BLOCK_HEADER, bytes.length - LAYOUT3_BLOCK_HEADER, payload)) {
         return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block has another size than the directory says", header->stored,
                                  bytes.length);
     }

@@ -152,7 +152,7 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
     size_t length = 0;
     const char *reason = "";
     *records = 0;
-    if ((ref->type != BLOCK_RECORDS && ref->type != BLOCK_LAYOUT1) || !fits(area, ref)) {
+    if (!block_type_has_records(ref->type) || !fits(area, ref)) {
         return false;
     }
     const span stored = {bytes_at(area, ref->offset + BLOCK_HEADER, ref->stored, bench, &bench->stored, NFDUMP_STORED_MAX),
@@ -266,7 +266,7 @@ static uint64_t find_block(const block_area *area, workbench *bench, const nfdum
         for (size_t i = 0; i + BLOCK_HEADER <= length && base + i < until; i++) {
             const uint8_t *bytes = window + i;
             /* Type and flags first: they refuse nearly everything. */
-            if ((bytes[8] != BLOCK_RECORDS && bytes[8] != BLOCK_LAYOUT1) || (bytes[9] | bytes[11]) != 0) {
+            if (!block_type_has_records(bytes[8]) || (bytes[9] | bytes[11]) != 0) {
                 continue;
             }
             nfdump_block_ref ref = {.offset = base + i};
@@ -309,7 +309,7 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
 {
     uint32_t records = 0;
     const uint64_t end = sane ? end_of(ref) : 0;
-    const bool holds_records = ref->type == BLOCK_RECORDS || ref->type == BLOCK_LAYOUT1;
+    const bool holds_records = block_type_has_records(ref->type);
     if (sane && nfdump_resync_follows(area, end)) {
         /* Only the number of records is wrong. */
         if (!is_filled(area, bench, ref, &records)) {
@@ -347,17 +347,18 @@ bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_b
 {
     workbench bench = {0};
     bool as_it_is = sane;
+    bool looked = false;
     if (++cursor->tries <= TRIES_MAX) {
         nfdump_cursor found = *cursor;
-        as_it_is = search(area, &bench, &found, ref, sane, error);
-        /* What could not be looked at is no finding. */
-        if (bench.failed) {
-            as_it_is = sane;
-            cursor->ended = sane ? cursor->ended : ENDED;
-        } else {
+        const bool kept = search(area, &bench, &found, ref, sane, error);
+        /* What there was no memory to look at is no finding. */
+        if (!bench.failed) {
+            looked = true;
+            as_it_is = kept;
             *cursor = found;
         }
-    } else if (!sane) {
+    }
+    if (!looked && !sane) {
         cursor->ended = ENDED;
     }
     close_workbench(&bench);

@@ -929,9 +929,9 @@ static bool add_flow(run *r, span record, uint16_t type, size_t left)
     return flow.list == NULL || index_made(r, convert_flow(&flow, r->c->out + r->length), &shape);
 }
 
+FLOW_ARRAY_BEGIN
 /* Converts the run of flows that the walk has come to and whose plans are known and serve.  Most of a block
  * is such runs, so this loop is what converting costs.  Stops early when the index is full. */
-FLOW_ARRAY_BEGIN
 static SEPARATE void convert_run(run *r, record_walk *walk)
 {
     converter *const c = r->c;

@@ -105,7 +105,6 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
 {
     size_t at = FLOW_HEADER;
     uint32_t hash = count;
-    uint32_t first = 0;
     key->unknown = 0;
     for (size_t i = 0; i < count; i++) {
         uint16_t id = 0;
@@ -124,7 +123,6 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
             const uint32_t header = (uint32_t)id | (uint32_t)length << 16;
             key->at[i] = (uint16_t)at;
             key->header[i] = header;
-            first = i == 0 ? header : first;
             hash = (hash ^ header) * 0x9E3779B1u;
             hash ^= hash >> 15;
         }
@@ -134,6 +132,8 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
     key->count = count;
     key->span = (uint16_t)at;
     /* The first element again, until the step is full. */
+    uint32_t first = 0;
+    (void)span_u32(record, FLOW_HEADER, &first);
     for (size_t i = count; count != 0 && i < SHAPE_ELEMENTS_MAX && i % KEY_STEP != 0; i++) {
         key->at[i] = FLOW_HEADER;
         key->header[i] = first;
@@ -270,10 +270,10 @@ bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t a
     }
 }
 
+FLOW_ARRAY_BEGIN
 /* Adds the run of flows that starts at `at` and whose shapes were met lately.  Most of a block is
  * such runs, so this loop is what indexing costs.  Returns where the run ends; stops early when the
  * index is full. */
-FLOW_ARRAY_BEGIN
 static SEPARATE size_t add_run(flow_index *index, span data, size_t at, uint32_t announced, nfdump_block_view *view)
 {
     const size_t room = index->cap_flows - index->num_flows;

@@ -634,10 +634,10 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
     return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &shape);
 }
 
+FLOW_ARRAY_BEGIN
 /* Converts the run of flows that starts at `at` and whose plans are known and are moves.  Most of a block is
  * such runs, so this loop is what converting costs.  Returns where the run ends; stops early when the index
  * is full. */
-FLOW_ARRAY_BEGIN
 static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t announced)
 {
     layout3_plans *const plans = c->plans;

@@ -2,6 +2,9 @@
 #ifndef NFDUMP_TYPES_H
 #define NFDUMP_TYPES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum {
     RECORD_HEADER = 4,  /* u16 type, u16 size including these 4 bytes */
     ELEMENT_HEADER = 4, /* u16 id, u16 length including these 4 bytes */
@@ -43,6 +46,12 @@ enum {
     BLOCK_ARRAY = 4,
     BLOCK_NOT_COMPRESSED = 1, /* flag bit */
 };
+
+/* Whether blocks of layouts 1 and 2 of this type hold records. */
+static inline bool block_type_has_records(uint16_t type)
+{
+    return type == BLOCK_RECORDS || type == BLOCK_LAYOUT1;
+}
 
 /* Block types of layout 3. */
 enum {
