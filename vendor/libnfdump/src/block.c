@@ -210,10 +210,8 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
             return no_memory(ref, error);
         }
         in_place = block->plain.data;
-        status = nfdump_codec_decompress(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &reason);
-        if (status == NFDUMP_E_COMPRESSED) {
-            produced = nfdump_codec_front(method, raw, in_place + LEAD, wanted, produced);
-        } else if (status == NFDUMP_OK && produced != wanted) {
+        status = nfdump_codec_salvage(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &reason);
+        if (status == NFDUMP_OK && produced != wanted) {
             status = NFDUMP_E_COMPRESSED;
             reason = "block decodes to another length than it announces";
         }
@@ -264,10 +262,7 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
     size_t produced = 0;
     const char *reason = "";
     const nfdump_status status =
-        nfdump_codec_decompress(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &reason);
-    if (status == NFDUMP_E_COMPRESSED) {
-        produced = nfdump_codec_front(method, stored, block->plain.data, NFDUMP_BLOCK_MAX, produced);
-    }
+        nfdump_codec_salvage(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &reason);
     *plain = (span){block->plain.data, produced};
     return status == NFDUMP_OK
                ? status

@@ -116,7 +116,7 @@ static nfdump_status decompress_zstd(codec_state *codec, span stored, uint8_t *o
 }
 
 nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
-                               size_t *length, const char **reason)
+                                      size_t *length, const char **reason)
 {
     *length = 0;
     switch (compression) {
@@ -182,16 +182,17 @@ static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
     return done.pos;
 }
 
-size_t nfdump_codec_front(uint8_t compression, span stored, uint8_t *out, size_t capacity, size_t produced)
+/* LZO and bzip2 tell what is in front of the damage when they fail; LZ4 and zstd are asked again, in another way. */
+nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
+                                   size_t *length, const char **reason)
 {
-    switch (compression) {
-    case NFDUMP_COMPRESSION_LZ4:
-        return front_lz4(stored, out, capacity);
-    case NFDUMP_COMPRESSION_ZSTD:
-        return front_zstd(stored, out, capacity);
-    default:
-        return produced;
+    const nfdump_status status = nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
+    if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_LZ4) {
+        *length = front_lz4(stored, out, capacity);
+    } else if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_ZSTD) {
+        *length = front_zstd(stored, out, capacity);
     }
+    return status;
 }
 
 void nfdump_codec_free(codec_state *codec)

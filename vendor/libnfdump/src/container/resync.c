@@ -164,10 +164,13 @@ static bool is_filled(const block_area *area, workbench *bench, const nfdump_blo
         nfdump_records_fill(stored, records)) {
         return true;
     }
-    return area->compression != NFDUMP_COMPRESSION_NONE && memory_of(bench, &bench->plain, NFDUMP_BLOCK_MAX) != NULL &&
-           nfdump_codec_decompress(&bench->codec, area->compression, stored, bench->plain, NFDUMP_BLOCK_MAX, &length,
-                                   &reason) == NFDUMP_OK &&
-           nfdump_records_fill((span){bench->plain, length}, records);
+    if (area->compression == NFDUMP_COMPRESSION_NONE || memory_of(bench, &bench->plain, NFDUMP_BLOCK_MAX) == NULL) {
+        return false;
+    }
+    const nfdump_status status = nfdump_codec_decompress(&bench->codec, area->compression, stored, bench->plain,
+                                                         NFDUMP_BLOCK_MAX, &length, &reason);
+    bench->failed |= status == NFDUMP_E_NOMEM;
+    return status == NFDUMP_OK && nfdump_records_fill((span){bench->plain, length}, records);
 }
 
 /* Some writers announce one record more than there is. */
