@@ -276,7 +276,8 @@ nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t
  * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
  * records as announced, and the chain goes on from there.  The block whose header is wrong ends
  * where that one begins, and is handed out with this size if it is then readable.  Work for this is
- * limited: about 1000 trials in one file. */
+ * limited: about 1000 trials in one file.  Where memory is short for it, NFDUMP_E_NOMEM ends the chain; a new
+ * cursor may come farther. */
 nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                nfdump_error *error);
 
@@ -290,7 +291,8 @@ void nfdump_block_free(nfdump_block *block);
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
  * or do not decode to their end.  Other results:
  * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
- * view is then empty, and the following blocks can still be read.
+ * view is then empty, and the following blocks can still be read.  After NFDUMP_E_NOMEM the block can be loaded
+ * again, and nothing of the file is forgotten.
  *
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
  * these stand in earlier blocks, they are known from loading those, or the call waits for other

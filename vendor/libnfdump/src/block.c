@@ -155,8 +155,8 @@ static nfdump_status convert_data(nfdump_block *block, const nfdump_file *file, 
     if (nfdump_convert1_scan(&block->converter, data, ref->num_records, &scan) != NFDUMP_OK) {
         return no_memory(ref, error);
     }
-    if (file != NULL) {
-        nfdump_maps_settle(file, ref, data, &scan);
+    if (file != NULL && !nfdump_maps_settle(file, ref, data, &scan)) {
+        return no_memory(ref, error);
     }
     if (nfdump_convert1(&block->converter, &block->index, data, ref->num_records, file == NULL ? NULL : &source,
                         keep_partial, file == NULL ? 0 : file->flow_flags, view, &records) != NFDUMP_OK) {
@@ -399,7 +399,7 @@ static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, co
     if (decoded == NFDUMP_OK) {
         return read_plain(block, file, ref, plain, view, error);
     }
-    if (!block_type_has_records(ref->type)) {
+    if (!block_type_has_records(ref->type) && decoded != NFDUMP_E_NOMEM) {
         return refuse_type(ref, error);
     }
     if (decoded != NFDUMP_E_COMPRESSED) {

@@ -73,6 +73,13 @@ static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file
     file->maps = nfdump_maps_new();
     nfdump_status status = file->maps == NULL ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
                                               : read_container(file, error);
+    /* Damage of the appendix is not the file's; but where memory was short for it, there may be none. */
+    if (status == NFDUMP_OK && file->info.appendix.status == NFDUMP_E_NOMEM) {
+        if (error != NULL) {
+            *error = file->info.appendix;
+        }
+        status = NFDUMP_E_NOMEM;
+    }
     if (status != NFDUMP_OK) {
         nfdump_file_close(file);
         return status;

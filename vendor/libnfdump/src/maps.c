@@ -54,6 +54,7 @@ struct map_book {
     size_t num_changes, cap_changes;
     uint32_t *latest; /* by map id: index + 1 of the last change */
     uint64_t full_since; /* maps defined in or after the block here are not kept */
+    bool failed; /* memory was short for a change */
 };
 
 map_book *nfdump_maps_new(void)
@@ -102,13 +103,13 @@ static bool same(const map_change *change, const ext_list *list)
     return change->list.count == list->count && memcmp(change->list.ids, list->ids, list->count) == 0;
 }
 
-/* Room for one more.  False when memory is short or the book is full. */
+/* Room for one more.  False when memory is short. */
 static bool reserve_change(map_book *book)
 {
     if (book->latest == NULL) {
         book->latest = calloc(IDS, sizeof *book->latest);
     }
-    if (book->latest == NULL || book->num_changes == NFDUMP_MAP_CHANGES_MAX) {
+    if (book->latest == NULL) {
         return false;
     }
     if (book->num_changes == book->cap_changes) {
@@ -138,8 +139,12 @@ static void enter(void *context, uint16_t id, const ext_list *list)
         change_at(book, known)->list = list == NULL ? (ext_list){0} : *list;
         return;
     }
-    if (!reserve_change(book)) {
+    if (book->num_changes == NFDUMP_MAP_CHANGES_MAX) {
         book->full_since = since;
+        return;
+    }
+    if (!reserve_change(book)) {
+        book->failed = true;
         return;
     }
     map_change *made = &book->changes[book->num_changes++];
@@ -172,28 +177,42 @@ static const map_change *valid_before(const map_book *book, uint64_t offset, uin
 
 /* ---- order, under the lock ------------------------------------------------------ */
 
-static void advance(map_book *book, const nfdump_file *file)
+/* False when memory is short; then nothing has moved. */
+static bool advance(map_book *book, const nfdump_file *file)
 {
     nfdump_error error;
     nfdump_status status;
+    nfdump_cursor cursor = book->cursor;
+    nfdump_block_ref front = {0};
     /* After damage the chain may go on.  When a file of layout 1 is salvaged, another type is damage. */
     const bool any_type = file->info.layout == 1 && file->info.flags & NFDUMP_OPEN_PARTIAL;
     do {
-        status = nfdump_file_next(file, &book->cursor, &book->front, &error);
-    } while (status != NFDUMP_END && (status != NFDUMP_OK || (!any_type && book->front.type != BLOCK_LAYOUT1)));
+        status = nfdump_file_next(file, &cursor, &front, &error);
+        if (status == NFDUMP_E_NOMEM) {
+            return false;
+        }
+    } while (status != NFDUMP_END && (status != NFDUMP_OK || (!any_type && front.type != BLOCK_LAYOUT1)));
+    book->cursor = cursor;
+    book->front = front;
     book->ended = status == NFDUMP_END;
     book->started = true;
+    return true;
 }
 
-/* The block at the front is `data`. */
-static void enter_front(map_book *book, const nfdump_file *file, span data)
+/* The block at the front is `data`.  When memory is short it stays there, to be entered once more: that makes no
+ * difference. */
+static bool enter_front(map_book *book, const nfdump_file *file, span data)
 {
     const uint32_t records = book->front.num_records;
+    book->failed = false;
     if (book->front.type == BLOCK_LAYOUT1 || nfdump_records_block_type(data, records) == BLOCK_LAYOUT1) {
         nfdump_convert1_maps(data, records, enter, book);
     }
-    advance(book, file);
+    if (book->failed || !advance(book, file)) {
+        return false;
+    }
     (void)pthread_cond_broadcast(&book->changed);
+    return true;
 }
 
 static bool in_work(const map_book *book, uint64_t offset)
@@ -232,20 +251,22 @@ static void remove_work(map_book *book, uint64_t offset)
 }
 
 /* Reads the block at the front, which nobody works on, and enters its maps.  The lock is let go meanwhile.
- * A block that cannot be read has no maps, one that can be in part those in front of its damage. */
-static void read_front(map_book *book, const nfdump_file *file, nfdump_block *reader)
+ * A block that cannot be read has no maps, one that can be in part those in front of its damage.  False when
+ * memory is short. */
+static bool read_front(map_book *book, const nfdump_file *file, nfdump_block *reader)
 {
     const nfdump_block_ref ref = book->front;
     span data = {0};
     nfdump_error error;
     add_work(book, ref.offset);
     (void)pthread_mutex_unlock(&book->lock);
-    (void)nfdump_block_plain(reader, file, &ref, &data, &error);
+    const nfdump_status status = nfdump_block_plain(reader, file, &ref, &data, &error);
     (void)pthread_mutex_lock(&book->lock);
     remove_work(book, ref.offset);
-    if (!book->ended && book->front.offset == ref.offset) {
-        enter_front(book, file, data);
+    if (book->ended || book->front.offset != ref.offset) {
+        return true;
     }
+    return status != NFDUMP_E_NOMEM && enter_front(book, file, data);
 }
 
 /* ---- interface ------------------------------------------------------------------ */
@@ -254,9 +275,6 @@ void nfdump_maps_begin(const nfdump_file *file, const nfdump_block_ref *ref)
 {
     map_book *book = file->maps;
     (void)pthread_mutex_lock(&book->lock);
-    if (!book->started) {
-        advance(book, file);
-    }
     add_work(book, ref->offset);
     (void)pthread_mutex_unlock(&book->lock);
 }
@@ -269,12 +287,13 @@ void nfdump_maps_done(const nfdump_file *file, const nfdump_block_ref *ref)
     (void)pthread_mutex_unlock(&book->lock);
 }
 
-void nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, span data, const block_scan *scan)
+bool nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, span data, const block_scan *scan)
 {
     map_book *book = file->maps;
     nfdump_block *reader = NULL;
     (void)pthread_mutex_lock(&book->lock);
-    while (scan->needs_earlier && !book->ended && book->front.offset < ref->offset) {
+    bool settled = book->started || advance(book, file);
+    while (settled && scan->needs_earlier && !book->ended && book->front.offset < ref->offset) {
         if (in_work(book, book->front.offset)) {
             (void)pthread_cond_wait(&book->changed, &book->lock);
             continue;
@@ -282,16 +301,14 @@ void nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, sp
         if (reader == NULL) {
             reader = nfdump_block_new();
         }
-        if (reader == NULL) {
-            break;
-        }
-        read_front(book, file, reader);
+        settled = reader != NULL && read_front(book, file, reader);
     }
-    if (!book->ended && book->front.offset == ref->offset) {
-        enter_front(book, file, scan->defines_maps ? data : (span){0});
+    if (settled && !book->ended && book->front.offset == ref->offset) {
+        settled = enter_front(book, file, scan->defines_maps ? data : (span){0});
     }
     (void)pthread_mutex_unlock(&book->lock);
     nfdump_block_free(reader);
+    return settled;
 }
 
 bool nfdump_maps_find(const nfdump_file *file, uint64_t offset, uint16_t id, ext_list *list)

@@ -17,8 +17,8 @@ void nfdump_maps_begin(const nfdump_file *file, const nfdump_block_ref *ref);
 void nfdump_maps_done(const nfdump_file *file, const nfdump_block_ref *ref);
 
 /* Between the two, when the records are there: enters the maps of this block, and if its flows need
- * earlier ones, sees to it that those of all blocks before are entered. */
-void nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, span data, const block_scan *scan);
+ * earlier ones, sees to it that those of all blocks before are entered.  False when memory is short. */
+bool nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, span data, const block_scan *scan);
 
 /* The map that is valid in front of the block at `offset`.  False if there is none, or no valid one. */
 bool nfdump_maps_find(const nfdump_file *file, uint64_t offset, uint16_t id, ext_list *list);

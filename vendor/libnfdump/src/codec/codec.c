@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <lz4.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "lzo1x.h"
 
@@ -31,6 +32,12 @@ static nfdump_status bad(const char **reason, const char *text)
 {
     *reason = text;
     return NFDUMP_E_COMPRESSED;
+}
+
+static nfdump_status no_memory(const char **reason, const char *text)
+{
+    *reason = text;
+    return NFDUMP_E_NOMEM;
 }
 
 static nfdump_status decompress_lzo(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
@@ -58,8 +65,7 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
     bz_stream stream = {0};
     int result = BZ2_bzDecompressInit(&stream, 0, 0);
     if (result != BZ_OK) {
-        *reason = "no memory for bzip2";
-        return NFDUMP_E_NOMEM;
+        return no_memory(reason, "no memory for bzip2");
     }
     /* libbz2 does not write through next_in; its type merely lacks the const. */
     union {
@@ -90,8 +96,7 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
     case BZ_OK:
         return bad(reason, cut ? "bzip2 data end without end of stream" : "bzip2 data expand beyond the block limit");
     case BZ_MEM_ERROR:
-        *reason = "no memory for bzip2";
-        return NFDUMP_E_NOMEM;
+        return no_memory(reason, "no memory for bzip2");
     default:
         return bad(reason, "bzip2 data do not decode");
     }
@@ -103,8 +108,7 @@ static nfdump_status decompress_zstd(codec_state *codec, span stored, uint8_t *o
     if (codec->zstd == NULL) {
         codec->zstd = ZSTD_createDCtx();
         if (codec->zstd == NULL) {
-            *reason = "no memory for ZSTD";
-            return NFDUMP_E_NOMEM;
+            return no_memory(reason, "no memory for ZSTD");
         }
     }
     size_t produced = ZSTD_decompressDCtx(codec->zstd, out, capacity, stored.data, stored.length);
@@ -159,17 +163,18 @@ static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
 }
 
 /* In a context of its own, since its window stays allocated.  Data go in as they are asked for: what was decoded in
- * a call that fails is not told. */
-static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
+ * a call that fails is not told.  `reason` stays if memory is not. */
+static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     ZSTD_inBuffer in = {.src = stored.data};
     ZSTD_outBuffer done = {.dst = out, .size = capacity};
     int window = WINDOW_LOG_MIN;
+    bool has_memory = context != NULL;
     while (window < WINDOW_LOG_MAX && (size_t)1 << window < capacity) {
         window++;
     }
-    if (context != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window))) {
+    if (has_memory && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window))) {
         size_t wanted = FRAME_HEADER_MIN;
         size_t before;
         do {
@@ -177,9 +182,11 @@ static size_t front_zstd(span stored, uint8_t *out, size_t capacity)
             in.size = stored.length - in.pos < wanted ? stored.length : in.pos + wanted;
             wanted = ZSTD_decompressStream(context, &done, &in);
         } while (!ZSTD_isError(wanted) && in.pos + done.pos != before);
+        has_memory = ZSTD_getErrorCode(wanted) != ZSTD_error_memory_allocation;
     }
     (void)ZSTD_freeDCtx(context);
-    return done.pos;
+    *length = done.pos;
+    return has_memory ? NFDUMP_E_COMPRESSED : no_memory(reason, "no memory for ZSTD");
 }
 
 /* LZO and bzip2 tell what is in front of the damage when they fail; LZ4 and zstd are asked again, in another way. */
@@ -187,12 +194,13 @@ nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span
                                    size_t *length, const char **reason)
 {
     const nfdump_status status = nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
-    if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_LZ4) {
-        *length = front_lz4(stored, out, capacity);
-    } else if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_ZSTD) {
-        *length = front_zstd(stored, out, capacity);
+    if (status != NFDUMP_E_COMPRESSED) {
+        return status;
     }
-    return status;
+    if (compression == NFDUMP_COMPRESSION_LZ4) {
+        *length = front_lz4(stored, out, capacity);
+    }
+    return compression == NFDUMP_COMPRESSION_ZSTD ? front_zstd(stored, out, capacity, length, reason) : status;
 }
 
 void nfdump_codec_free(codec_state *codec)

@@ -421,7 +421,7 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     return NFDUMP_OK;
 }
 
-/* Ident and statistics never fail the file: the outcome is info->appendix. */
+/* Damage of ident and statistics never fails the file: the outcome is info->appendix. */
 static void read_small(const byte_source *source, const nfdump_block_ref *ref, nfdump_info *info)
 {
     uint8_t bytes[SMALL_BLOCK_MAX];
@@ -441,7 +441,8 @@ static void read_small(const byte_source *source, const nfdump_block_ref *ref, n
             error.offset = ref->offset;
         }
     }
-    if (status != NFDUMP_OK && info->appendix.status == NFDUMP_OK) {
+    /* A shortage of memory is the caller's to tell. */
+    if (status != NFDUMP_OK && (info->appendix.status == NFDUMP_OK || status == NFDUMP_E_NOMEM)) {
         info->appendix = error;
     }
 }

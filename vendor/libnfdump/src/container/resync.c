@@ -349,20 +349,20 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
 bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane, nfdump_error *error)
 {
     workbench bench = {0};
-    bool as_it_is = sane;
-    bool looked = false;
-    if (++cursor->tries <= TRIES_MAX) {
-        nfdump_cursor found = *cursor;
-        const bool kept = search(area, &bench, &found, ref, sane, error);
-        /* What there was no memory to look at is no finding. */
-        if (!bench.failed) {
-            looked = true;
-            as_it_is = kept;
-            *cursor = found;
-        }
+    nfdump_cursor found = *cursor;
+    if (++cursor->tries > TRIES_MAX) {
+        cursor->ended = sane ? cursor->ended : ENDED;
+        return sane;
     }
-    if (!looked && !sane) {
+    found.tries = cursor->tries;
+    bool as_it_is = search(area, &bench, &found, ref, sane, error);
+    if (bench.failed) {
+        /* What there was no memory to look at is no finding. */
+        (void)nfdump_fail(error, NFDUMP_E_NOMEM, ref->offset, "no memory to look for the next block");
         cursor->ended = ENDED;
+        as_it_is = false;
+    } else {
+        *cursor = found;
     }
     close_workbench(&bench);
     return as_it_is;

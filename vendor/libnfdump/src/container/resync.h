@@ -20,7 +20,7 @@ bool nfdump_resync_follows(const block_area *area, uint64_t offset);
 bool nfdump_resync_count_is_possible(uint32_t records);
 /* The header at cursor->offset is wrong, or does not lead to another one; `ref` is what it says, and
  * `sane` whether its size fits the file.  Returns true when the block is to be taken as it is.
- * Otherwise `error` tells what is wrong and the cursor says where, and how, to go on. */
+ * Otherwise `error` tells what is wrong and the cursor says where, and how, to go on; without memory the chain ends. */
 bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane,
                    nfdump_error *error);
 
