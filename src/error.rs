@@ -41,7 +41,7 @@ pub enum ErrorKind {
     Encrypted,
     /// The file is encrypted with another passphrase.
     WrongKey,
-    /// Memory is short.
+    /// Memory is short. Says nothing about the file; what failed can be asked for again.
     OutOfMemory,
 }
 
