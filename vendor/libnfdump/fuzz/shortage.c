@@ -158,12 +158,12 @@ static outcome read_all(const input *in, bool again)
         o.told = true;
         block = again ? nfdump_block_new() : NULL;
     }
-    const outcome begun = o;
+    const uint64_t begun = o.digest;
     while (block != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
         nfdump_block_view view;
         if (is_short(status, &o) && again) {
             cursor = (nfdump_cursor){0};
-            o.digest = begun.digest;
+            o.digest = begun;
             continue;
         }
         if (status == NFDUMP_OK) {

@@ -348,13 +348,14 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
 
 bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane, nfdump_error *error)
 {
-    workbench bench = {0};
-    nfdump_cursor found = *cursor;
     if (++cursor->tries > TRIES_MAX) {
-        cursor->ended = sane ? cursor->ended : ENDED;
+        if (!sane) {
+            cursor->ended = ENDED;
+        }
         return sane;
     }
-    found.tries = cursor->tries;
+    workbench bench = {0};
+    nfdump_cursor found = *cursor;
     bool as_it_is = search(area, &bench, &found, ref, sane, error);
     if (bench.failed) {
         /* What there was no memory to look at is no finding. */
