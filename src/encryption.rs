@@ -68,12 +68,17 @@ impl Passphrase {
         if let Some(key) = keys.as_ref().and_then(|keys| keys.get(&salt)) {
             return Ok(key.clone());
         }
-        let failed = |_| {
-            Error::new(
+        let failed = |error| match error {
+            argon2::Error::OutOfMemory => Error::new(
+                ErrorKind::OutOfMemory,
+                0,
+                "not enough memory to make the key",
+            ),
+            _ => Error::new(
                 ErrorKind::WrongKey,
                 0,
                 "no key can be made of this passphrase",
-            )
+            ),
         };
         let mut key = Key::default();
         let params = Params::new(ARGON2_MEMORY, ARGON2_PASSES, 1, None).map_err(failed)?;
