@@ -3,6 +3,7 @@
 //! Keeps paths only and opens a file when its turn comes, so an archive may have any number of
 //! files. Does not merge: flows come file by file, as stored. Does not know what flows are.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::iter::FusedIterator;
@@ -16,9 +17,6 @@ use crate::error::{Error, Result};
 use crate::file::{File, IntoBlockRefs, OpenOptions};
 use crate::flow::OwnedFlow;
 use crate::pipeline;
-
-/// How deep directories are searched; deeper ones are circles of links.
-const DEPTH_MAX: usize = 32;
 
 /// nfcapd files in an order, to be read one after the other.
 ///
@@ -54,14 +52,15 @@ impl FileSet {
 
     /// All nfcapd files below a directory in name order, as `nfdecode read DIRECTORY` takes them:
     /// files that are named `nfcapd.` and digits or start like one, without those a collector is still
-    /// writing (`nfcapd.current.1234`).
+    /// writing (`nfcapd.current.1234`). Links are followed; a directory that several lead to counts once, so
+    /// that they may form circles.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed, or what is in it not looked at.
     pub fn in_directory(path: impl AsRef<Path>) -> Result<Self> {
         let mut set = Self::default();
-        search(path.as_ref(), &mut |path| set.paths.push(path)).map_err(|(directory, error)| {
-            Error::from_io(error, "cannot list the directory").in_file(&directory.into())
+        search(path.as_ref(), &mut |path| set.paths.push(path)).map_err(|(place, error)| {
+            Error::from_io(error, "cannot be searched").in_file(&place.into())
         })?;
         Ok(set)
     }
@@ -202,33 +201,37 @@ impl<P: Into<PathBuf>> Extend<P> for FileSet {
 }
 
 /// Finds the nfcapd files below a directory in name order, see [`FileSet::in_directory`]. Fails with
-/// the directory that cannot be listed.
+/// the directory that cannot be listed, or what cannot be looked at.
 pub(crate) fn search(
     directory: &Path,
     found: &mut dyn FnMut(PathBuf),
 ) -> std::result::Result<(), (PathBuf, io::Error)> {
-    search_from(directory, 0, found)
+    search_from(directory, &mut HashSet::new(), found)
 }
 
 fn search_from(
     directory: &Path,
-    depth: usize,
+    seen: &mut HashSet<PathBuf>,
     found: &mut dyn FnMut(PathBuf),
 ) -> std::result::Result<(), (PathBuf, io::Error)> {
-    if depth > DEPTH_MAX {
+    let failed = |error| (directory.to_owned(), error);
+    if !seen.insert(fs::canonicalize(directory).map_err(failed)?) {
         return Ok(());
     }
     let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = entries.map_err(|error| (directory.to_owned(), error))?;
+    let mut entries = entries.map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        // A link that leads nowhere, or a file removed meanwhile, is no flow file.
-        let Ok(metadata) = fs::metadata(&path) else {
-            continue;
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // A link that leads nowhere or to itself, or a file removed meanwhile, is no flow file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => continue,
+            Err(error) => return Err((path, error)),
         };
         if metadata.is_dir() {
-            search_from(&path, depth + 1, found)?;
+            search_from(&path, seen, found)?;
         } else if metadata.is_file()
             && !is_unfinished(&entry.file_name().to_string_lossy())
             && is_flow_file(&path)
