@@ -303,13 +303,11 @@ impl File {
 
     /// Exporters, samplers and names. Reads the whole file, since these may stand in any block.
     ///
-    /// Blocks that cannot be read contribute nothing.
+    /// Blocks that cannot be read contribute nothing; if that is not for damage, [`Names::unread`] tells.
     #[must_use]
     pub fn names(&self) -> Names {
         let mut names = Names::default();
-        self.blocks()
-            .flatten()
-            .for_each(|block| names.collect(&block));
+        names.collect_file(self);
         names
     }
 

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::block::Block;
+use crate::error::Error;
+use crate::file::File;
 use crate::raw;
 
 const EXPORTER: u16 = 7;
@@ -87,6 +89,18 @@ pub struct ApplicationName {
     pub description: Option<Vec<u8>>,
 }
 
+impl ApplicationName {
+    fn cost(&self, id: &[u8]) -> usize {
+        let description = self.description.as_deref().unwrap_or_default();
+        cost(&[id, &self.name, description])
+    }
+}
+
+/// What keeping an entry of these parts takes.
+fn cost(parts: &[&[u8]]) -> usize {
+    parts.iter().map(|part| part.len()).sum::<usize>() + ENTRY
+}
+
 /// Exporters, samplers and names of a file, or of several files read one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
@@ -95,8 +109,11 @@ pub struct Names {
     statistics: BTreeMap<u16, (u64, u64, u64)>,
     samplers: Vec<Sampler>,
     known_samplers: HashSet<Sampler>,
-    /// Bytes of names taken so far, replaced ones included.
+    samplers_left_out: u64,
+    /// Bytes that names take, see [`cost`].
     held: usize,
+    left_out: u64,
+    unread: Option<Error>,
     applications: HashMap<Vec<u8>, ApplicationName>,
     interfaces: HashMap<u32, Vec<u8>>,
     vrfs: HashMap<u32, Vec<u8>>,
@@ -154,21 +171,30 @@ impl Names {
 
     fn add_names(&mut self, kind: u16, record: &[u8]) {
         for entry in entries(record) {
-            let description = entry.description.unwrap_or_default();
-            let size = entry.id.len() + entry.name.len() + description.len() + ENTRY;
-            if self.held + size > NAMES_MAX {
-                return;
-            }
-            self.held += size;
+            let (id, number) = (entry.id, entry.number);
+            let known = match kind {
+                APPLICATIONS => self.applications.get(id).map(|known| known.cost(id)),
+                INTERFACES => self.interfaces.get(&number).map(|name| cost(&[name])),
+                _ => self.vrfs.get(&number).map(|name| cost(&[name])),
+            };
             let name = entry.name.to_vec();
+            let description = entry.description.map(<[u8]>::to_vec);
+            let application = ApplicationName { name, description };
+            let size = match kind {
+                APPLICATIONS => application.cost(id),
+                _ => cost(&[&application.name]),
+            };
+            // What it replaces makes room.
+            let held = self.held - known.unwrap_or(0) + size;
+            if held > NAMES_MAX {
+                self.left_out += 1;
+                continue;
+            }
+            self.held = held;
             match kind {
-                APPLICATIONS => {
-                    let description = entry.description.map(<[u8]>::to_vec);
-                    self.applications
-                        .insert(entry.id.to_vec(), ApplicationName { name, description });
-                }
-                INTERFACES => drop(self.interfaces.insert(entry.number, name)),
-                _ => drop(self.vrfs.insert(entry.number, name)),
+                APPLICATIONS => drop(self.applications.insert(id.to_vec(), application)),
+                INTERFACES => drop(self.interfaces.insert(number, application.name)),
+                _ => drop(self.vrfs.insert(number, application.name)),
             }
         }
     }
@@ -184,9 +210,53 @@ impl Names {
             packet_interval: found.packet_interval,
             packet_space: found.packet_space,
         };
-        if self.samplers.len() < SAMPLERS_MAX && self.known_samplers.insert(sampler) {
-            self.samplers.push(sampler);
+        if self.known_samplers.contains(&sampler) {
+            return;
         }
+        if self.samplers.len() >= SAMPLERS_MAX {
+            self.samplers_left_out += 1;
+            return;
+        }
+        self.known_samplers.insert(sampler);
+        self.samplers.push(sampler);
+    }
+
+    /// As [`collect`](Self::collect) for all blocks of a file. The first error that is no damage is kept:
+    /// of those nobody else can tell that something is missing.
+    pub(crate) fn collect_file(&mut self, file: &File) {
+        for block in file.blocks() {
+            match block {
+                Ok(block) => self.collect(&block),
+                Err(error) if error.is_corrupt() || error.is_unsupported() => {}
+                Err(error) => drop(self.unread.get_or_insert(error)),
+            }
+        }
+    }
+
+    /// Why names are missing that a file perhaps has: the first error of [`File::names`] that does not come of
+    /// damage. Memory was short, or the system refused to read.
+    #[must_use]
+    pub fn unread(&self) -> Option<&Error> {
+        self.unread.as_ref()
+    }
+
+    /// As [`unread`](Self::unread), which is then forgotten.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take_unread(&mut self) -> Option<Error> {
+        self.unread.take()
+    }
+
+    /// How many names of applications, interfaces and VRFs were left out, since all of them together take at
+    /// most 16 MiB; a name that is stored twice and left out counts twice. No real exporter has so many.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// As [`left_out`](Self::left_out) for samplers, of which 65,536 are kept.
+    #[must_use]
+    pub fn samplers_left_out(&self) -> u64 {
+        self.samplers_left_out
     }
 
     /// Exporters by ascending number.
