@@ -123,7 +123,7 @@ pub struct Writer<W> {
     /// Used numbers, and where the search for a free one goes on.
     used_sysids: HashSet<u16>,
     next_sysid: u16,
-    samplers: Vec<Sampler>,
+    samplers: HashSet<Sampler>,
 }
 
 impl<W> std::fmt::Debug for Writer<W> {
@@ -180,7 +180,7 @@ impl<W: Write + Seek> Writer<W> {
             exporters: HashMap::new(),
             used_sysids: HashSet::new(),
             next_sysid: 1,
-            samplers: Vec::new(),
+            samplers: HashSet::new(),
         })
     }
 
@@ -219,18 +219,19 @@ impl<W: Write + Seek> Writer<W> {
                 sysid: map.get(sampler.sysid),
                 ..*sampler
             };
-            if !self.samplers.contains(&sampler) {
+            if self.samplers.insert(sampler) {
                 self.record(&sampler_record(&sampler))?;
-                self.samplers.push(sampler);
             }
         }
         // A record holds at most 2730 entries.
         for entries in statistics.chunks(2000) {
             self.record(&exporter_statistics_record(entries))?;
         }
-        self.statistics.sequence_failures += source
+        let failures = source
             .statistics()
             .map_or(0, |statistics| statistics.sequence_failures);
+        let sum = &mut self.statistics.sequence_failures;
+        *sum = sum.wrapping_add(failures);
         Ok(map)
     }
 
