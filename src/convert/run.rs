@@ -389,8 +389,6 @@ impl<'a> Run<'a> {
         if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
             // It does not panic, and if it did, the log would tell too little.
             let _ = reader.join();
-        } else {
-            ipc::kill_group(self.child.id());
         }
     }
 
