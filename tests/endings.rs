@@ -536,6 +536,35 @@ fn links_stay_links_and_what_is_open_is_written_to() {
             stderr(&output)
         );
     }
+    // What others have written there stays.
+    let log = scene.path("out/log");
+    for (name, descriptor) in [
+        ("/dev/stdout", 1),
+        ("/proc/self/fd/1", 1),
+        ("/dev/stderr", 2),
+    ] {
+        fs::write(&log, "begun\n").expect("written");
+        let file = fs::File::options()
+            .append(true)
+            .open(&log)
+            .expect("it opens");
+        let mut command = nfdecode();
+        command
+            .arg("read")
+            .arg(&input)
+            .args(["--count", "-o", name]);
+        match descriptor {
+            1 => command.stdout(file),
+            _ => command.stderr(file),
+        };
+        let status = command.status().expect("it runs");
+        let text = fs::read_to_string(&log).expect("text");
+        assert_eq!(
+            (status.code(), text.as_str()),
+            (Some(0), "begun\n10\n"),
+            "{name}"
+        );
+    }
 }
 
 /// What is read must not be what is written, by whatever name.
@@ -571,6 +600,15 @@ fn an_input_is_never_overwritten() {
                 .arg(input)
                 .arg("-o")
                 .arg(out)
+                .output()
+                .expect("it runs");
+            assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+            let output = nfdecode()
+                .args(arguments)
+                .arg("-")
+                .arg("-o")
+                .arg(out)
+                .stdin(fs::File::open(input).expect("it opens"))
                 .output()
                 .expect("it runs");
             assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));

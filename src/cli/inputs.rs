@@ -20,6 +20,9 @@ use super::interrupt;
 use super::report::Stop;
 use super::target;
 
+/// How messages call it.
+const STDIN: &str = "standard input";
+
 /// One file to read.
 pub(super) struct Input {
     pub(super) path: PathBuf,
@@ -36,7 +39,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.push(copy(&mut io::stdin().lock(), "-", "standard input")?);
+            inputs.push(copy(&mut io::stdin().lock(), "-", STDIN)?);
             continue;
         }
         match fs::metadata(path) {
@@ -82,6 +85,15 @@ impl Input {
         }
     }
 
+    /// What the user named: `-` is standard input.
+    pub(super) fn origin(&self) -> &Path {
+        match self.copied_from.as_deref() {
+            Some(from) if from == Path::new(STDIN) => Path::new("-"),
+            Some(from) => from,
+            None => &self.path,
+        }
+    }
+
     /// Opens it. Errors name what the user named.
     pub(super) fn open(&self, options: &OpenOptions) -> Result<File, Error> {
         open(&self.path, self.copied_from.as_deref(), options)
@@ -102,10 +114,13 @@ pub(super) fn refuse_as_output<'a>(
     inputs: impl IntoIterator<Item = &'a Path>,
     output: &Path,
 ) -> Result<(), Stop> {
-    let Ok(output) = fs::canonicalize(output) else {
+    let Ok(place) = fs::canonicalize(output) else {
         return Ok(());
     };
-    let is_output = |input: &Path| fs::canonicalize(input).is_ok_and(|input| input == output);
+    let is_output = |input: &Path| match input.as_os_str() == "-" {
+        true => is_standard_input(&place),
+        false => fs::canonicalize(input).is_ok_and(|input| input == place),
+    };
     match inputs.into_iter().find(|input| is_output(input)) {
         Some(input) => Err(Stop::Usage(format!(
             "{}: an input cannot be the output as well",
@@ -113,6 +128,17 @@ pub(super) fn refuse_as_output<'a>(
         ))),
         None => Ok(()),
     }
+}
+
+/// Whether standard input is redirected from this file.
+fn is_standard_input(path: &Path) -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |found: &fs::Metadata| (found.dev(), found.ino());
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map(fs::File::from);
+    let stdin = stdin.and_then(|stdin| stdin.metadata());
+    let file = fs::metadata(path);
+    matches!((stdin, file), (Ok(stdin), Ok(file)) if stdin.is_file() && id(&stdin) == id(&file))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Stop {

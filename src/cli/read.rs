@@ -6,7 +6,7 @@ use super::args::ReadArgs;
 use super::columns::{ColumnWriter, Form};
 use super::flows::{Arrangement, FlowWriter, Source};
 use super::formats::{self, Style};
-use super::inputs;
+use super::inputs::{self, Input};
 use super::progress::Progress;
 use super::report::{Report, Stop};
 use super::select::{self, Selection};
@@ -36,12 +36,12 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         None => inputs::expand(paths)?,
     };
     if let Some(output) = args.output.file() {
-        let inputs = inputs.iter().map(|input| input.path.as_path());
-        inputs::refuse_as_output(inputs, output)?;
+        inputs::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     }
     inputs.retain(|input| selection.may_be_in(&input.path));
-    let size = |input: &inputs::Input| input.path.metadata().map_or(0, |found| found.len());
-    let total = inputs.iter().map(size).sum();
+    let size = |input: &Input| input.path.metadata().map_or(0, |found| found.len());
+    // Sparse files may claim any size.
+    let total = inputs.iter().map(size).fold(0, u64::saturating_add);
     let mut progress = Progress::new(args.output.progress, total, "reading", report);
 
     if let Some(form) = Form::of(&args.output)?
@@ -104,7 +104,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     target.finish()
 }
 
-fn source_of(input: &inputs::Input) -> Source {
+fn source_of(input: &Input) -> Source {
     Source {
         path: input.path.clone(),
         name: input.name.clone(),

@@ -46,13 +46,19 @@ impl Target {
             (_, Ok(metadata)) if metadata.is_dir() => {
                 return Err(failed(io::ErrorKind::IsADirectory.into()));
             }
-            (None, _) => return Self::special(path).map_err(failed),
+            (Place::Open(number), _) => {
+                let file = opened(path, *number).map_err(failed)?;
+                return Ok(Self::special(path, file));
+            }
             (_, Ok(metadata)) if !metadata.is_file() => {
-                return Self::special(path).map_err(failed);
+                let file = File::options().write(true).open(path).map_err(failed)?;
+                return Ok(Self::special(path, file));
             }
             _ => {}
         }
-        let place = place.unwrap_or_default();
+        let Place::Name(place) = place else {
+            return Err(failed(io::ErrorKind::InvalidInput.into()));
+        };
         let directory = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -73,11 +79,11 @@ impl Target {
         })
     }
 
-    fn special(path: &Path) -> io::Result<Self> {
-        Ok(Self::Special {
-            file: File::options().write(true).open(path)?,
+    fn special(path: &Path, file: File) -> Self {
+        Self::Special {
+            file,
             path: path.to_owned(),
-        })
+        }
     }
 
     /// Whether it is what the user has named, rather than standard output.
@@ -130,20 +136,39 @@ impl Target {
 /// Links that are followed at most, as the system does.
 const LINKS_MAX: usize = 40;
 
-/// Where a file of this name is; `None` if the name stands for what some process has open, such as
-/// `/dev/stdout`.
-fn follow_links(path: &Path) -> io::Result<Option<PathBuf>> {
+/// What a path stands for.
+enum Place {
+    /// A file of this name, which need not exist.
+    Name(PathBuf),
+    /// What some process has open, such as `/dev/stdout`; its number if it is this process.
+    Open(Option<u32>),
+}
+
+fn follow_links(path: &Path) -> io::Result<Place> {
     let mut place = path.to_owned();
     for _ in 0..LINKS_MAX {
         if place.starts_with("/proc") || place.starts_with("/dev/fd") {
-            return Ok(None);
+            let own = ["/proc/self/fd", "/dev/fd"];
+            let number = own.iter().find_map(|own| place.strip_prefix(own).ok());
+            let number = number.and_then(|number| number.to_str()?.parse().ok());
+            return Ok(Place::Open(number));
         }
         let Ok(target) = place.read_link() else {
-            return Ok(Some(place));
+            return Ok(Place::Name(place));
         };
         place = place.parent().unwrap_or(Path::new("")).join(target);
     }
     Err(io::Error::other("too many links that lead to links"))
+}
+
+/// What a process has open, to be written to from where it is.
+fn opened(path: &Path, number: Option<u32>) -> io::Result<File> {
+    match number {
+        Some(1) => stdout_file(),
+        Some(2) => stderr_file(),
+        // Opening a file anew begins at its start, and what others wrote there would be lost.
+        _ => File::options().append(true).open(path),
+    }
 }
 
 /// What the system said, without the name of a temporary file that `tempfile` puts behind it.
@@ -159,4 +184,10 @@ pub(super) fn of_the_system(error: &io::Error) -> String {
 fn stdout_file() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(unix)]
+fn stderr_file() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    io::stderr().as_fd().try_clone_to_owned().map(File::from)
 }
