@@ -14,6 +14,7 @@ use arrow_array::types::{TimestampMillisecondType, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use support::layout1;
 use support::writer::{self, Encoding, FlowRecord};
 
 /// A flow of this start, in ms, and so many bytes.
@@ -394,6 +395,91 @@ fn fields_filters_and_limits() {
     }
 }
 
+/// Columns are those that selected flows have, and not only the first flows of all.
+#[test]
+fn columns_of_flows_behind_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [a, b, out] =
+        ["nfcapd.1", "nfcapd.2", "flows.parquet"].map(|name| folder.path().join(name));
+    write(&a, &(0..10).map(|at| (NOON + at, 1)).collect::<Vec<_>>());
+    let mut with_vlan = flow(NOON, 7);
+    // Element 6: source and destination VLAN.
+    with_vlan.extend([6, 0, 12, 0, 5, 0, 0, 0, 6, 0, 0, 0]);
+    let size = with_vlan.len() as u16;
+    with_vlan[2..4].copy_from_slice(&size.to_le_bytes());
+    with_vlan[4..6].copy_from_slice(&3_u16.to_le_bytes());
+    let bytes = writer::file(Encoding::Lz4, None, &[vec![with_vlan]]);
+    fs::write(&b, bytes).expect("it is written");
+    let out_text = out.to_str().expect("text");
+    for (limit, filter, rows, has_vlan) in [
+        ("10", "bytes 7", 1, true),
+        ("10", "any", 10, true),
+        ("10", "", 10, false),
+        ("11", "", 11, true),
+    ] {
+        let mut arguments = vec!["-f", "parquet", "-o", out_text, "--limit", limit];
+        if !filter.is_empty() {
+            arguments.extend(["--filter", filter]);
+        }
+        ok(&read(&arguments, &[&a, &b]));
+        let batches = parquet(&out);
+        let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let vlan = batches[0].schema().column_with_name("src_vlan").is_some();
+        assert_eq!((found, vlan), (rows, has_vlan), "{limit} {filter}");
+    }
+}
+
+/// The running number of a record is the same for every form, also where some records have none.
+#[test]
+fn numbers_of_records_do_not_depend_on_the_form() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, out] = ["nfcapd.1", "flows.parquet"].map(|name| folder.path().join(name));
+    let flow = |bytes: u64| {
+        let flow = layout1::Flow {
+            old: false,
+            flags: 0,
+            version: 9,
+            sysid: 0,
+            map: 1,
+            first: (1_700_000_000, 0),
+            last: (1_700_000_000, 0),
+            bytes: [0, 0, 17, 0],
+            ports: [1, 2],
+            ends: [0; 2],
+            addresses: vec![1; 8],
+            packets: 1,
+            octets: bytes,
+            extensions: Vec::new(),
+        };
+        flow.record()
+    };
+    // Extension maps are records without a number.
+    let blocks: Vec<_> = (0..5)
+        .map(|block| vec![layout1::map(1, &[]), flow(2 * block), flow(2 * block + 1)])
+        .collect();
+    let bytes_of_file = layout1::file(Encoding::Lzo, 0, "made", &blocks);
+    fs::write(&file, bytes_of_file).expect("it is written");
+    for filter in ["count > 6", "count < 4", "count 5"] {
+        let arguments = ["-f", "parquet", "-o", out.to_str().expect("text")];
+        ok(&read(
+            &[&arguments[..], &["--filter", filter]].concat(),
+            &[&file],
+        ));
+        let text = read(&["-f", "ndjson", "--filter", filter], &[&file]);
+        ok(&text);
+        let lines = String::from_utf8(text.stdout).expect("text");
+        let expected: Vec<u64> = lines
+            .lines()
+            .map(|line| {
+                let flow: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                flow["in_bytes"].as_u64().expect("a number")
+            })
+            .collect();
+        assert!(!expected.is_empty(), "{filter}");
+        assert_eq!(bytes(&parquet(&out)), expected, "{filter}");
+    }
+}
+
 #[test]
 fn arrow_file_and_stream_are_the_same_for_any_number_of_threads() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -603,6 +689,34 @@ fn damage_is_told_and_remembered() {
             7
         );
     }
+    // An input of which not all could be read for another reason is read again.
+    let memories = || {
+        let memories = fs::read_dir(out.join("_nfdecode")).expect("a directory");
+        memories.map(|memory| memory.expect("an entry").path())
+    };
+    let states = || -> Vec<_> {
+        let texts = memories().map(|memory| fs::read_to_string(memory).expect("text"));
+        texts.filter(|text| text.contains("\"state\"")).collect()
+    };
+    assert!(
+        states()
+            .iter()
+            .all(|text| text.contains("\"state\": \"written\""))
+    );
+    for memory in memories() {
+        let text = fs::read_to_string(&memory).expect("text");
+        let text = text.replace("\"state\": \"written\"", "\"state\": \"incomplete\"");
+        fs::write(memory, text).expect("it is written");
+    }
+    let output = read(&arguments, &[&good]);
+    ok(&output);
+    assert!(
+        !support::stderr(&output).contains("before"),
+        "{}",
+        support::stderr(&output)
+    );
+    let count = |state: &str| states().iter().filter(|text| text.contains(state)).count();
+    assert_eq!((count("\"written\""), count("\"incomplete\"")), (1, 1));
     // Nothing at all: no file, status 1.
     fs::remove_file(&one).expect("it was there");
     let output = read(

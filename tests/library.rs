@@ -235,6 +235,123 @@ fn sets_find_and_order_files() {
     assert!(FileSet::default().is_empty() && FileSet::default().flows().next().is_none());
 }
 
+/// Links that form circles, alone and with others, lead nowhere else.
+#[cfg(unix)]
+#[test]
+fn links_in_a_directory() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir_all(path("a/b")).expect("a directory");
+    for name in ["a/nfcapd.1", "a/b/nfcapd.2"] {
+        std::fs::copy(archive().join("nfcapd.202611241330"), path(name)).expect("a copy");
+    }
+    for (target, name) in [
+        (".", "a/x"),
+        (".", "a/y"),
+        ("..", "a/z"),
+        ("../../a", "a/b/up"),
+        ("b", "a/c"),
+        ("nowhere", "a/nfcapd.3"),
+        ("itself", "a/itself"),
+        ("itself/nfcapd.4", "a/behind"),
+        ("nfcapd.1", "a/nfcapd.5"),
+    ] {
+        symlink(target, path(name)).expect("a link");
+    }
+    let set = FileSet::in_directory(directory.path()).expect("it is readable");
+    let found: Vec<_> = set
+        .paths()
+        .iter()
+        .filter_map(|path| path.strip_prefix(directory.path()).ok())
+        .collect();
+    // A link to a file is a file.
+    assert_eq!(
+        found,
+        ["a/b/nfcapd.2", "a/nfcapd.1", "a/nfcapd.5"].map(Path::new)
+    );
+
+    // Deep is no circle.
+    let deep = path(&"d/".repeat(100));
+    std::fs::create_dir_all(&deep).expect("a directory");
+    std::fs::copy(path("a/nfcapd.1"), deep.join("nfcapd.6")).expect("a copy");
+    let set = FileSet::in_directory(path("d")).expect("it is readable");
+    assert_eq!(set.paths(), [deep.join("nfcapd.6")]);
+}
+
+/// Whoever may list a directory but not look into it is told, rather than given less.
+#[cfg(unix)]
+#[test]
+fn directories_without_permission() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().expect("a directory");
+    let inner = directory.path().join("inner");
+    std::fs::create_dir(&inner).expect("a directory");
+    std::fs::write(inner.join("nfcapd.1"), "x").expect("written");
+    let allow = |mode| std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(mode));
+    allow(0o444).expect("changed");
+    if std::fs::metadata(inner.join("nfcapd.1")).is_ok() {
+        eprintln!("skipped: root may look everywhere");
+        return;
+    }
+    let found = FileSet::in_directory(directory.path());
+    allow(0o755).expect("changed");
+    assert!(found.is_err_and(|error| error.is_io() && error.file().is_some()));
+}
+
+/// A record of names of interfaces.
+fn interfaces(names: impl Iterator<Item = (u32, u8)>, length: usize) -> Vec<u8> {
+    let mut entries = Vec::new();
+    let mut count = 0_u16;
+    for (number, letter) in names {
+        entries.extend(number.to_le_bytes());
+        entries.extend(vec![letter; length - 1]);
+        entries.push(0);
+        count += 1;
+    }
+    let mut record = Vec::new();
+    for word in [13, (12 + entries.len()) as u16, count, (4 + length) as u16] {
+        record.extend(word.to_le_bytes());
+    }
+    record.extend((length as u32).to_le_bytes());
+    record.extend(entries);
+    record
+}
+
+/// Collectors store all names again and again; only what is kept counts for the limit.
+#[test]
+fn names_that_come_again_take_no_room() {
+    const LENGTH: usize = 996;
+    // A record has 65 names, a block 70 records: 4.5 MB, six times.
+    let record = |first: u32, letter: u8| {
+        let numbers = first * 65..first * 65 + 65;
+        interfaces(numbers.map(move |number| (number, letter)), LENGTH)
+    };
+    let block = |from: u32, letter: u8| (from..from + 70).map(|at| record(at, letter)).collect();
+    let names_of = |blocks: &[Vec<Vec<u8>>]| {
+        let bytes = writer::file(Encoding::Lz4, None, blocks);
+        let file = File::from_bytes(bytes).expect("a file");
+        assert!(file.blocks().all(|block| block.is_ok()));
+        file.names()
+    };
+    let again: Vec<Vec<Vec<u8>>> = (b'a'..=b'f').map(|letter| block(0, letter)).collect();
+    let names = names_of(&again);
+    assert_eq!((names.name_counts(), names.left_out()), ((0, 4550, 0), 0));
+    assert_eq!(names.interface(4549), Some(&[b'f'; LENGTH - 1][..]));
+    assert!(names.unread().is_none());
+
+    let others: Vec<Vec<Vec<u8>>> = (0..6).map(|at| block(at * 70, b'a')).collect();
+    let names = names_of(&others);
+    let (_, kept, _) = names.name_counts();
+    assert!((14_000..17_000).contains(&kept), "{kept}");
+    assert_eq!(kept as u64 + names.left_out(), 6 * 4550);
+    // What is known already can still change.
+    let mut changed = others;
+    changed.push(block(0, b'z'));
+    let names = names_of(&changed);
+    assert_eq!(names.interface(0), Some(&[b'z'; LENGTH - 1][..]));
+}
+
 #[test]
 fn sets_read_unfinished_files_when_asked_to() {
     let directory = tempfile::tempdir().expect("a directory");

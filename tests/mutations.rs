@@ -1,5 +1,5 @@
 //! Damaged files, thousands of them, always the same: nothing crashes or hangs, output is always
-//! JSON, what is lost is told, and nfdump 1.7.10 reads no flow that we do not.
+//! JSON, what is lost is told, what is left can be repaired, and nfdump 1.7.10 reads no flow that we do not.
 //!
 //! Runs in short form by default. `NFDECODE_MUTATIONS=n` sets the number of variants,
 //! `NFDECODE_MUTATIONS_COMPARE=1` gives every variant to nfdump, and `NFDECODE_MUTATIONS_TO=folder`
@@ -9,12 +9,12 @@
 mod support;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nfdecode::File;
+use nfdecode::{File, OpenOptions};
 use support::damage::{self, Original, Variants};
 use support::second::SecondFile;
 
@@ -22,6 +22,8 @@ use support::second::SecondFile;
 const VARIANTS: usize = 5_000;
 /// One variant in this many is also given to nfdump, which takes time and sometimes all of it.
 const COMPARED: usize = 25;
+/// One variant in this many is also repaired.
+const REPAIRED: usize = 10;
 /// How long a program may take for a file of a few kilobytes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -98,6 +100,55 @@ fn read_ours(path: &Path, flows: usize, variant: usize) -> (usize, bool) {
     }
 }
 
+/// `nfdecode repair` of the same file: it tells all that `read --salvage` tells but that the file is unfinished,
+/// and what it writes are the same flows in a sound file.
+fn repair_ours(path: &Path, variant: usize) {
+    let repaired = PathBuf::from(format!("{}.repaired", path.display()));
+    let salvaged = support::nfdecode()
+        .args(["read", "--salvage", "-f", "ndjson"])
+        .arg(path)
+        .output()
+        .expect("it runs");
+    let output = support::nfdecode()
+        .arg("repair")
+        .arg(path)
+        .arg("-o")
+        .arg(&repaired)
+        .output()
+        .expect("it runs");
+    let (told, status) = (support::stderr(&salvaged), output.status.code());
+    let context = || format!("variant {variant}: {told}{}", support::stderr(&output));
+    if salvaged.status.code() == Some(1) {
+        assert_eq!(
+            (status, repaired.exists()),
+            (Some(1), false),
+            "{}",
+            context()
+        );
+        return;
+    }
+    let is_damaged = told
+        .lines()
+        .any(|line| !line.contains("file is unfinished"));
+    assert!(matches!(status, Some(0 | 3)), "{status:?} {}", context());
+    assert!(status == Some(3) || !is_damaged, "{}", context());
+    let file = File::open(&repaired).expect("it opens");
+    assert!(file.appendix_damage().is_none());
+    let mut flows = 0;
+    for block in file.blocks() {
+        let block = block.expect("a block");
+        assert!(block.damage().is_none(), "{}", context());
+        flows += block.len();
+    }
+    let expected = salvaged
+        .stdout
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
+    assert_eq!(flows, expected, "{}", context());
+    std::fs::remove_file(repaired).expect("it was there");
+}
+
 fn announced_flows(path: &Path) -> Option<u64> {
     File::open(path)
         .ok()?
@@ -105,10 +156,12 @@ fn announced_flows(path: &Path) -> Option<u64> {
         .map(|statistics| statistics.total.flows)
 }
 
-/// The library on the same bytes, plainly and salvaging: no panic, and an end. Flows with salvaging.
+/// The library on the same bytes, plainly, partially and salvaging: no panic, and an end. Flows with salvaging.
 fn read_in_process(bytes: &[u8], variant: usize) -> usize {
     let mut most = 0;
-    for file in support::both_ways(bytes) {
+    let salvaging = OpenOptions::new().partial(true).cut_block(true);
+    let salvaged = salvaging.from_bytes(bytes.to_vec());
+    for file in support::both_ways(bytes).chain(salvaged) {
         let mut flows = 0;
         for (results, block) in file.blocks().enumerate() {
             assert!(results <= bytes.len(), "variant {variant}: iteration ends");
@@ -169,6 +222,9 @@ fn damaged_files_are_read_as_far_as_they_go() {
             let (ours, complete) = read_ours(&path, variant.flows, number);
             intact.fetch_add(usize::from(complete), Ordering::Relaxed);
             salvaged.fetch_add(read_in_process(&variant.bytes, number), Ordering::Relaxed);
+            if number.is_multiple_of(REPAIRED) {
+                repair_ours(&path, number);
+            }
             // Of layout 1 nfdump prints what it finds in memory behind a block whose last record is cut.
             let comparable = variant.layout == 2 && number.is_multiple_of(compared);
             let Some(nfdump) = nfdump.as_deref().filter(|_| comparable) else {

@@ -7,11 +7,12 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 
 use crate::block::BlockCounts;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::file::{File, OpenOptions};
 use crate::names;
 use crate::pipeline;
 
+use super::account::State;
 use super::args::CheckArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
@@ -55,6 +56,8 @@ const LISTED_MAX: usize = 1_000;
 enum Verdict {
     Intact,
     Damaged,
+    /// Nothing is known to be wrong, but not all could be looked at.
+    Unknown,
     Unreadable,
 }
 
@@ -63,6 +66,7 @@ impl Verdict {
         match self {
             Self::Intact => "intact",
             Self::Damaged => "damaged",
+            Self::Unknown => "unknown",
             Self::Unreadable => "unreadable",
         }
     }
@@ -204,12 +208,15 @@ impl Findings {
     }
 
     fn verdict(&self) -> Verdict {
-        if self.refused.is_some() {
-            Verdict::Unreadable
-        } else if self.damage.is_empty() && self.remarks.is_empty() {
-            Verdict::Intact
-        } else {
-            Verdict::Damaged
+        let is_short = |error: &Error| error.kind() == ErrorKind::OutOfMemory;
+        // Those that are no damage, if there are any, may be the reason for what is missing.
+        let unread = |error: &Error| State::after(error) == State::Unread;
+        match &self.refused {
+            Some(error) if is_short(error) => Verdict::Unknown,
+            Some(_) => Verdict::Unreadable,
+            None if self.damage.is_empty() && self.remarks.is_empty() => Verdict::Intact,
+            None if !self.damage.is_empty() && self.damage.iter().all(unread) => Verdict::Unknown,
+            None => Verdict::Damaged,
         }
     }
 

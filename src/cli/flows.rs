@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +20,7 @@ use crate::output::{FlowFormat, TextBuffer};
 use crate::pipeline::{self, Lane, Stages, Stopped};
 use crate::time::Zone;
 
+use super::account::{self, Account};
 use super::formats::{Formatter, Style};
 use super::inputs;
 use super::interrupt;
@@ -130,7 +131,7 @@ impl FlowWriter<'_> {
             left: self.limit.unwrap_or(u64::MAX),
             text,
             in_file: false,
-            read: [0; 2],
+            account: Account::default(),
             stop: None,
             gave_up: self.gave_up,
             progress,
@@ -253,8 +254,8 @@ struct Tally<'t, 'a> {
     text: Text<'t>,
     /// The array of a file is open in what has been written.
     in_file: bool,
-    /// Flows of the current file that could be read, and how many these stand for.
-    read: [u64; 2],
+    /// What the current file turns out to hold.
+    account: Account,
     /// Why the run ends early.
     stop: Option<Stop>,
     gave_up: &'a AtomicBool,
@@ -352,6 +353,16 @@ impl LoadedBlock {
         filter.select(block, scope, self.selected.get_or_insert_default());
     }
 
+    /// How many records of its block have numbers.
+    pub(super) fn records_in(&self, block: &Block) -> u64 {
+        // Layout 1, also as a block of layout 2, has records that have no number: they only tell how to read
+        // others, or nobody knows them.
+        match (self.open.file.header().layout, self.found.block_type()) {
+            (1, _) | (2, 2) => filter::records_in(block),
+            _ => block.counts().records.into(),
+        }
+    }
+
     pub(super) fn wanted(&self) -> u64 {
         match (&self.selected, &self.block) {
             (Some(selected), _) => selected.len() as u64,
@@ -388,13 +399,14 @@ pub(super) fn items_of(
     names: Option<&mut Arc<Names>>,
 ) -> impl Iterator<Item = Item> + use<> {
     let file = source.open(options);
+    let mut unread = None;
     let (open, refused) = match file {
         Ok(file) => {
             let passed_over = !options.is_partial() && !selection.may_select(&file);
             let names = names.map(|names| {
                 let known = Arc::make_mut(names);
-                let blocks = file.blocks().flatten();
-                blocks.for_each(|block| known.collect(&block));
+                known.collect_file(&file);
+                unread = known.take_unread();
                 Arc::clone(names)
             });
             let open = Open {
@@ -407,9 +419,10 @@ pub(super) fn items_of(
         }
         Err(error) => (None, Some(Item::Refused(error))),
     };
-    let parts = open.into_iter().flat_map(|open| {
+    let parts = open.into_iter().flat_map(move |open| {
         let start = Item::Start(Arc::clone(&open));
         let end = Item::End(Arc::clone(&open));
+        let unread = unread.take().map(Item::Gap);
         let refs = open.file.clone().into_block_refs();
         let refs = refs.take(if open.passed_over { 0 } else { usize::MAX });
         let blocks = refs.map(move |found| match found {
@@ -417,6 +430,7 @@ pub(super) fn items_of(
             Err(error) => Item::Gap(error),
         });
         std::iter::once(start)
+            .chain(unread)
             .chain(blocks)
             .chain(std::iter::once(end))
     });
@@ -495,13 +509,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 }
                 loaded.records = tally.records;
                 if let Ok(block) = &loaded.block {
-                    // Layout 1, also as a block of layout 2, has records that have no number: they only
-                    // tell how to read others, or nobody knows them.
-                    let layout = loaded.open.file.header().layout;
-                    tally.records += match (layout, loaded.found.block_type()) {
-                        (1, _) | (2, 2) => filter::records_in(block),
-                        _ => block.counts().records.into(),
-                    };
+                    tally.records += loaded.records_in(block);
                     tally.printed.read += block.len() as u64;
                 }
                 loaded.count = tally.count;
@@ -541,9 +549,9 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                     worker.format.any().begin(&mut worker.buffer);
                 }
                 lane.in_turn(|tally| {
-                    report_header(self.0.report, &open.file);
+                    tally.account = Account::of(self.0.report, &open.file);
+                    tally.account.tell_unfinished(self.0.report, &open.file);
                     tally.in_file = true;
-                    tally.read = [0; 2];
                     let result = tally.text.write(worker.buffer.as_bytes());
                     tally.stop_with(result)
                 })
@@ -552,7 +560,11 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
             Loaded::Refused(error) if self.0.all_must_open => {
                 lane.in_turn(|tally| tally.stop_with(Err(Stop::failed(&error))))
             }
-            Loaded::Gap(error) | Loaded::Refused(error) => lane.in_turn(|tally| {
+            Loaded::Gap(error) => lane.in_turn(|tally| {
+                tally.account.damage(self.0.report, &error);
+                tally.stop_with(Ok(()))
+            }),
+            Loaded::Refused(error) => lane.in_turn(|tally| {
                 self.0.report.damage(&error);
                 tally.stop_with(Ok(()))
             }),
@@ -566,7 +578,10 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 lane.in_turn(|tally| {
                     tally.in_file = false;
                     if tally.left != 0 && !open.passed_over {
-                        report_missing(self.0.report, &open.file, tally.read);
+                        tally.account.close(self.0.report, &open.file);
+                    }
+                    if let Some(names) = &open.names {
+                        account::names_left_out(self.0.report, names);
                     }
                     let written = tally.text.write(worker.buffer.as_bytes());
                     let result = written.and_then(|()| (tally.file_done)(&open.source));
@@ -600,7 +615,7 @@ impl FlowWriter<'_> {
             Ok(block) => block,
             Err(error) => {
                 return lane.in_turn(|tally| {
-                    self.report.damage(&error);
+                    tally.account.damage(self.report, &error);
                     (tally.progress)(size);
                     tally.stop_with(Ok(()))
                 });
@@ -627,10 +642,9 @@ impl FlowWriter<'_> {
         let (records, stands_for) = (block.len() as u64, block.flow_count());
         lane.in_turn(|tally| {
             let result = tally.text.write(worker.buffer.as_bytes());
-            tally.read[0] += records;
-            tally.read[1] = tally.read[1].saturating_add(stands_for);
+            tally.account.block(records, stands_for);
             if let Some(damage) = block.damage() {
-                self.report.damage(damage);
+                tally.account.damage(self.report, damage);
             }
             (tally.progress)(size);
             tally.stop_with(result)
@@ -663,40 +677,6 @@ fn format_flows<'b>(
         }
     }
     Ok(())
-}
-
-/// Reports it if the file's own statistics tell of more flows. Collectors count records, other
-/// writers the flows that records stand for; less than both is a loss.
-pub(super) fn report_missing(report: &Report, file: &File, read: [u64; 2]) -> bool {
-    let announced = file.announced_flows().unwrap_or(0);
-    let [records, stands_for] = read;
-    let is_missing = records.max(stands_for) < announced;
-    if is_missing {
-        let path = file.path().unwrap_or(Path::new("")).display();
-        report.damage(format!(
-            "{path}: {records} flows read, but the file's statistics tell of {announced}"
-        ));
-    }
-    is_missing
-}
-
-/// Reports what the file itself gives away about its state, if that is not sound.
-pub(super) fn report_header(report: &Report, file: &File) -> bool {
-    let path = file.path().unwrap_or(Path::new("")).display();
-    let appendix = file.appendix_damage();
-    if let Some(error) = &appendix {
-        let reason = error.reason();
-        report.damage(format!(
-            "{path}: ident and statistics are not readable: {reason}"
-        ));
-    }
-    let unfinished = file.header().unfinished;
-    if unfinished {
-        report.damage(format!(
-            "{path}: file is unfinished: still being written, or abandoned"
-        ));
-    }
-    appendix.is_some() || unfinished
 }
 
 /// The end of a file's array, without the newline: a comma or the end of the object follows.

@@ -10,6 +10,7 @@ use crate::file::{Counters, File, Statistics};
 use crate::names::{Exporter, Names, Sampler};
 use crate::time::{TimeFormatter, Timestamp, Zone};
 
+use super::account;
 use super::args::InfoArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
@@ -33,6 +34,8 @@ pub(super) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
         };
         opened += 1;
         let survey = Survey::new(&file, report)?;
+        account::names_left_out(report, &survey.names);
+        account::samplers_left_out(report, &file, &survey.names);
         let text = if args.json {
             let object = serde_json::to_string_pretty(&survey.json(input)).map_err(Stop::failed)?;
             format!("{}{object}", if first { "\n" } else { ",\n" })

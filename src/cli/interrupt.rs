@@ -1,6 +1,6 @@
 //! Signals that ask us to end: the work is told to stop, and whatever happens, temporary files go.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ use super::report::Stop;
 
 /// The signal that has come; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-static TEMPORARY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// Temporary files and directories. Of some, the directories around them that are empty then go as well, up
+/// to the one given.
+static TEMPORARY: Mutex<BTreeMap<PathBuf, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
 
 /// How long the work may take to end by itself. It may be stuck in a write that nobody reads.
 const GRACE: Duration = Duration::from_secs(2);
@@ -88,10 +90,27 @@ pub(super) fn temporary<T>(
     make: impl FnOnce() -> io::Result<T>,
     path: impl FnOnce(&T) -> &Path,
 ) -> io::Result<T> {
+    remember(make, path, None)
+}
+
+/// As [`temporary`] for a file in a directory of its own below `root`, which [`remove_empty`] removes.
+pub(super) fn temporary_below<T>(
+    root: &Path,
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    remember(make, path, Some(root))
+}
+
+fn remember<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+    root: Option<&Path>,
+) -> io::Result<T> {
     // Together: between making and remembering it nobody may take the list for complete.
     let mut paths = paths();
     let made = make()?;
-    paths.insert(path(&made).to_owned());
+    paths.insert(path(&made).to_owned(), root.map(Path::to_owned));
     Ok(made)
 }
 
@@ -100,19 +119,32 @@ pub(super) fn forget(path: &Path) {
     paths().remove(path);
 }
 
-fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+/// Removes a directory below `root` and those around it, as far as they are empty.
+pub(super) fn remove_empty(directory: &Path, root: &Path) {
+    let below = |directory: &&Path| directory.starts_with(root) && *directory != root;
+    for directory in directory.ancestors().take_while(below) {
+        if fs::remove_dir(directory).is_err() {
+            return;
+        }
+    }
+}
+
+fn paths() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As long as the result is kept, nothing new is made.
-fn remove_all() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+fn remove_all() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
     let mut paths = paths();
-    for path in std::mem::take(&mut *paths) {
+    for (path, root) in std::mem::take(&mut *paths) {
         if path.is_dir() {
             workdir::remove_traces(&path);
         } else {
             // Nobody is left to be told.
             let _ = fs::remove_file(&path);
+        }
+        if let (Some(root), Some(directory)) = (root, path.parent()) {
+            remove_empty(directory, &root);
         }
     }
     paths

@@ -1,5 +1,6 @@
 //! The program `nfdecode`: command line, messages, exit status. Decoding is done elsewhere.
 
+mod account;
 mod args;
 mod capture;
 mod check;

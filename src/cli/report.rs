@@ -1,5 +1,6 @@
 //! What went wrong on the way: one line each on standard error, and the exit status.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::ProgressBar;
 
 /// Lines about damage per run; a file of garbage must not flood a log.
-const LINES_MAX: u64 = 100;
+const LINES_MAX: usize = 100;
 
 /// Why a command ended early. The message has been, or will be, shown once.
 #[derive(Debug)]
@@ -36,9 +37,17 @@ impl Stop {
 pub(super) struct Report {
     damaged: AtomicBool,
     nothing_read: AtomicBool,
-    lines: Mutex<u64>,
+    damage: Mutex<Told>,
     /// Lines must not be drawn through a progress bar.
     bar: Mutex<Option<ProgressBar>>,
+}
+
+/// What was told of damage.
+#[derive(Default)]
+struct Told {
+    lines: HashSet<String>,
+    /// Problems for which there was no line any more.
+    beyond: u64,
 }
 
 impl Report {
@@ -54,15 +63,21 @@ impl Report {
         self.damaged.store(true, Ordering::Relaxed);
     }
 
-    /// Tells of damage: a line, and exit status 3.
+    /// Tells of damage: a line, and exit status 3. A line that was shown is not shown again.
     pub(super) fn damage(&self, message: impl Display) {
         self.damaged();
-        let Ok(mut lines) = self.lines.lock() else {
+        let Ok(mut told) = self.damage.lock() else {
             return;
         };
-        *lines += 1;
-        if *lines <= LINES_MAX {
-            self.line(&message.to_string());
+        let message = message.to_string();
+        if told.lines.contains(&message) {
+            return;
+        }
+        if told.lines.len() < LINES_MAX {
+            self.line(&message);
+            told.lines.insert(message);
+        } else {
+            told.beyond += 1;
         }
     }
 
@@ -102,12 +117,9 @@ impl Report {
 
     /// The exit status of a command that ended with `result`.
     pub(super) fn finish(&self, result: Result<(), Stop>) -> ExitCode {
-        let lines = self.lines.lock().map_or(0, |lines| *lines);
-        if lines > LINES_MAX {
-            self.line(&format!(
-                "{} more problems are not shown",
-                lines - LINES_MAX
-            ));
+        let beyond = self.damage.lock().map_or(0, |told| told.beyond);
+        if beyond != 0 {
+            self.line(&format!("{beyond} more problems are not shown"));
         }
         match result {
             Ok(()) if self.is_nothing_read() => ExitCode::from(1),

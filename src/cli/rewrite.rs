@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::file::{Compression, OpenOptions};
 use crate::writer::{Encoding, Writer};
 
+use super::account::{self, Account};
 use super::args::{RepairArgs, RewriteArgs, file_named};
-use super::flows::{report_header, report_missing};
 use super::inputs::{self, Input};
 use super::interrupt;
 use super::report::{Report, Stop};
@@ -47,7 +47,7 @@ fn run(
     options: &OpenOptions,
     report: &Report,
 ) -> Result<(), Stop> {
-    inputs::refuse_as_output(inputs.iter().map(|input| input.path.as_path()), output)?;
+    inputs::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     let mut files = inputs.iter().filter_map(|input| match input.open(options) {
         Ok(file) => Some(file),
         Err(error) => {
@@ -76,29 +76,31 @@ fn run(
     let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
     let mut written = 0_u64;
     for file in std::iter::once(first).chain(files) {
+        let mut account = Account::of(report, &file);
         if !options.is_partial() {
-            report_header(report, &file);
+            account.tell_unfinished(report, &file);
         }
-        let map = writer.write_names(&file.names(), &file).map_err(failed)?;
-        let (mut records, mut stands_for) = (0_u64, 0_u64);
+        let names = file.names();
+        if let Some(error) = names.unread() {
+            account.damage(report, error);
+        }
+        account::samplers_left_out(report, &file, &names);
+        let map = writer.write_names(&names, &file).map_err(failed)?;
         for block in file.blocks() {
             interrupt::check()?;
             match block {
                 Ok(block) => {
                     writer.write_block(&block, &map).map_err(failed)?;
-                    records += block.len() as u64;
-                    stands_for = block.flows().fold(stands_for, |sum, flow| {
-                        sum.saturating_add(flow.flow_count())
-                    });
+                    written += block.len() as u64;
+                    account.block(block.len() as u64, block.flow_count());
                     if let Some(damage) = block.damage() {
-                        report.damage(damage);
+                        account.damage(report, damage);
                     }
                 }
-                Err(error) => report.damage(&error),
+                Err(error) => account.damage(report, &error),
             }
         }
-        written += records;
-        report_missing(report, &file, [records, stands_for]);
+        account.close(report, &file);
     }
     let left_out = writer.left_out();
     if left_out != 0 {

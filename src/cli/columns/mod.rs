@@ -18,13 +18,12 @@ use std::sync::{Arc, Mutex};
 
 use crate::columns::{Labels, Projection, Rows};
 use crate::error::Error;
-use crate::file::OpenOptions;
+use crate::file::{File, OpenOptions};
 use crate::pipeline::{self, Lane, Stages, Stopped};
 
+use super::account::{Account, State};
 use super::args::{Format, OutputArgs};
-use super::flows::{
-    Item, LoadedBlock, Open, Printed, Source, items_of, report_header, report_missing,
-};
+use super::flows::{Item, LoadedBlock, Open, Printed, Source, items_of};
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::select::Selection;
@@ -231,28 +230,33 @@ impl ColumnWriter<'_> {
     }
 
     /// The columns that were asked for, or those of the standard ones that have values. To know
-    /// which these are, all files are read; that is quick compared to what follows.
+    /// which these are, files are read until all flows have been seen that can be written; that is quick
+    /// compared to what follows.
     fn choose(&self, sources: &[Source]) -> Result<Projection, Stop> {
         let columns = match &self.columns {
             Some(columns) => columns.clone(),
             None => {
                 let (mut elements, mut flows) = (0, 0_u64);
+                // Which flows a filter selects is not known yet.
+                let limit = self.limit.filter(|_| self.selection.filter.is_none());
                 for source in sources {
                     interrupt::check()?;
-                    // Who cannot be read is reported later.
-                    let Ok(file) = source.open(&self.options) else {
+                    let Some(file) = self.look_into(source) else {
                         continue;
                     };
                     pipeline::map_blocks(
                         &file,
                         self.threads,
-                        |block| {
-                            block.map_or((0, 0), |block| (block.elements(), block.len() as u64))
-                        },
-                        |(found, count)| {
-                            elements |= found;
-                            flows = flows.saturating_add(count);
-                            let enough = self.limit.is_some_and(|limit| flows >= limit);
+                        |block| block.map(|block| (block.elements(), block.len() as u64)),
+                        |found| {
+                            match found {
+                                Ok((found, count)) => {
+                                    elements |= found;
+                                    flows = flows.saturating_add(count);
+                                }
+                                Err(error) => self.tell_unread(&error),
+                            }
+                            let enough = limit.is_some_and(|limit| flows >= limit);
                             if enough || interrupt::interrupted() {
                                 ControlFlow::Break(())
                             } else {
@@ -260,7 +264,7 @@ impl ColumnWriter<'_> {
                             }
                         },
                     );
-                    if self.limit.is_some_and(|limit| flows >= limit) {
+                    if limit.is_some_and(|limit| flows >= limit) {
                         break;
                     }
                 }
@@ -268,6 +272,20 @@ impl ColumnWriter<'_> {
             }
         };
         self.with_file_column(columns)
+    }
+
+    /// Opens a file before it is its turn.
+    fn look_into(&self, source: &Source) -> Option<File> {
+        let file = source.open(&self.options);
+        file.map_err(|error| self.tell_unread(&error)).ok()
+    }
+
+    /// What is wrong with a file is told when it is its turn. But what cannot be read now may be readable then,
+    /// and nobody would know why something is missing.
+    fn tell_unread(&self, error: &Error) {
+        if State::after(error) == State::Unread {
+            self.report.damage(error);
+        }
     }
 
     /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
@@ -282,7 +300,7 @@ impl ColumnWriter<'_> {
         }
         let idents: Vec<Option<Vec<u8>>> = sources
             .iter()
-            .map(|source| source.open(&self.options).ok()?.ident().map(<[u8]>::to_vec))
+            .map(|source| self.look_into(source)?.ident().map(<[u8]>::to_vec))
             .collect();
         let names = sources.iter().map(|source| source.name.as_str());
         let labels = Labels::of(names.clone().zip(idents.iter().map(Option::as_deref)));
@@ -305,8 +323,7 @@ impl ColumnWriter<'_> {
             printed: Printed::default(),
             records: 0,
             left: self.limit.unwrap_or(u64::MAX),
-            read: [0; 2],
-            damaged: false,
+            account: Account::default(),
             stop: None,
             out,
             gave_up: &gave_up,
@@ -361,7 +378,7 @@ trait Sink: Sync {
     ) -> Result<Self::Piece, Stop>;
     fn write(&self, out: &mut Self::Out, piece: Self::Piece) -> Result<(), Stop>;
     /// All flows of a file have been written.
-    fn end_file(&self, _: &mut Self::Out, _: &Open, _damaged: bool) -> Result<(), Stop> {
+    fn end_file(&self, _: &mut Self::Out, _: &Open, _state: State) -> Result<(), Stop> {
         Ok(())
     }
 }
@@ -414,10 +431,8 @@ struct Tally<'a, O> {
     records: u64,
     /// Flows that may still be written.
     left: u64,
-    /// Flows of the current file that could be read, and how many these stand for.
-    read: [u64; 2],
-    /// The current file is.
-    damaged: bool,
+    /// What the current file turns out to hold.
+    account: Account,
     /// Why the run ends early.
     stop: Option<Stop>,
     out: O,
@@ -465,7 +480,7 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
                         loaded.select(&self.writer.selection, tally.records);
                     }
                     if let Ok(block) = &loaded.block {
-                        tally.records += u64::from(block.counts().records);
+                        tally.records += loaded.records_in(block);
                         tally.printed.read += block.len() as u64;
                     }
                     loaded.take = loaded.wanted().min(tally.left);
@@ -547,34 +562,31 @@ impl<S: Sink> Writing<'_, S> {
         let report = self.writer.report;
         match part {
             Part::Start(open) => {
-                tally.read = [0; 2];
-                tally.damaged = report_header(report, &open.file);
+                tally.account = Account::of(report, &open.file);
+                tally.account.tell_unfinished(report, &open.file);
             }
             Part::Block(loaded) => {
                 (tally.progress)(loaded.found.stored_size().into());
                 let damage = match &loaded.block {
                     Ok(block) => {
-                        tally.read[0] += block.len() as u64;
-                        tally.read[1] = tally.read[1].saturating_add(block.flow_count());
+                        tally.account.block(block.len() as u64, block.flow_count());
                         block.damage()
                     }
                     Err(error) => Some(error),
                 };
                 if let Some(damage) = damage {
-                    tally.damaged = true;
-                    report.damage(damage);
+                    tally.account.damage(report, damage);
                 }
             }
             Part::Refused(error) if self.writer.all_must_open => return Err(Stop::failed(error)),
-            Part::Gap(error) | Part::Refused(error) => {
-                tally.damaged = true;
-                report.damage(error);
-            }
+            Part::Gap(error) => tally.account.damage(report, error),
+            Part::Refused(error) => report.damage(error),
             Part::End(open) => {
-                if tally.left != 0 && !open.passed_over {
-                    tally.damaged |= report_missing(report, &open.file, tally.read);
-                }
-                self.sink.end_file(&mut tally.out, open, tally.damaged)?;
+                let state = match tally.left != 0 && !open.passed_over {
+                    true => tally.account.close(report, &open.file),
+                    false => tally.account.state(),
+                };
+                self.sink.end_file(&mut tally.out, open, state)?;
                 (tally.file_done)(&open.source)?;
             }
         }

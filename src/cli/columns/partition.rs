@@ -5,8 +5,9 @@
 //!
 //! What has been written is remembered in `_nfdecode/`, which readers of such directories pass over:
 //! a file for each input with its size and time of change, and the files made of it. An input that
-//! is known there, and has not changed, is not read again. The list is written before the first of
-//! its files appears, so that after a crash nothing is left over that nobody knows of.
+//! is known there, and has not changed, is not read again, unless something of it could not be read for
+//! another reason than damage. The list is written before the first of its files appears, so that after a
+//! crash nothing is left over that nobody knows of.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
+use super::super::account::State;
 use super::super::flows::{Open, Source};
 use super::super::interrupt;
 use super::super::report::{Report, Stop};
@@ -138,7 +140,7 @@ impl Input {
         })
     }
 
-    fn memory(&self, state: &str, damaged: bool, files: &[(PathBuf, u64)]) -> Value {
+    fn memory(&self, state: &str, found: State, files: &[(PathBuf, u64)]) -> Value {
         let files = files
             .iter()
             .map(|(path, rows)| json!({ "path": path.to_string_lossy(), "flows": rows }));
@@ -147,7 +149,7 @@ impl Input {
             "size": self.size,
             "modified": self.modified,
             "state": state,
-            "damaged": damaged,
+            "damaged": found == State::Damaged,
             "files": files.collect::<Vec<_>>(),
         })
     }
@@ -247,7 +249,8 @@ impl Directory {
     /// Replaces a file as a whole.
     fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
         let result = (|| {
-            let mut file = temporary(&self.path.join(MEMORY))?;
+            let make = || temporary(&self.path.join(MEMORY));
+            let mut file = interrupt::temporary(make, |file| file.path())?;
             serde_json::to_writer_pretty(&mut file, value)?;
             let name = file.path().to_owned();
             let result = file.persist(path);
@@ -317,14 +320,11 @@ fn read_json(path: &Path) -> Option<Value> {
 /// A file that readers do not see yet.
 fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
-    let make = || {
-        tempfile::Builder::new()
-            .prefix(".nfdecode-")
-            .suffix(".tmp")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(directory)
-    };
-    interrupt::temporary(make, |file| file.path())
+    tempfile::Builder::new()
+        .prefix(".nfdecode-")
+        .suffix(".tmp")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(directory)
 }
 
 /// The files of the input at work.
@@ -338,11 +338,15 @@ pub(super) struct Files {
 
 /// A file that readers do not see yet. Unless it becomes visible it goes, and so do partitions that have
 /// nothing else.
-struct Hidden(Option<TempPath>);
+struct Hidden {
+    path: Option<TempPath>,
+    /// The directory of all partitions.
+    root: PathBuf,
+}
 
 impl Hidden {
     fn make_visible(mut self, name: &Path) -> io::Result<()> {
-        let Some(path) = self.0.take() else {
+        let Some(path) = self.path.take() else {
             return Ok(());
         };
         let temporary = path.to_path_buf();
@@ -352,7 +356,7 @@ impl Hidden {
                 Ok(())
             }
             Err(error) => {
-                self.0 = Some(error.path);
+                self.path = Some(error.path);
                 Err(error.error)
             }
         }
@@ -361,24 +365,13 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
+        if let Some(path) = self.path.take() {
             let temporary = path.to_path_buf();
             drop(path);
             interrupt::forget(&temporary);
-            temporary.parent().into_iter().for_each(remove_if_empty);
-        }
-    }
-}
-
-/// Removes a partition, `day=…/hour=…/minute=…`, as far as it is empty.
-fn remove_if_empty(partition: &Path) {
-    let is_partition = |directory: &&Path| {
-        let name = directory.file_name().unwrap_or_default();
-        name.as_encoded_bytes().contains(&b'=')
-    };
-    for directory in partition.ancestors().take_while(is_partition) {
-        if fs::remove_dir(directory).is_err() {
-            return;
+            if let Some(partition) = temporary.parent() {
+                interrupt::remove_empty(partition, &self.root);
+            }
         }
     }
 }
@@ -394,7 +387,7 @@ impl Directory {
     }
 
     /// Makes the files of an input visible, and remembers them.
-    fn commit(&self, files: &mut Files, input: &Input, damaged: bool) -> Result<(), Stop> {
+    fn commit(&self, files: &mut Files, input: &Input, found: State) -> Result<(), Stop> {
         self.close_all(files, &input.source)?;
         let mut numbers = BTreeMap::<Option<i64>, u32>::new();
         let mut names = Vec::new();
@@ -414,7 +407,7 @@ impl Directory {
         let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
         let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
         listed.extend(gone.iter().map(|path| (path.clone(), 0)));
-        self.write_json(&memory, &input.memory("writing", damaged, &listed))?;
+        self.write_json(&memory, &input.memory("writing", found, &listed))?;
         for ((_, file, _), (name, _)) in files.complete.drain(..).zip(&names) {
             let result = file.make_visible(&self.path.join(name));
             result.map_err(|error| self.failed(error))?;
@@ -427,7 +420,12 @@ impl Directory {
                 _ => {}
             }
         }
-        self.write_json(&memory, &input.memory("written", damaged, &names))
+        // What was not read for want of memory, or because of the system, is to be read the next time.
+        let state = match found {
+            State::Sound | State::Damaged => "written",
+            State::Unread => "incomplete",
+        };
+        self.write_json(&memory, &input.memory(state, found, &names))
     }
 }
 
@@ -484,14 +482,18 @@ impl Sink for Directory {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
                     let directory = self.path.join(self.slot.directory(start));
-                    let opened =
-                        fs::create_dir_all(&directory).and_then(|()| temporary(&directory));
-                    let opened = opened.map_err(|error| {
-                        remove_if_empty(&directory);
-                        self.failed(error)
-                    })?;
+                    let make = || {
+                        let made = fs::create_dir_all(&directory);
+                        made.and_then(|()| temporary(&directory))
+                            .inspect_err(|_| interrupt::remove_empty(&directory, &self.path))
+                    };
+                    let opened = interrupt::temporary_below(&self.path, make, |file| file.path());
+                    let opened = opened.map_err(|error| self.failed(error))?;
                     let (file, path) = opened.into_parts();
-                    let path = Hidden(Some(path));
+                    let path = Hidden {
+                        path: Some(path),
+                        root: self.path.clone(),
+                    };
                     let writer = self.format.writer(file);
                     let writer = writer.map_err(|error| self.not_written(error))?;
                     entry.insert((writer, path, 0))
@@ -510,8 +512,8 @@ impl Sink for Directory {
         Ok(())
     }
 
-    fn end_file(&self, files: &mut Files, open: &Open, damaged: bool) -> Result<(), Stop> {
-        self.commit(files, &self.input(open)?, damaged)
+    fn end_file(&self, files: &mut Files, open: &Open, state: State) -> Result<(), Stop> {
+        self.commit(files, &self.input(open)?, state)
     }
 }
 
