@@ -234,11 +234,14 @@ impl Conversion<'_> {
     ) -> Result<(), Stop> {
         let (watched, text) = thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel::<PathBuf>();
-            let printer = scope.spawn(move || {
+            let print = move || {
                 let sources = receiver.into_iter().map(source_of);
                 let mut file_done = |source: &Source| done_with(source, self.keep);
                 writer.print(sources, target, &mut |_| (), &mut file_done)
-            });
+            };
+            let printer = thread::Builder::new()
+                .spawn_scoped(scope, print)
+                .map_err(|error| Stop::failed(format!("cannot start a thread: {error}")))?;
 
             let watched = self.watch(prepared, &sender, writer.gave_up, progress);
             drop(sender);

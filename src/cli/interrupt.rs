@@ -28,17 +28,16 @@ static TEMPORARY: Mutex<BTreeMap<PathBuf, Option<PathBuf>>> = Mutex::new(BTreeMa
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Starts watching for signals. Those that whoever started us had us ignore, as `nohup` does, stay
-/// ignored.
-pub(super) fn watch() {
+/// ignored. Fails if that is not possible: then nothing would be cleaned up after a signal.
+pub(super) fn watch() -> Result<(), Stop> {
+    let failed = |error: io::Error| Stop::failed(format!("cannot watch for signals: {error}"));
     // Otherwise it kills: a write beyond the allowed size of files (`ulimit -f`) is to fail like others.
     let unused = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(SIGXFSZ, unused);
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
     let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
-    let Ok(mut signals) = Signals::new(wanted) else {
-        return;
-    };
-    thread::spawn(move || {
+    let mut signals = Signals::new(wanted).map_err(failed)?;
+    let thread = thread::Builder::new().spawn(move || {
         let Some(signal) = signals.forever().next() else {
             return;
         };
@@ -52,6 +51,7 @@ pub(super) fn watch() {
         let _kept = remove_all();
         let _ = emulate_default_handler(signal);
     });
+    thread.map(drop).map_err(failed)
 }
 
 /// Whether a signal was ignored when we started. Only Linux tells.

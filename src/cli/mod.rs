@@ -49,7 +49,9 @@ pub fn run() -> ExitCode {
         _ => {}
     }
     let report = Report::default();
-    interrupt::watch();
+    if let Err(stop) = interrupt::watch() {
+        return report.finish(Err(stop));
+    }
     let result = match &cli.command {
         Command::Convert(args) => convert::run(args, &report),
         Command::Read(args) => read::run(args, &report),

@@ -98,7 +98,7 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         .spawn()
         .map_err(cannot_run)?;
     let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         if let Some(stdout) = stdout {
             // What cannot be read is not a version text.
@@ -107,13 +107,14 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         String::from_utf8_lossy(&text).into_owned()
     });
     let deadline = Instant::now() + PATIENCE;
-    while !ipc::has_ended(child.id()) && Instant::now() < deadline {
+    while reader.is_ok() && !ipc::has_ended(child.id()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }
     let in_time = Instant::now() < deadline;
     // What it has started may hold the pipe open: that ends with it, unless it has left the group.
     ipc::kill_group(child.id());
     child.wait().map_err(cannot_run)?;
+    let reader = reader.map_err(cannot_run)?;
     while !reader.is_finished() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -150,25 +150,16 @@ impl<'a> Run<'a> {
             program: program.path.clone(),
             source,
         })?;
-        let log = Arc::new(Mutex::new(Log::default()));
-        let reader = child.stderr.take().map(|stderr| {
-            let log = Arc::clone(&log);
-            thread::spawn(move || {
-                Log::follow(stderr, |line| {
-                    if let Ok(mut log) = log.lock() {
-                        log.line(line);
-                    }
-                });
-            })
-        });
+        let stderr = child.stderr.take();
         let now = Instant::now();
-        Ok(Self {
+        // Ends with this from here on, whatever goes wrong.
+        let mut this = Self {
             child,
             job,
             work,
             version: program.version,
-            log,
-            reader,
+            log: Arc::default(),
+            reader: None,
             reported: BTreeSet::new(),
             waiting: Vec::new(),
             status: None,
@@ -176,6 +167,22 @@ impl<'a> Run<'a> {
             moved: now,
             looked: now,
             state: (0, 0),
+        };
+        if let Some(stderr) = stderr {
+            this.reader = Some(this.follow(stderr).map_err(watch)?);
+        }
+        Ok(this)
+    }
+
+    /// Reads what it says, on a thread of its own.
+    fn follow(&self, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
+        let log = Arc::clone(&self.log);
+        thread::Builder::new().spawn(move || {
+            Log::follow(stderr, |line| {
+                if let Ok(mut log) = log.lock() {
+                    log.line(line);
+                }
+            });
         })
     }
 
