@@ -9,6 +9,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -504,6 +505,59 @@ fn nobody_takes_the_output() {
             scene.assert_clean(&context);
         }
     }
+}
+
+/// Messages that nobody can be given change nothing else.
+#[test]
+fn standard_error_may_be_full_or_closed() {
+    let scene = Scene::new(2, 10);
+    let (input, missing) = (
+        scene.path("in/nfcapd.202311141000"),
+        scene.path("in/missing"),
+    );
+    let whole = fs::read(&input).expect("readable");
+    fs::write(&input, &whole[..whole.len() - 10]).expect("written");
+    let Ok(full) = fs::File::options().write(true).open("/dev/full") else {
+        eprintln!("skipped: there is no /dev/full");
+        return;
+    };
+    let (reader, closed) = io::pipe().expect("a pipe");
+    drop(reader);
+    let outputs: [&dyn Fn() -> Stdio; 2] = [&|| full.try_clone().expect("a copy").into(), &|| {
+        closed.try_clone().expect("a copy").into()
+    }];
+    for broken in outputs {
+        let run = |arguments: &[&str], path: &Path| {
+            let mut command = nfdecode();
+            command.args(arguments).arg(path).stderr(broken());
+            command.output().expect("it runs").status.code()
+        };
+        assert_eq!(run(&["read", "--salvage"], &input), Some(3));
+        assert_eq!(run(&["check"], &input), Some(3));
+        assert_eq!(run(&["read"], &missing), Some(1));
+        assert_eq!(run(&["read", "--limit", "x"], &input), Some(2));
+    }
+}
+
+/// A machine that has no more threads to give.
+#[test]
+fn no_thread_is_a_failure_like_others() {
+    let scene = Scene::new(1, 10);
+    let (input, out) = (
+        scene.path("in/nfcapd.202311141000"),
+        scene.path("out/flows"),
+    );
+    let output = nfdecode()
+        .arg("read")
+        .arg(&input)
+        .arg("-o")
+        .arg(&out)
+        // No stack is that large.
+        .env("RUST_MIN_STACK", (1_u64 << 50).to_string())
+        .output()
+        .expect("it runs");
+    assert_failure(&output, "cannot watch for signals", "no threads");
+    scene.assert_clean("no threads");
 }
 
 #[test]

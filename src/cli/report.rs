@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,12 +107,14 @@ impl Report {
     }
 
     fn print(&self, text: String) {
+        // Whoever closed standard error, or has no room for it, has the exit status.
+        let show = || drop(writeln!(io::stderr(), "{text}"));
         match self.bar.lock() {
             Ok(bar) => match bar.as_ref() {
-                Some(bar) if !bar.is_hidden() => bar.suspend(|| eprintln!("{text}")),
-                _ => eprintln!("{text}"),
+                Some(bar) if !bar.is_hidden() => bar.suspend(show),
+                _ => show(),
             },
-            Err(_) => eprintln!("{text}"),
+            Err(_) => show(),
         }
     }
 
