@@ -23,7 +23,7 @@ use crate::pipeline::{self, Lane, Stages, Stopped};
 
 use super::account::{Account, State};
 use super::args::{Format, OutputArgs};
-use super::flows::{Item, LoadedBlock, Open, Printed, Source, items_of};
+use super::flows::{Item, LoadedBlock, Open, Printed, Source, is_passed_over, items_of};
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::select::Selection;
@@ -244,6 +244,9 @@ impl ColumnWriter<'_> {
                     let Some(file) = self.look_into(source) else {
                         continue;
                     };
+                    if is_passed_over(&file, &self.options, &self.selection) {
+                        continue;
+                    }
                     pipeline::map_blocks(
                         &file,
                         self.threads,
