@@ -17,10 +17,9 @@ _Static_assert(NFDUMP_BLOCK_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
 _Static_assert(NFDUMP_STORED_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
 
 enum {
-    /* LZ4 data are tried to so many places, the first this far behind where they fail: a length that is cut has few
-     * bytes, and each trial takes as long as the block. */
-    LZ4_TRIALS = 5,
-    LZ4_BEHIND = 2,
+    /* A sequence of LZ4: lengths that fill their half of the token go on behind it; matches have so many bytes more. */
+    LZ4_LENGTH_MORE = 15,
+    LZ4_MATCH_MIN = 4,
     /* A window as large as what is decoded at most does. */
     WINDOW_LOG_MIN = 10,
     WINDOW_LOG_MAX = 26,
@@ -145,21 +144,59 @@ nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, s
     }
 }
 
-/* The library tells where it fails but not how far it came, and takes data that end early where they do not end
- * inside of a length. */
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* Adds what goes on of a length behind its token; false if the data end inside of it. */
+static bool lz4_length(span stored, size_t *at, size_t *length)
+{
+    uint8_t more = UINT8_MAX;
+    if (*length != LZ4_LENGTH_MORE) {
+        return true;
+    }
+    while (more == UINT8_MAX) {
+        if (*at >= stored.length) {
+            return false;
+        }
+        more = stored.data[(*at)++];
+        *length += more;
+    }
+    return true;
+}
+
+/* The library tells neither how far it came when it fails nor what it has made by then, and refuses some data only
+ * for how near to their end they are. */
 static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
 {
-    const int failed = LZ4_decompress_safe((const char *)stored.data, (char *)out, (int)stored.length, (int)capacity);
-    const size_t place = failed < 0 ? (size_t) - (failed + 1) + LZ4_BEHIND : 0;
-    size_t length = place < stored.length ? place : stored.length;
-    for (size_t i = 0; i < LZ4_TRIALS && length > 0; i++, length--) {
-        const int produced = LZ4_decompress_safe_partial((const char *)stored.data, (char *)out, (int)length, (int)capacity,
-                                                         (int)capacity);
-        if (produced > 0) {
-            return (size_t)produced;
+    size_t at = 0;
+    size_t made = 0;
+    while (at < stored.length && made < capacity) {
+        const uint8_t token = stored.data[at++];
+        size_t literals = token >> 4;
+        size_t match = token & LZ4_LENGTH_MORE;
+        uint16_t distance;
+        if (!lz4_length(stored, &at, &literals)) {
+            break;
+        }
+        literals = at_most(literals, at_most(stored.length - at, capacity - made));
+        memcpy(out + made, stored.data + at, literals);
+        at += literals;
+        made += literals;
+        if (!span_u16(stored, at, &distance)) {
+            break;
+        }
+        at += sizeof distance;
+        if (distance == 0 || distance > made || !lz4_length(stored, &at, &match)) {
+            break;
+        }
+        /* What is copied may begin with what it makes. */
+        for (size_t end = made + at_most(match + LZ4_MATCH_MIN, capacity - made); made < end; made++) {
+            out[made] = out[made - distance];
         }
     }
-    return 0;
+    return made;
 }
 
 /* In a context of its own, since its window stays allocated.  Data go in as they are asked for: what was decoded in
@@ -189,7 +226,8 @@ static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size
     return has_memory ? NFDUMP_E_COMPRESSED : no_memory(reason, "no memory for ZSTD");
 }
 
-/* LZO and bzip2 tell what is in front of the damage when they fail; LZ4 and zstd are asked again, in another way. */
+/* LZO and bzip2 tell what is in front of the damage when they fail; zstd is asked again, in another way, and LZ4 data
+ * are taken apart here. */
 nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
                                    size_t *length, const char **reason)
 {
