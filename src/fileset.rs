@@ -227,6 +227,7 @@ fn search_from(
             Ok(metadata) => metadata,
             // A link that leads nowhere or to itself, or a file removed meanwhile, is no flow file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
             Err(error) if error.raw_os_error() == Some(libc::ELOOP) => continue,
             Err(error) => return Err((path, error)),
         };

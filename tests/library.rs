@@ -253,6 +253,7 @@ fn links_in_a_directory() {
         ("../../a", "a/b/up"),
         ("b", "a/c"),
         ("nowhere", "a/nfcapd.3"),
+        ("nfcapd.1/nowhere", "a/nfcapd.7"),
         ("itself", "a/itself"),
         ("itself/nfcapd.4", "a/behind"),
         ("nfcapd.1", "a/nfcapd.5"),

@@ -400,6 +400,11 @@ fn missing_blocks_are_told() {
             let said = support::stderr(&output);
             assert_eq!(output.status.code(), Some(3), "{name}: {command:?}: {said}");
             assert_eq!(said.is_empty(), command == ["check"], "{name}: {command:?}");
+            let counted = said.contains("blocks read, but the header announces 4");
+            assert!(
+                counted || command == ["check"] || name == "in the middle",
+                "{name}: {said}"
+            );
         }
     }
     // That a file was never closed is what `repair` is for.

@@ -39,6 +39,8 @@ impl State {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Account {
     state: State,
+    /// Something was told that may explain blocks that are missing.
+    explained: bool,
     /// Blocks that were read, wholly or in part.
     blocks: u64,
     /// Flows in them.
@@ -83,6 +85,7 @@ impl Account {
     /// Tells of damage, or of what could not be read.
     pub(super) fn damage(&mut self, report: &Report, error: &Error) {
         self.state = self.state.max(State::after(error));
+        self.explained = true;
         report.damage(error);
     }
 
@@ -92,13 +95,13 @@ impl Account {
     }
 
     /// Closes it: tells what is missing. Collectors count records, other writers the flows that records
-    /// stand for; less than both is a loss. What else was told may explain blocks that are missing;
+    /// stand for; less than both is a loss. Damage that was met may explain blocks that are missing;
     /// otherwise they are a loss that only the header tells of.
     pub(super) fn close(mut self, report: &Report, file: &File) -> State {
         let header = file.header();
         let announced = u64::from(header.blocks);
-        if self.state == State::Sound && !header.unfinished && self.blocks < announced {
-            self.state = State::Damaged;
+        if !self.explained && !header.unfinished && self.blocks < announced {
+            self.state = self.state.max(State::Damaged);
             report.damage(format!(
                 "{}: {} blocks read, but the header announces {announced}",
                 path(file),

@@ -89,6 +89,8 @@ struct Findings {
     records: u64,
     /// Damaged places beyond those kept.
     unlisted: u64,
+    /// A remark tells of more than what is missing.
+    is_flawed: bool,
 }
 
 /// What one block contributes.
@@ -121,6 +123,7 @@ impl Findings {
         if header.unfinished {
             let remark = "unfinished: still being written, or abandoned (read --salvage takes what is there)";
             self.remarks.push(remark.to_owned());
+            self.is_flawed = true;
         }
         self.damage
             .extend(file.appendix_damage().filter(|_| self.damage.is_empty()));
@@ -169,6 +172,7 @@ impl Findings {
         interrupt::check()?;
 
         if broken_records != 0 {
+            self.is_flawed = true;
             self.remarks.push(format!(
                 "{broken_records} records of exporters, samplers or names are not well-formed"
             ));
@@ -215,7 +219,12 @@ impl Findings {
             Some(error) if is_short(error) => Verdict::Unknown,
             Some(_) => Verdict::Unreadable,
             None if self.damage.is_empty() && self.remarks.is_empty() => Verdict::Intact,
-            None if !self.damage.is_empty() && self.damage.iter().all(unread) => Verdict::Unknown,
+            None if !self.is_flawed
+                && !self.damage.is_empty()
+                && self.damage.iter().all(unread) =>
+            {
+                Verdict::Unknown
+            }
             None => Verdict::Damaged,
         }
     }
