@@ -162,7 +162,13 @@ impl Error {
     /// Whether the file holds something that no intact file holds.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        !(self.is_io() || self.is_unsupported() || self.0.kind == ErrorKind::OutOfMemory)
+        !(self.may_pass() || self.is_unsupported())
+    }
+
+    /// Whether it says nothing about the file, so that what failed may succeed another time: the system refused,
+    /// or memory was short.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_io() || self.0.kind == ErrorKind::OutOfMemory
     }
 
     /// Whether the operating system reported the error.

@@ -177,12 +177,9 @@ impl Names {
                 INTERFACES => self.interfaces.get(&number).map(|name| cost(&[name])),
                 _ => self.vrfs.get(&number).map(|name| cost(&[name])),
             };
-            let name = entry.name.to_vec();
-            let description = entry.description.map(<[u8]>::to_vec);
-            let application = ApplicationName { name, description };
             let size = match kind {
-                APPLICATIONS => application.cost(id),
-                _ => cost(&[&application.name]),
+                APPLICATIONS => cost(&[id, entry.name, entry.description.unwrap_or_default()]),
+                _ => cost(&[entry.name]),
             };
             // What it replaces makes room.
             let held = self.held - known.unwrap_or(0) + size;
@@ -191,10 +188,15 @@ impl Names {
                 continue;
             }
             self.held = held;
+            let name = entry.name.to_vec();
             match kind {
-                APPLICATIONS => drop(self.applications.insert(id.to_vec(), application)),
-                INTERFACES => drop(self.interfaces.insert(number, application.name)),
-                _ => drop(self.vrfs.insert(number, application.name)),
+                APPLICATIONS => {
+                    let description = entry.description.map(<[u8]>::to_vec);
+                    let application = ApplicationName { name, description };
+                    drop(self.applications.insert(id.to_vec(), application));
+                }
+                INTERFACES => drop(self.interfaces.insert(number, name)),
+                _ => drop(self.vrfs.insert(number, name)),
             }
         }
     }
@@ -227,8 +229,8 @@ impl Names {
         for block in file.blocks() {
             match block {
                 Ok(block) => self.collect(&block),
-                Err(error) if error.is_corrupt() || error.is_unsupported() => {}
-                Err(error) => drop(self.unread.get_or_insert(error)),
+                Err(error) if error.may_pass() => drop(self.unread.get_or_insert(error)),
+                Err(_) => {}
             }
         }
     }

@@ -5,7 +5,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use nfdecode::names::{Exporter, Sampler};
 use support::reference::{self, Form};
@@ -34,6 +34,10 @@ fn ndjson(file: &Path) -> Vec<u8> {
 }
 
 fn rewrite(inputs: &[&Path], output: &Path, method: &str) -> Option<i32> {
+    run_rewrite(inputs, output, method).status.code()
+}
+
+fn run_rewrite(inputs: &[&Path], output: &Path, method: &str) -> Output {
     let _ = std::fs::remove_file(output);
     let result = support::nfdecode()
         .arg("rewrite")
@@ -48,7 +52,7 @@ fn rewrite(inputs: &[&Path], output: &Path, method: &str) -> Option<i32> {
         "{inputs:?}: {}",
         String::from_utf8_lossy(&result.stderr)
     );
-    result.status.code()
+    result
 }
 
 /// Exporters, samplers, and how many names there are.
@@ -348,11 +352,7 @@ fn more_exporters_than_numbers() {
         let bytes = writer::file(Encoding::Lz4, None, &[records]);
         std::fs::write(path(name), bytes).expect("written");
     }
-    let output = support::nfdecode()
-        .arg("rewrite")
-        .args([path("a"), path("b"), "-o".into(), path("out")])
-        .output()
-        .expect("it runs");
+    let output = run_rewrite(&[&path("a"), &path("b")], &path("out"), "same");
     let said = support::stderr(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("14465 exporters are left out"), "{said}");
@@ -461,11 +461,7 @@ fn more_samplers_than_are_kept() {
         let bytes = writer::file(Encoding::Lz4, None, &[records, vec![flow(1, 1)]]);
         std::fs::write(path(name), bytes).expect("written");
     }
-    let output = support::nfdecode()
-        .arg("rewrite")
-        .args([path("a"), path("b"), "-o".into(), path("out")])
-        .output()
-        .expect("it runs");
+    let output = run_rewrite(&[&path("a"), &path("b")], &path("out"), "same");
     let said = support::stderr(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert_eq!(

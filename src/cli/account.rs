@@ -25,12 +25,11 @@ pub(super) enum State {
 }
 
 impl State {
-    /// After this error.
-    pub(super) fn after(error: &Error) -> Self {
-        if error.is_corrupt() || error.is_unsupported() {
-            Self::Damaged
-        } else {
+    fn after(error: &Error) -> Self {
+        if error.may_pass() {
             Self::Unread
+        } else {
+            Self::Damaged
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::file::{File, OpenOptions};
 use crate::names;
 use crate::pipeline;
 
-use super::account::State;
 use super::args::CheckArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
@@ -214,14 +213,13 @@ impl Findings {
     fn verdict(&self) -> Verdict {
         let is_short = |error: &Error| error.kind() == ErrorKind::OutOfMemory;
         // Those that are no damage, if there are any, may be the reason for what is missing.
-        let unread = |error: &Error| State::after(error) == State::Unread;
         match &self.refused {
             Some(error) if is_short(error) => Verdict::Unknown,
             Some(_) => Verdict::Unreadable,
             None if self.damage.is_empty() && self.remarks.is_empty() => Verdict::Intact,
             None if !self.is_flawed
                 && !self.damage.is_empty()
-                && self.damage.iter().all(unread) =>
+                && self.damage.iter().all(Error::may_pass) =>
             {
                 Verdict::Unknown
             }

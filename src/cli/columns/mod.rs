@@ -286,7 +286,7 @@ impl ColumnWriter<'_> {
     /// What is wrong with a file is told when it is its turn. But what cannot be read now may be readable then,
     /// and nobody would know why something is missing.
     fn tell_unread(&self, error: &Error) {
-        if State::after(error) == State::Unread {
+        if error.may_pass() {
             self.report.damage(error);
         }
     }
