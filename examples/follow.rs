@@ -3,32 +3,53 @@
 //! `cargo run --release --example follow -- DIRECTORY [--all]`
 //!
 //! nfcapd writes `nfcapd.current.PID` block by block and renames it when its time is over; renamed or
-//! not, it stays the same file (device and inode), by which it is known here. Only whole blocks are
-//! read, each of them once. Flows that were there before are printed with `--all` only.
+//! not, it stays the same file, by which it is known here: a name may stand for another file from one
+//! moment to the next. Only whole blocks are read, each of them once. Flows that were there before are
+//! printed with `--all` only.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use nfdecode::file::Position;
+use nfdecode::Block;
+use nfdecode::file::{OpenOptions, Position};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::time::Zone;
+
+/// What stays when a file is renamed: device, inode, and when it was made, where the file system tells,
+/// since the inodes of removed files are used again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Id(u64, u64, Option<SystemTime>);
+
+impl Id {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino(), metadata.created().ok())
+    }
+}
 
 /// A file as it was seen last.
 struct Seen {
     size: u64,
     /// Where to go on reading.
-    position: Option<Position>,
+    position: Position,
+}
+
+/// A file as a listing shows it.
+struct Listed {
+    live: bool,
+    path: PathBuf,
+    id: Id,
+    size: u64,
 }
 
 struct Follower {
     directory: PathBuf,
-    seen: HashMap<(u64, u64), Seen>,
+    seen: HashMap<Id, Seen>,
     format: JsonFormat,
     text: TextBuffer,
     flows: u64,
@@ -37,84 +58,108 @@ struct Follower {
 impl Follower {
     /// Looks for new blocks. Prints their flows, or only remembers where the files end.
     fn poll(&mut self, print: bool) -> io::Result<()> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let path = entry?.path();
-            let Ok(metadata) = fs::metadata(&path) else {
-                continue; // renamed or expired meanwhile: the next poll sees how it is
-            };
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if metadata.is_file() && name.starts_with("nfcapd.") {
-                files.push((name.contains(".current"), path.clone(), metadata));
-            }
+        let mut files = self.list()?;
+        let is_listed = |id: &Id, files: &[Listed]| files.iter().any(|file| file.id == *id);
+        if self.seen.keys().any(|id| !is_listed(id, &files)) {
+            // One that was renamed meanwhile may have been missed under both names; one that is gone
+            // will be missing again.
+            files = self.list()?;
+            self.seen.retain(|id, _| is_listed(id, &files));
         }
         // Finished files first, in the order of their times.
-        files.sort_by(|(live, path, _), (other_live, other, _)| {
-            (live, path).cmp(&(other_live, other))
-        });
-        let ids: Vec<_> = files
-            .iter()
-            .map(|(_, _, metadata)| (metadata.dev(), metadata.ino()))
-            .collect();
-        self.seen.retain(|id, _| ids.contains(id));
-        for ((_, path, metadata), id) in files.iter().zip(ids) {
-            // A file that has shrunk is another one with the number of one that was removed.
-            let seen = self
+        files.sort_by(|a, b| (a.live, &a.path).cmp(&(b.live, &b.path)));
+        for file in files {
+            if self
                 .seen
-                .remove(&id)
-                .filter(|seen| seen.size <= metadata.len());
-            let position = match seen {
-                Some(Seen { size, position }) if size == metadata.len() => position,
-                seen => self.read(path, seen.and_then(|seen| seen.position), print)?,
-            };
-            self.seen.insert(
-                id,
-                Seen {
-                    size: metadata.len(),
-                    position,
-                },
-            );
+                .get(&file.id)
+                .is_none_or(|seen| seen.size != file.size)
+            {
+                self.read(&file, print)?;
+            }
         }
         Ok(())
     }
 
-    /// Reads the whole blocks from `position` on, and returns where they end.
-    fn read(
-        &mut self,
-        path: &Path,
-        position: Option<Position>,
-        print: bool,
-    ) -> io::Result<Option<Position>> {
-        let file = match nfdecode::File::open_partial(path) {
-            Ok(file) => file,
-            // Not even the header is there yet, or it is no flow file: look again when it has grown.
-            Err(_) => return Ok(position),
-        };
-        let mut refs = match position {
-            Some(position) => file.block_refs_from(position),
-            None => file.block_refs(),
-        };
-        self.format.set_file(file.ident(), "");
-        // An error means that the last block is not complete yet; the next poll tries again there.
-        while let Some(Ok(found)) = refs.next() {
-            if !print {
-                continue;
+    fn list(&self) -> io::Result<Vec<Listed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue; // renamed or expired meanwhile
+            };
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if metadata.is_file() && name.starts_with("nfcapd.") {
+                files.push(Listed {
+                    live: name.contains(".current"),
+                    path,
+                    id: Id::of(&metadata),
+                    size: metadata.len(),
+                });
             }
-            match file.load(found) {
-                Ok(block) => {
-                    for flow in block.flows() {
-                        self.flows += 1;
-                        self.format.flow(self.flows, &flow, &mut self.text);
-                    }
-                }
-                Err(error) => eprintln!("{error}"),
-            }
-            let mut out = io::stdout().lock();
-            out.write_all(self.text.as_bytes())?;
-            out.flush()?;
-            self.text.clear();
         }
-        Ok(Some(refs.position()))
+        Ok(files)
+    }
+
+    /// Reads the whole blocks from where it stopped on, and remembers where they end.
+    ///
+    /// What cannot be opened is not remembered, so that the next poll tries again.
+    fn read(&mut self, listed: &Listed, print: bool) -> io::Result<()> {
+        let Ok(open) = fs::File::open(&listed.path) else {
+            return Ok(()); // renamed or expired since it was listed
+        };
+        let metadata = open.metadata()?;
+        if Id::of(&metadata) != listed.id {
+            return Ok(()); // renamed, and another one has got its name
+        }
+        let size = metadata.len();
+        // A file that has shrunk was written anew.
+        let start = match self.seen.get(&listed.id) {
+            Some(seen) if seen.size <= size => seen.position,
+            _ => Position::new(0, 0),
+        };
+        // Not even the header may be there yet, or it is no flow file.
+        let Ok(file) = OpenOptions::new()
+            .partial(true)
+            .open_file(open, &listed.path)
+        else {
+            return Ok(());
+        };
+        let mut refs = file.block_refs_from(start);
+        self.format.set_file(file.ident(), "");
+        let mut problem = None;
+        for found in refs.by_ref() {
+            // With blocks behind it it is damage. At the end the last block is not complete yet; the next
+            // poll tries again there.
+            if let Some(problem) = problem.take() {
+                eprintln!("{problem}");
+            }
+            match found {
+                Ok(found) if print => match file.load(found) {
+                    Ok(block) => self.print(&block)?,
+                    Err(error) => eprintln!("{error}"),
+                },
+                Ok(_) => {}
+                Err(error) => problem = Some(error),
+            }
+        }
+        let position = refs.position();
+        self.seen.insert(listed.id, Seen { size, position });
+        Ok(())
+    }
+
+    fn print(&mut self, block: &Block) -> io::Result<()> {
+        for flow in block.flows() {
+            self.flows += 1;
+            self.format.flow(self.flows, &flow, &mut self.text);
+        }
+        if let Some(damage) = block.damage() {
+            eprintln!("{damage}");
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(self.text.as_bytes())?;
+        out.flush()?;
+        self.text.clear();
+        Ok(())
     }
 }
 

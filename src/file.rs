@@ -70,8 +70,24 @@ impl OpenOptions {
 
     /// As [`open`](Self::open), for a file that is called something else.
     pub(crate) fn open_as(&self, path: &Path, called: &Path) -> Result<File> {
+        Self::called(RawFile::open(path, self), called)
+    }
+
+    /// Takes a file that is open for reading already: come by some other way than its path, or known by
+    /// its inode rather than its name. `called` is what errors and [`File::path`] call it.
+    ///
+    /// It is read by position: where it stands does not matter and is not moved, and what is a pipe is
+    /// refused. Others may read the same open file meanwhile.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_file(&self, file: std::fs::File, called: impl AsRef<Path>) -> Result<File> {
+        Self::called(RawFile::from_file(file, self), called.as_ref())
+    }
+
+    fn called(raw: Result<RawFile>, called: &Path) -> Result<File> {
         let called: Arc<Path> = called.into();
-        match RawFile::open(path, self) {
+        match raw {
             Ok(raw) => Ok(File {
                 raw: Arc::new(raw),
                 pool: Arc::default(),
@@ -176,7 +192,7 @@ impl File {
         OpenOptions::new().partial(true).from_bytes(bytes)
     }
 
-    /// The path it was opened by.
+    /// The path it was opened by, or what it was [said to be called](OpenOptions::open_file).
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -75,11 +76,19 @@ pub(crate) fn damage(error: &sys::nfdump_error) -> Option<Error> {
     (error.status.cast_unsigned() != sys::NFDUMP_OK).then(|| convert(error))
 }
 
+/// What must live as long as a handle does.
+enum Source {
+    /// The handle opened the file itself.
+    Path,
+    Descriptor(#[expect(dead_code, reason = "kept open for the handle")] std::fs::File),
+    Memory(#[expect(dead_code, reason = "kept for the handle")] Arc<[u8]>),
+}
+
 /// An open file, freely shared between threads.
 pub(crate) struct RawFile {
     handle: NonNull<sys::nfdump_file>,
-    /// What a file in memory points into.
-    _memory: Option<Arc<[u8]>>,
+    /// What the handle points into or reads, where that is not the handle's own.
+    _source: Source,
     /// What it takes to read the blocks of an encrypted file.
     #[cfg(feature = "encryption")]
     unlocked: Option<Box<Unlocked>>,
@@ -96,15 +105,24 @@ impl RawFile {
         use std::os::unix::ffi::OsStrExt as _;
         let path = CString::new(path.as_os_str().as_bytes())
             .map_err(|error| Error::from_io(error.into(), "cannot open"))?;
-        Self::finish(None, options, |flags, file, error| {
+        Self::finish(Source::Path, options, |flags, file, error| {
             // SAFETY: `path` is NUL-terminated, `file` and `error` are valid for writes.
             unsafe { sys::nfdump_file_open_path(path.as_ptr(), flags, file, error) }
         })
     }
 
+    pub(crate) fn from_file(file: std::fs::File, options: &OpenOptions) -> Result<Self> {
+        let descriptor = file.as_raw_fd();
+        Self::finish(Source::Descriptor(file), options, |flags, file, error| {
+            // SAFETY: `descriptor` stays open as long as the file stored beside the handle;
+            // `file` and `error` are valid for writes.
+            unsafe { sys::nfdump_file_open_fd(descriptor, flags, file, error) }
+        })
+    }
+
     pub(crate) fn from_memory(bytes: Arc<[u8]>, options: &OpenOptions) -> Result<Self> {
         let (data, length) = (bytes.as_ptr(), bytes.len());
-        Self::finish(Some(bytes), options, |flags, file, error| {
+        Self::finish(Source::Memory(bytes), options, |flags, file, error| {
             // SAFETY: `data` is valid for `length` bytes and kept alive, unmoved and unmodified by
             // the Arc stored beside the handle; `file` and `error` are valid for writes.
             unsafe { sys::nfdump_file_open_memory(data, length, flags, file, error) }
@@ -112,7 +130,7 @@ impl RawFile {
     }
 
     fn finish(
-        memory: Option<Arc<[u8]>>,
+        source: Source,
         options: &OpenOptions,
         open: impl FnOnce(u32, *mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
     ) -> Result<Self> {
@@ -123,7 +141,7 @@ impl RawFile {
         let mut file = match NonNull::new(handle) {
             Some(handle) if status == sys::NFDUMP_OK => Self {
                 handle,
-                _memory: memory,
+                _source: source,
                 #[cfg(feature = "encryption")]
                 unlocked: None,
             },

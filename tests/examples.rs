@@ -6,10 +6,11 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -50,14 +51,51 @@ fn output(command: &mut Command) -> (String, String) {
     (out, err)
 }
 
+/// How long a program that works may need for a line at most. Without it a test of one that does not
+/// would wait for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The lines of a stream, which is read to its end whether they are asked for or not.
+struct Lines(Receiver<String>);
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (lines, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    fn next(&self) -> String {
+        self.0.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    fn flows(&self, count: usize) -> Vec<Value> {
+        (0..count)
+            .map(|_| serde_json::from_str(&self.next()).expect("JSON"))
+            .collect()
+    }
+}
+
 /// Ends a program that would go on for ever.
 struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let out = BufReader::new(child.stdout.take().expect("a pipe"));
-        (Self(child), out)
+    /// Starts it, and gives what it prints and what it tells.
+    fn start(command: &mut Command) -> (Self, Lines, Lines) {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let out = Lines::of(child.stdout.take().expect("a pipe"));
+        let err = Lines::of(child.stderr.take().expect("a pipe"));
+        (Self(child), out, err)
     }
 }
 
@@ -142,28 +180,38 @@ fn append(path: &Path, bytes: &[u8]) {
     file.write_all(bytes).expect("it is writable");
 }
 
+/// Starts the follower and waits until it has seen what is there.
+#[cfg(feature = "output")]
+fn follow_in(directory: &Path) -> (Running, Lines) {
+    let (running, out, err) = Running::start(example("follow").arg(directory));
+    let line = err.next();
+    assert!(line.starts_with("following "), "{line}");
+    (running, out)
+}
+
+/// When each flow began, of printed flows and of files.
+#[cfg(feature = "output")]
+fn starts(flows: &[Value]) -> Vec<String> {
+    let start = |flow: &Value| flow["first"].as_str().expect("a start").to_owned();
+    flows.iter().map(start).collect()
+}
+
+#[cfg(feature = "output")]
+fn starts_in(names: &[&str]) -> Vec<String> {
+    nfdecode::FileSet::new(names.iter().map(|name| archive().join(name)))
+        .flows()
+        .map(|flow| flow.expect("it is intact").view().first().expect("a start"))
+        .map(|first| first.to_string().trim_end_matches('Z').to_owned())
+        .collect()
+}
+
 #[cfg(feature = "output")]
 #[test]
 fn follow() {
     let directory = tempfile::tempdir().expect("a directory");
     let read = |name| fs::read(archive().join(name)).expect("it is readable");
     fs::copy(archive().join(FILES[0]), directory.path().join(FILES[0])).expect("a copy");
-    let mut command = example("follow");
-    command.arg(directory.path()).stderr(Stdio::piped());
-    let (mut running, mut out) = Running::start(&mut command);
-    let mut stderr = BufReader::new(running.0.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    stderr.read_line(&mut line).expect("a line");
-    assert!(line.starts_with("following "), "{line}");
-    let mut lines = |count: usize| -> Vec<Value> {
-        (0..count)
-            .map(|_| {
-                let mut line = String::new();
-                out.read_line(&mut line).expect("a line");
-                serde_json::from_str(&line).expect("JSON")
-            })
-            .collect()
-    };
+    let (_running, out) = follow_in(directory.path());
 
     // Written in three pieces: header, half a block, the rest; then it gets its name.
     let current = directory.path().join("nfcapd.current.77");
@@ -176,32 +224,48 @@ fn follow() {
     append(&current, &bytes[1000..]);
     fs::rename(&current, directory.path().join(FILES[1])).expect("a new name");
     append(&current, &read(FILES[2]));
-    let flows = lines(158 + 148);
+    let flows = out.flows(158 + 148);
     assert_eq!(
         flows.first().map(|flow| &flow["cnt"]),
         Some(&Value::from(1))
     );
-    let starts = flows.iter().map(|flow| flow["first"].as_str());
-    let wanted: Vec<String> =
-        nfdecode::FileSet::new(FILES[1..].iter().map(|name| archive().join(name)))
-            .flows()
-            .map(|flow| flow.expect("it is intact").view().first().expect("a start"))
-            .map(|first| first.to_string().trim_end_matches('Z').to_owned())
-            .collect();
-    assert!(starts.eq(wanted.iter().map(|first| Some(first.as_str()))));
+    assert_eq!(starts(&flows), starts_in(&FILES[1..]));
     // Nothing comes twice: the next line is that of a file which begins now.
     pause();
     append(&directory.path().join("nfcapd.current.78"), &read(FILES[0]));
-    assert_eq!(lines(1)[0]["cnt"], 158 + 148 + 1);
+    assert_eq!(out.flows(1)[0]["cnt"], 158 + 148 + 1);
+}
+
+/// Files get their names, and others theirs, while the follower looks at them.
+#[cfg(feature = "output")]
+#[test]
+fn follow_through_many_rotations() {
+    const ROTATIONS: usize = 600;
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, out) = follow_in(directory.path());
+    let current = directory.path().join("nfcapd.current.77");
+    let written: Vec<_> = (0..ROTATIONS)
+        .map(|number| FILES[number % FILES.len()])
+        .collect();
+    for (number, name) in written.iter().enumerate() {
+        let bytes = fs::read(archive().join(name)).expect("it is readable");
+        append(&current, &bytes[..1000]);
+        append(&current, &bytes[1000..]);
+        let finished = format!("nfcapd.20261124{number:04}");
+        fs::rename(&current, directory.path().join(finished)).expect("a new name");
+        // Several within one look of the follower, and for as long as a few of them take.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let wanted = starts_in(&written);
+    assert_eq!(starts(&out.flows(wanted.len())), wanted);
 }
 
 #[cfg(feature = "filter")]
 #[test]
 fn http_service() {
     let mut command = example("http_service");
-    let (_running, mut out) = Running::start(command.arg(archive()).arg("127.0.0.1:0"));
-    let mut line = String::new();
-    out.read_line(&mut line).expect("a line");
+    let (_running, out, _err) = Running::start(command.arg(archive()).arg("127.0.0.1:0"));
+    let line = out.next();
     let address = line
         .trim()
         .strip_prefix("listening on http://")
@@ -209,6 +273,7 @@ fn http_service() {
 
     let get = |path: &str| -> (String, String) {
         let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");

@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use nfdecode::element::{self, ELEMENTS};
+use nfdecode::file::OpenOptions;
 use nfdecode::{
     Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Timestamp,
 };
@@ -278,6 +279,46 @@ fn links_in_a_directory() {
     std::fs::copy(path("a/nfcapd.1"), deep.join("nfcapd.6")).expect("a copy");
     let set = FileSet::in_directory(path("d")).expect("it is readable");
     assert_eq!(set.paths(), [deep.join("nfcapd.6")]);
+}
+
+/// A file that is open stays what it was, whatever its name stands for now.
+#[test]
+fn files_that_are_open_already() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("nfcapd.current.77");
+    let names = ["nfcapd.202611241330", "nfcapd.202611241335"];
+    std::fs::copy(archive().join(names[0]), &path).expect("a copy");
+    let mut open = std::fs::File::open(&path).expect("it opens");
+    std::fs::remove_file(&path).expect("it is removed");
+    std::fs::copy(archive().join(names[1]), &path).expect("a copy");
+
+    let again = open.try_clone().expect("the same open file");
+    let file = OpenOptions::new().open_file(again, &path).expect("a file");
+    let other = File::open(&path).expect("a file");
+    for (file, name) in [(&file, names[0]), (&other, names[1])] {
+        assert_eq!(file.path(), Some(path.as_path()));
+        let stored = File::open(archive().join(name)).expect("a file");
+        let all = |file: &File| -> Vec<_> { file.flows().filter_map(Result::ok).collect() };
+        assert!(!all(file).is_empty() && all(file) == all(&stored), "{name}");
+    }
+    // Where it stands is where it stood.
+    assert_eq!(io::Seek::stream_position(&mut open).ok(), Some(0));
+
+    let refused = |file: std::fs::File| {
+        let error = OpenOptions::new().open_file(file, "somewhere").err();
+        let error = error.expect("it is refused");
+        assert_eq!(error.file(), Some(Path::new("somewhere")));
+        error.is_io()
+    };
+    assert!(refused(
+        std::fs::File::open(directory.path()).expect("it opens")
+    ));
+    // Nothing can be read by position from a pipe, nor anything from what is open for writing.
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    io::Write::write_all(&mut writer, &[0; 4096]).expect("room");
+    refused(std::os::fd::OwnedFd::from(reader).into());
+    let appending = std::fs::OpenOptions::new().append(true).open(&path);
+    assert!(refused(appending.expect("it opens")));
 }
 
 /// Whoever may list a directory but not look into it is told, rather than given less.
