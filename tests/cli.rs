@@ -432,6 +432,18 @@ fn flows_that_are_missing_are_counted() {
     assert!(stderr(&output).contains("2 flows read, but the file's statistics tell of 5"));
     // Whoever wants fewer misses nothing.
     assert_eq!(run(&["read", "--limit", "1", &file]).status.code(), Some(0));
+
+    // Nor does anybody get told by chance: where the limit is reached does not depend on who works on what.
+    let sound = write(folder.path(), "nfcapd.202601011205", &flow_file());
+    for form in ["ndjson", "arrow"] {
+        for (limit, status) in [("2", 0), ("3", 3), ("4", 3)] {
+            for _ in 0..20 {
+                let arguments = ["read", "-f", form, "--limit", limit, "-j", "4"];
+                let output = run(&[&arguments[..], &[&file, &sound]].concat());
+                assert_eq!(output.status.code(), Some(status), "{form} {limit}");
+            }
+        }
+    }
 }
 
 #[test]

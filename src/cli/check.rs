@@ -88,7 +88,7 @@ struct Findings {
     records: u64,
     /// Damaged places beyond those kept.
     unlisted: u64,
-    /// A remark tells of more than what is missing.
+    /// More is wrong than what `damage` tells, and than that something is missing.
     is_flawed: bool,
 }
 
@@ -124,8 +124,9 @@ impl Findings {
             self.remarks.push(remark.to_owned());
             self.is_flawed = true;
         }
-        self.damage
-            .extend(file.appendix_damage().filter(|_| self.damage.is_empty()));
+        // It may be the reason why plain opening was refused, and is told already.
+        let told = !self.damage.iter().all(Error::may_pass);
+        self.damage.extend(file.appendix_damage().filter(|_| !told));
 
         let mut stands_for = 0_u64;
         let mut broken_records = 0_u64;
@@ -205,8 +206,9 @@ impl Findings {
     fn note(&mut self, damage: Option<Error>) {
         if self.damage.len() < LISTED_MAX {
             self.damage.extend(damage);
-        } else {
-            self.unlisted += u64::from(damage.is_some());
+        } else if let Some(error) = damage {
+            self.unlisted += 1;
+            self.is_flawed |= !error.may_pass();
         }
     }
 
@@ -267,5 +269,62 @@ impl Findings {
             "damage": self.refused.iter().chain(&self.damage).map(place).collect::<Vec<_>>(),
             "remarks": self.remarks,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind, 0, "made up")
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_is_not_called_damaged() {
+        let (short, broken) = (ErrorKind::OutOfMemory, ErrorKind::Compressed);
+        for (kinds, is_flawed, expected) in [
+            (&[][..], false, Verdict::Intact),
+            (&[short, short], false, Verdict::Unknown),
+            (&[short, broken], false, Verdict::Damaged),
+            (&[short], true, Verdict::Damaged),
+            (&[broken], false, Verdict::Damaged),
+        ] {
+            let found = Findings {
+                damage: kinds.iter().map(|kind| error(*kind)).collect(),
+                is_flawed,
+                ..Findings::default()
+            };
+            assert_eq!(found.verdict(), expected, "{kinds:?}");
+            // Flows that are missing may be where nobody could look.
+            let fewer = Findings {
+                remarks: vec!["fewer flows than announced".to_owned()],
+                ..found
+            };
+            let expected = match expected {
+                Verdict::Intact => Verdict::Damaged,
+                other => other,
+            };
+            assert_eq!(fewer.verdict(), expected, "{kinds:?}");
+        }
+        for (kind, expected) in [(short, Verdict::Unknown), (broken, Verdict::Unreadable)] {
+            let found = Findings {
+                refused: Some(error(kind)),
+                ..Findings::default()
+            };
+            assert_eq!(found.verdict(), expected);
+        }
+    }
+
+    /// Damage counts that comes after more than is listed.
+    #[test]
+    fn what_is_not_listed_counts() {
+        let mut found = Findings::default();
+        for _ in 0..=LISTED_MAX {
+            found.note(Some(error(ErrorKind::OutOfMemory)));
+        }
+        assert_eq!(found.verdict(), Verdict::Unknown);
+        found.note(Some(error(ErrorKind::Truncated)));
+        assert_eq!(found.verdict(), Verdict::Damaged);
     }
 }

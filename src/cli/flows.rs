@@ -302,8 +302,13 @@ enum Loaded {
     Start(Arc<Open>, u64),
     Block(Box<LoadedBlock>),
     Gap(Error),
-    /// How many flows the file had.
-    End(Arc<Open>, u64),
+    End {
+        open: Arc<Open>,
+        /// How many flows the file had.
+        count: u64,
+        /// It was read to its end, rather than to the last flow that may be printed.
+        whole: bool,
+    },
     Refused(Error),
 }
 
@@ -493,7 +498,11 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 Loaded::Block(Box::new(loaded))
             }
             Item::Gap(error) => Loaded::Gap(error),
-            Item::End(open) => Loaded::End(open, 0),
+            Item::End(open) => Loaded::End {
+                open,
+                count: 0,
+                whole: false,
+            },
             Item::Refused(error) => Loaded::Refused(error),
         }
     }
@@ -523,8 +532,9 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 tally.count += loaded.take;
                 tally.printed.flows += loaded.take;
             }
-            Loaded::End(_, count) => {
+            Loaded::End { open, count, whole } => {
                 *count = tally.count;
+                *whole = tally.left != 0 && !open.passed_over;
                 if tally.left == 0 {
                     return ControlFlow::Break(());
                 }
@@ -573,7 +583,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 self.0.report.damage(&error);
                 tally.stop_with(Ok(()))
             }),
-            Loaded::End(open, count) => {
+            Loaded::End { open, count, whole } => {
                 worker.buffer.clear();
                 if self.0.is_object() {
                     end_array(worker.format.any(), count, &mut worker.buffer);
@@ -582,7 +592,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 worker.file = None;
                 lane.in_turn(|tally| {
                     tally.in_file = false;
-                    if tally.left != 0 && !open.passed_over {
+                    if whole {
                         tally.account.close(self.0.report, &open.file);
                     }
                     if let Some(names) = &open.names {

@@ -423,7 +423,8 @@ enum Part {
     Start(Arc<Open>),
     Block(Box<LoadedBlock>),
     Gap(Error),
-    End(Arc<Open>),
+    /// Whether the file was read to its end, rather than to the last flow that may be written.
+    End(Arc<Open>, bool),
     Refused(Error),
 }
 
@@ -467,7 +468,7 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
                 Part::Block(Box::new(loaded))
             }
             Item::Gap(error) => Part::Gap(error),
-            Item::End(open) => Part::End(open),
+            Item::End(open) => Part::End(open, false),
             Item::Refused(error) => Part::Refused(error),
         };
         group.into_iter().map(load).collect()
@@ -491,7 +492,8 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
                     tally.printed.flows += loaded.take;
                 }
                 Part::Refused(_) => tally.printed.refused += 1,
-                Part::Gap(_) | Part::End(_) => {}
+                Part::End(open, whole) => *whole = tally.left != 0 && !open.passed_over,
+                Part::Gap(_) => {}
             }
         }
         if tally.left == 0 {
@@ -533,7 +535,7 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
             let mut result = interrupt::check();
             for part in &group {
                 result = result.and_then(|()| {
-                    if matches!(part, Part::End(_)) {
+                    if matches!(part, Part::End(..)) {
                         self.hand_over(tally, piece.take())?;
                     }
                     self.account(tally, part)
@@ -584,8 +586,8 @@ impl<S: Sink> Writing<'_, S> {
             Part::Refused(error) if self.writer.all_must_open => return Err(Stop::failed(error)),
             Part::Gap(error) => tally.account.damage(report, error),
             Part::Refused(error) => report.damage(error),
-            Part::End(open) => {
-                let state = match tally.left != 0 && !open.passed_over {
+            Part::End(open, whole) => {
+                let state = match whole {
                     true => tally.account.close(report, &open.file),
                     false => tally.account.state(),
                 };

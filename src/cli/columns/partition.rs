@@ -523,3 +523,36 @@ fn too_many(open: &Open) -> Stop {
         open.source.path.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_is_read_again() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("nfcapd.202601011200");
+        fs::write(&path, "a file").expect("written");
+        let out = place.path().join("out");
+        let columns = Projection::standard();
+        let directory = Directory::new(&out, &columns, Slot::Day, false, &Selection::default());
+        let directory = directory.unwrap_or_else(|_| panic!("a directory"));
+        let report = Report::default();
+        let known_after = |found: State| {
+            let source = || Source {
+                path: path.clone(),
+                name: "nfcapd.202601011200".to_owned(),
+                copied_from: None,
+            };
+            let input = Input::of(&source(), None).expect("it is there");
+            let written = directory.commit(&mut directory.begin(), &input, found);
+            assert!(written.is_ok(), "{found:?}");
+            let wanted = directory.not_yet_written(vec![source()], None, &report);
+            wanted.map(|(_, known)| known).ok()
+        };
+        assert_eq!(known_after(State::Unread), Some(0));
+        assert_eq!(known_after(State::Damaged), Some(1));
+        assert_eq!(known_after(State::Unread), Some(0));
+        assert_eq!(known_after(State::Sound), Some(1));
+    }
+}
