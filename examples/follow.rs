@@ -8,7 +8,7 @@
 //! printed with `--all` only.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -58,14 +58,16 @@ struct Follower {
 impl Follower {
     /// Looks for new blocks. Prints their flows, or only remembers where the files end.
     fn poll(&mut self, print: bool) -> io::Result<()> {
+        let ids = |files: &[Listed]| -> HashSet<Id> { files.iter().map(|file| file.id).collect() };
+        // Twice: what was live in the first listing began after all files before it had got their names,
+        // which the second one therefore shows. A live file that is younger waits for the next poll.
+        let before = ids(&self.list()?);
         let mut files = self.list()?;
-        let is_listed = |id: &Id, files: &[Listed]| files.iter().any(|file| file.id == *id);
-        if self.seen.keys().any(|id| !is_listed(id, &files)) {
-            // One that was renamed meanwhile may have been missed under both names; one that is gone
-            // will be missing again.
-            files = self.list()?;
-            self.seen.retain(|id, _| is_listed(id, &files));
-        }
+        let now = ids(&files);
+        // One that is renamed meanwhile may be missing in one of them; one that is gone is in neither.
+        self.seen
+            .retain(|id, _| before.contains(id) || now.contains(id));
+        files.retain(|file| !file.live || before.contains(&file.id));
         // Finished files first, in the order of their times.
         files.sort_by(|a, b| (a.live, &a.path).cmp(&(b.live, &b.path)));
         for file in files {

@@ -240,7 +240,7 @@ fn follow() {
 #[cfg(feature = "output")]
 #[test]
 fn follow_through_many_rotations() {
-    const ROTATIONS: usize = 600;
+    const ROTATIONS: usize = 400;
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, out) = follow_in(directory.path());
     let current = directory.path().join("nfcapd.current.77");

@@ -911,9 +911,16 @@ fn time_grows_with_the_text_only() {
             drop(result);
             started.elapsed()
         };
-        let (small, large) = (time(20_000), time(80_000));
+        let (small, mut large) = (time(20_000), time(80_000));
+        let most = small * 12 + Duration::from_millis(400);
+        // The machine may stand still for a moment, but not each time.
+        for _ in 0..3 {
+            if large >= most {
+                large = large.min(time(80_000));
+            }
+        }
         assert!(
-            large < small * 12 + Duration::from_millis(400),
+            large < most,
             "{name}: {small:?}, four times as much: {large:?}"
         );
     }

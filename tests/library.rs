@@ -580,9 +580,13 @@ fn cycles() {
     let usage = || {
         let descriptors = std::fs::read_dir("/proc/self/fd").expect("Linux").count();
         let memory = std::fs::read_to_string("/proc/self/status").expect("Linux");
-        let resident = memory.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = resident.and_then(|text| text.trim().strip_suffix(" kB"));
-        let kilobytes: u64 = kilobytes.expect("memory").parse().expect("a number");
+        // Not pages of files, which come and go as the system likes.
+        let of = |name: &str| -> u64 {
+            let line = memory.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|text| text.trim().strip_suffix(" kB"));
+            number.expect("memory").parse().expect("a number")
+        };
+        let kilobytes = of("RssAnon:") + of("VmSwap:");
         (descriptors, kilobytes)
     };
     let mut before = usage();

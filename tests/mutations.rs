@@ -66,17 +66,17 @@ fn flows_of(command: &mut Command) -> Option<usize> {
 /// What `nfdecode read` makes of a file: flows, and whether it did not complain. Fails on anything we
 /// promise not to do.
 fn read_ours(path: &Path, flows: usize, variant: usize) -> (usize, bool) {
-    let started = Instant::now();
-    let output = support::nfdecode()
-        .arg("read")
-        .arg(path)
-        .output()
-        .expect("it runs");
-    assert!(
-        started.elapsed() < PATIENCE,
-        "variant {variant} took {:?}",
-        started.elapsed()
-    );
+    // Slow once may be the machine, which stood still; slow again is the program.
+    let timed = || {
+        let started = Instant::now();
+        let output = support::nfdecode().arg("read").arg(path).output();
+        (output.expect("it runs"), started.elapsed())
+    };
+    let (mut output, mut takes) = timed();
+    if takes >= PATIENCE {
+        (output, takes) = timed();
+    }
+    assert!(takes < PATIENCE, "variant {variant} took {takes:?}");
     let context = || format!("variant {variant}: {}", support::stderr(&output));
     let document = support::assert_json(&output.stdout, &context());
     let ours = document.as_array().expect("an array").len();

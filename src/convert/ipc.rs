@@ -7,6 +7,10 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long the last words of a process that has ended may take to arrive.
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
 /// Keys of the shared memory and of the semaphores for an output directory (resolved, absolute).
 fn keys(directory: &OsStr) -> (i32, i32) {

@@ -110,15 +110,18 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
     while reader.is_ok() && !ipc::has_ended(child.id()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }
-    let in_time = Instant::now() < deadline;
+    let has_ended = ipc::has_ended(child.id());
     // What it has started may hold the pipe open: that ends with it, unless it has left the group.
     ipc::kill_group(child.id());
     child.wait().map_err(cannot_run)?;
     let reader = reader.map_err(cannot_run)?;
-    while !reader.is_finished() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(2));
+    for _ in 0..ipc::DRAIN.as_millis() {
+        if reader.is_finished() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
     }
-    let text = match reader.is_finished() && in_time {
+    let text = match reader.is_finished() && has_ended {
         true => reader.join().unwrap_or_default(),
         false => String::new(),
     };

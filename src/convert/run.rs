@@ -22,8 +22,6 @@ use super::{ConvertError, ipc};
 const POLL: Duration = Duration::from_millis(2);
 /// How often progress is looked at, which costs more.
 const PROGRESS_POLL: Duration = Duration::from_millis(100);
-/// How long the last lines of a process that has ended may take to arrive.
-const DRAIN: Duration = Duration::from_secs(2);
 /// Flow nodes allocated at the start; more are made when needed.
 const FLOW_NODES: &str = "4096";
 
@@ -384,13 +382,11 @@ impl<'a> Run<'a> {
 
     /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.
     fn drain(&mut self) {
-        let deadline = Instant::now() + DRAIN;
-        while self
-            .reader
-            .as_ref()
-            .is_some_and(|reader| !reader.is_finished())
-            && Instant::now() < deadline
-        {
+        // Counted, not measured: a machine that stands still gives the reader no time either.
+        for _ in 0..ipc::DRAIN.as_millis() {
+            if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
+                break;
+            }
             thread::sleep(Duration::from_millis(1));
         }
         if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
