@@ -225,6 +225,19 @@ impl File {
         (info.has_stat != 0 && !counts_on).then_some(info.stat.flows)
     }
 
+    /// When the first and the last flow were seen, in ms, as the statistics tell, if these can be gone by.
+    ///
+    /// Collectors do not count the times of firewall events and of NAT events: files of nothing else have
+    /// none, or the bounds of their slot, which are whole seconds. Those of nfdump 1.8 count few flows.
+    #[cfg(any(feature = "filter", feature = "cli"))]
+    pub(crate) fn counted_times(&self) -> Option<(u64, u64)> {
+        let statistics = self.statistics().filter(|_| self.info().layout != 3)?;
+        let first = statistics.first_seen?.as_millis();
+        let last = statistics.last_seen?.as_millis();
+        let is_slot = first % 1000 == 0 && last % 1000 == 0;
+        (first < last && !is_slot).then_some((first, last))
+    }
+
     /// What the file header tells.
     #[must_use]
     pub fn header(&self) -> Header {

@@ -59,10 +59,17 @@ impl FileSet {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed, or what is in it not looked at.
     pub fn in_directory(path: impl AsRef<Path>) -> Result<Self> {
         let mut set = Self::default();
-        search(path.as_ref(), &mut |path| set.paths.push(path)).map_err(|(place, error)| {
-            Error::from_io(error, "cannot be searched").in_file(&place.into())
-        })?;
-        Ok(set)
+        let mut failed = None;
+        search(path.as_ref(), &mut |found| match found {
+            Ok(path) => set.paths.push(path),
+            Err(place) => drop(failed.get_or_insert(place)),
+        });
+        match failed {
+            None => Ok(set),
+            Some((place, error)) => {
+                Err(Error::from_io(error, "cannot be searched").in_file(&place.into()))
+            }
+        }
     }
 
     /// Opens files with [`File::open_partial`] instead of [`File::open`]: unfinished and cut ones too.
@@ -200,27 +207,27 @@ impl<P: Into<PathBuf>> Extend<P> for FileSet {
     }
 }
 
-/// Finds the nfcapd files below a directory in name order, see [`FileSet::in_directory`]. Fails with
-/// the directory that cannot be listed, or what cannot be looked at.
-pub(crate) fn search(
-    directory: &Path,
-    found: &mut dyn FnMut(PathBuf),
-) -> std::result::Result<(), (PathBuf, io::Error)> {
-    search_from(directory, &mut HashSet::new(), found)
+/// A file, or a directory that cannot be listed or something else that cannot be looked at.
+pub(crate) type Found = std::result::Result<PathBuf, (PathBuf, io::Error)>;
+
+/// Finds the nfcapd files below a directory in name order, see [`FileSet::in_directory`].
+pub(crate) fn search(directory: &Path, found: &mut dyn FnMut(Found)) {
+    search_from(directory, &mut HashSet::new(), found);
 }
 
-fn search_from(
-    directory: &Path,
-    seen: &mut HashSet<PathBuf>,
-    found: &mut dyn FnMut(PathBuf),
-) -> std::result::Result<(), (PathBuf, io::Error)> {
-    let failed = |error| (directory.to_owned(), error);
-    if !seen.insert(fs::canonicalize(directory).map_err(failed)?) {
-        return Ok(());
-    }
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = entries.map_err(failed)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
+fn search_from(directory: &Path, seen: &mut HashSet<PathBuf>, found: &mut dyn FnMut(Found)) {
+    let listed = (|| {
+        if !seen.insert(fs::canonicalize(directory)?) {
+            return Ok(Vec::new());
+        }
+        let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        Ok(entries)
+    })();
+    let entries = match listed {
+        Ok(entries) => entries,
+        Err(error) => return found(Err((directory.to_owned(), error))),
+    };
     for entry in entries {
         let path = entry.path();
         let metadata = match fs::metadata(&path) {
@@ -229,18 +236,20 @@ fn search_from(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
             Err(error) if error.raw_os_error() == Some(libc::ELOOP) => continue,
-            Err(error) => return Err((path, error)),
+            Err(error) => {
+                found(Err((path, error)));
+                continue;
+            }
         };
         if metadata.is_dir() {
-            search_from(&path, seen, found)?;
+            search_from(&path, seen, found);
         } else if metadata.is_file()
             && !is_unfinished(&entry.file_name().to_string_lossy())
             && is_flow_file(&path)
         {
-            found(path);
+            found(Ok(path));
         }
     }
-    Ok(())
 }
 
 /// Names under which collectors write: `nfcapd.current.1234`.
@@ -249,7 +258,7 @@ fn is_unfinished(name: &str) -> bool {
 }
 
 /// Named like one, or starting like one. Damaged files keep their names, renamed ones their content;
-/// `nfcapd.202601011200.json` is something else.
+/// `nfcapd.202601011200.json` is something else. What cannot be read may be one, which opening it tells.
 fn is_flow_file(path: &Path) -> bool {
     let named_like_one = path
         .file_name()
@@ -259,7 +268,11 @@ fn is_flow_file(path: &Path) -> bool {
         let mut magic = [0; 2];
         let read =
             fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut magic));
-        read.is_ok() && is_magic(magic)
+        match read.map_err(|error| error.kind()) {
+            Ok(()) => is_magic(magic),
+            Err(io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) => false,
+            Err(_) => true,
+        }
     }
 }
 

@@ -637,3 +637,174 @@ fn help_completions_and_manual() {
     assert!(manual.contains(".TH") && manual.contains("nfdecode"));
     assert_eq!(run(&[]).status.code(), Some(2));
 }
+
+/// Whatever files are called, no two have one name: keys of a JSON object that repeat lose flows.
+#[test]
+fn names_of_inputs_are_unique() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["x", "x (2)", "-", "sub/x"] {
+        write(folder.path(), name, &flow_file());
+    }
+    for (paths, names) in [
+        (
+            &["x", "x", "x (2)", "x", "x (2)"][..],
+            &["x", "x (3)", "x (2)", "x (4)", "x (2) (2)"][..],
+        ),
+        (&["sub/x", "x", "sub/x"], &["sub/x", "x", "sub/x (2)"]),
+        (&["-", "./-"], &["-", "./-"]),
+    ] {
+        let stdin = std::fs::File::open(folder.path().join("x")).expect("it opens");
+        let mut command = nfdecode();
+        command.current_dir(folder.path()).stdin(stdin);
+        let output = command.args(["read", "--by-file"]).args(paths).output();
+        let output = output.expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let document = assert_json(&output.stdout, "by file");
+        let keys: Vec<_> = document
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        let mut keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, names);
+    }
+}
+
+/// What cannot be looked at in a directory is told; the rest is read.
+#[test]
+fn directories_with_places_that_are_closed() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let allow = |name: &str, mode| {
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+    };
+    write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let one = run(&["read", &path, "--count"]);
+    assert_eq!((one.status.code(), &one.stdout[..]), (Some(0), &b"2\n"[..]));
+    // A name that no file can have is neither there nor not there.
+    symlink("x".repeat(300), folder.path().join("aside")).expect("a link");
+    for command in [&["read", "--count"][..], &["check"], &["info"]] {
+        let output = run(&[command, &[path.as_str()]].concat());
+        assert_eq!(output.status.code(), Some(3), "{command:?}");
+        assert!(stderr(&output).contains("aside: "), "{}", stderr(&output));
+        assert!(!output.stdout.is_empty(), "{command:?}");
+    }
+    std::fs::remove_file(folder.path().join("aside")).expect("removed");
+
+    // As somebody who may not look everywhere. A file without the usual name may be one, too.
+    write(folder.path(), "closed/nfcapd.202601011205", &flow_file());
+    write(folder.path(), "renamed", &flow_file());
+    allow("", 0o755);
+    allow("closed", 0o000);
+    allow("renamed", 0o000);
+    let program = env!("CARGO_BIN_EXE_nfdecode");
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program]);
+        command.args(arguments).output()
+    };
+    if as_nobody(&["--version"]).is_ok_and(|output| output.status.success()) {
+        let output = as_nobody(&["read", "--count", &path]).expect("it runs");
+        let message = stderr(&output);
+        assert_eq!(
+            (output.status.code(), &output.stdout[..]),
+            (Some(3), &b"2\n"[..]),
+            "{message}"
+        );
+        assert!(
+            message.contains("closed: ") && message.contains("renamed: "),
+            "{message}"
+        );
+        let closed = format!("{path}/closed");
+        let output = as_nobody(&["read", "--count", &closed]).expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    } else {
+        eprintln!("skipped in part: only root can run the program as somebody else");
+    }
+    allow("closed", 0o755);
+}
+
+/// A file that is replaced is replaced as a whole, by whatever path, and stays as closed as it was; a file
+/// that is read is not written to, whatever it is called there.
+#[test]
+fn outputs_by_other_paths() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = write(folder.path(), "nfcapd.202601011200", &flow_file());
+    let linked = folder.path().join("linked");
+    std::fs::hard_link(&input, &linked).expect("a link");
+    let old = folder.path().join("old.json");
+    std::fs::write(&old, "old").expect("written");
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o600)).expect("changed");
+    let read_to = |output: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "exec \"$@\" 7>>linked", "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_nfdecode"));
+        command.args(["read", &input, "-f", "json", "-o", output]);
+        command
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs")
+    };
+    for name in ["old.json", "new.json"] {
+        let output = read_to(&format!("/proc/self/cwd/{name}"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_json(
+            &std::fs::read(folder.path().join(name)).expect("a file"),
+            name,
+        );
+    }
+    let mode = std::fs::metadata(&old)
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    for name in ["/dev/fd/7", "/proc/self/fd/7", "/proc/thread-self/fd/7"] {
+        let output = read_to(name);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert_eq!(std::fs::read(&input).expect("a file"), flow_file());
+    }
+}
+
+/// Damage is told by `info` as by all others.
+#[test]
+fn info_tells_of_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = flow_file();
+    let with = |at: usize, value: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes[at..at + value.len()].copy_from_slice(value);
+        bytes
+    };
+    let appendix = whole.len() - 12 - 158;
+    for (bytes, phrase) in [
+        (with(appendix + 4, &[0xFF; 4]), "ident and statistics"),
+        (with(36, &[2]), "fewer data blocks"),
+        (with(whole.len() - 144, &[5]), "statistics tell of 5"),
+        (with(52 + 2, &[0xFF; 2]), "block 0"),
+    ] {
+        let file = write(folder.path(), "nfcapd.202601011200", &bytes);
+        let output = run(&["info", &file]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{phrase}: {message}");
+        assert!(message.contains(phrase), "{phrase}: {message}");
+        assert!(!output.stdout.is_empty(), "{phrase}");
+    }
+    // Names of files cannot steer a terminal.
+    let file = write(folder.path(), "x\u{1b}[2J\nnfcapd.1: intact", &whole);
+    for command in ["info", "check"] {
+        let output = run(&[command, &file]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            !text.contains('\u{1b}') && !text.contains("\nnfcapd"),
+            "{text}"
+        );
+    }
+}

@@ -631,6 +631,84 @@ fn partitions_restart_where_they_stopped() {
     assert!(names.is_empty(), "{names:?}");
 }
 
+/// What a directory remembers is what it needs to be told apart from other input.
+#[test]
+fn what_a_directory_remembers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [good, bad, out] = ["nfcapd.1", "nfcapd.2", "out"].map(|name| folder.path().join(name));
+    write(&good, &[(NOON, 1)]);
+    write(&bad, &[(NOON, 2), (NOON, 3)]);
+    // The type of its block alone is damaged: only salvaging reads it.
+    let mut damaged = fs::read(&bad).expect("a file");
+    damaged[48] = 9;
+    fs::write(&bad, damaged).expect("it is written");
+    let out_text = out.to_str().expect("text").to_owned();
+    let arguments = |length: &'static str| {
+        ["-f", "parquet", "--partition-by", length, "-o", &out_text].map(str::to_owned)
+    };
+    let run = |length: &'static str, more: &[&str], paths: &[&Path]| {
+        let arguments = arguments(length);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        read(&[&arguments, more].concat(), paths)
+    };
+    let all = || {
+        let mut all: Vec<_> = made(&out)
+            .iter()
+            .flat_map(|path| bytes(&parquet(&out.join(path))))
+            .collect();
+        all.sort_unstable();
+        all
+    };
+    // No file: nothing is made.
+    for name in ["-", "/dev/stdin"] {
+        let mut command = support::nfdecode();
+        command.arg("read").args(arguments("hour")).arg(name);
+        let mut child = command
+            .stdin(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let input = fs::read(&good).expect("a file");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, &input).expect("room");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let message = support::stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("cannot be told apart"), "{message}");
+        assert!(!out.exists(), "{name}");
+    }
+
+    ok(&run("hour", &[], &[&good]));
+    let output = run("day", &[], &[&good]);
+    assert_eq!(output.status.code(), Some(2), "another length");
+    // What is salvaged counts as new, once.
+    assert_eq!(run("hour", &[], &[&good, &bad]).status.code(), Some(3));
+    assert_eq!(all(), [1]);
+    for known in [1, 2] {
+        let output = run("hour", &["--salvage"], &[&good, &bad]);
+        let message = support::stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{message}");
+        assert!(message.contains("nfcapd.2"), "{message}");
+        let told = format!("{known} files had been written");
+        assert!(message.contains(&told), "{message}");
+        assert_eq!(all(), [1, 2, 3]);
+    }
+    // Without salvaging there is no more to be had.
+    assert_eq!(run("hour", &[], &[&bad]).status.code(), Some(3));
+    assert_eq!(all(), [1, 2, 3]);
+
+    // Settings that cannot be read are no invitation to write others.
+    for text in ["garbage", "[]", ""] {
+        let settings = out.join("_nfdecode/settings.json");
+        fs::write(&settings, text).expect("it is written");
+        let output = run("day", &[], &[&good]);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(support::stderr(&output).contains("settings.json"));
+        assert_eq!(fs::read_to_string(&settings).expect("text"), text);
+    }
+}
+
 #[test]
 fn damage_is_told_and_remembered() {
     let folder = tempfile::tempdir().expect("a folder");

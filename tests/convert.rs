@@ -424,11 +424,15 @@ fn stand_in(folder: &Path, body: &str) -> PathBuf {
 }
 
 fn executable(folder: &Path, script: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
     let path = folder.join("stand-in");
-    fs::write(&path, script).expect("the script can be written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-        .expect("it can be made executable");
+    // Not by this process: what another test starts just now would have it open for writing as well until
+    // it executes, and what somebody writes to cannot be executed (ETXTBSY).
+    let text = folder.join("stand-in.text");
+    fs::write(&text, script).expect("the script can be written");
+    let mut install = Command::new("install");
+    let made = install.args(["-m", "755"]).args([&text, &path]).status();
+    assert!(made.expect("it runs").success());
+    fs::remove_file(text).expect("it was there");
     path
 }
 
@@ -526,7 +530,7 @@ fn misbehaving_programs_are_told_in_one_line() {
             "failed with status 6",
         ),
         (
-            "cat /dev/zero > $out/nfcapd.current.1 & sleep 0.2; kill -9 $$",
+            "while :; do head -c 4096 /dev/zero; done > $out/nfcapd.current.1 & sleep 0.2; kill -9 $$",
             "killed by signal 9",
         ),
     ] {
@@ -565,7 +569,7 @@ fn nobody_is_left_running() {
         let start = "(exec 2>&-; exec sleep 1000) &";
         let body = format!("{start}\necho $! > {}\n{body}", number.display());
         let program = stand_in(folder.path(), &body);
-        let output = convert_with(folder.path(), &program, &["--timeout", "1"]);
+        let output = convert_with(folder.path(), &program, &["--timeout", "5"]);
         assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
         let number = fs::read_to_string(&number).expect("the number of the process");
         let path = PathBuf::from("/proc").join(number.trim()).join("stat");
@@ -582,7 +586,6 @@ fn nobody_is_left_running() {
 #[test]
 fn programs_that_do_not_tell_their_version() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("program");
     for body in [
         "exit 0",
         "kill -9 $$",
@@ -591,10 +594,8 @@ fn programs_that_do_not_tell_their_version() {
         "echo 'Version: one.two'",
         "head -c 5000 /dev/zero; echo ' Version: 1.7.10'",
     ] {
-        use std::os::unix::fs::PermissionsExt as _;
         let script = format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{body}\n");
-        fs::write(&path, script).expect("the script can be written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        let path = executable(folder.path(), &script);
         let output = convert_with(folder.path(), &path, &[]);
         assert!(
             output.status.code() == Some(1) && stderr(&output).contains("not nfpcapd"),
@@ -886,6 +887,26 @@ fn a_directory_of_partitions_can_be_written_again() {
             "{message}"
         );
     }
+    // Slots of another length would come to lie beside those that are there.
+    let output = convert(
+        &fixture(),
+        &program,
+        &[&arguments[..], &["--slot", "1h"]].concat(),
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+/// Flows that are not selected have been read all the same: they are not missing.
+#[test]
+fn selected_flows_are_not_all_flows() {
+    for program in programs() {
+        for (since, some) in [("2000-01-01", true), ("2030-01-01", false)] {
+            let output = convert(&fixture(), &program, &["--count", "--since", since]);
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(0), "{message}");
+            assert_eq!(output.stdout != b"0\n", some, "{message}");
+        }
+    }
 }
 
 #[test]
@@ -910,6 +931,17 @@ fn what_is_wrong_with_the_output_is_told_before_the_work() {
         );
         assert!(!ran.exists(), "{arguments:?}: {message}");
     }
+    // Whatever lies here under that name, `-` is no file.
+    fs::copy(fixture(), folder.path().join("-")).expect("a copy");
+    let mut command = nfdecode();
+    command.current_dir(folder.path()).args(["convert", "-"]);
+    command.arg("--nfpcapd").arg(&program);
+    command.args(["-f", "parquet", "--partition-by", "hour", "-o", "lake"]);
+    let output = command.output().expect("it runs");
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("cannot be told apart"), "{message}");
+    assert!(!ran.exists() && !folder.path().join("lake").exists());
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// The program and its arguments, with output to this place.
+    /// The program and its arguments, with output to this place. A directory is told by a path from here:
+    /// what is temporary in it has an absolute one.
     fn arguments(&self, form: &Form, out: &Path) -> Vec<String> {
         let text = |path: PathBuf| path.display().to_string();
         let mut all = Vec::new();
@@ -125,6 +126,10 @@ impl Scene {
                     "/tests/fixtures/captures/office.pcap"
                 )
                 .to_owned(),
+                "OUT" if form.output == Place::Directory => {
+                    let from_here = out.strip_prefix(self.folder.path());
+                    text(from_here.unwrap_or(out).to_owned())
+                }
                 "OUT" => text(out.to_owned()),
                 other => other.to_owned(),
             });
@@ -139,6 +144,7 @@ impl Scene {
         let mut command = support::interruptible();
         command
             .args(self.arguments(form, out))
+            .current_dir(self.folder.path())
             .env("TMPDIR", self.path("tmp"))
             .stdin(Stdio::null());
         command
@@ -385,6 +391,7 @@ fn files_that_must_not_grow() {
             .args(["-c", "ulimit -f 24; exec \"$@\"", "sh"])
             .arg(env!("CARGO_BIN_EXE_nfdecode"))
             .args(scene.arguments(form, &out))
+            .current_dir(scene.folder.path())
             .env("TMPDIR", scene.path("tmp"))
             .output()
             .expect("it runs");
@@ -416,6 +423,7 @@ fn disks_that_are_full() {
             ))
             .arg("sh")
             .args(arguments)
+            .current_dir(scene.folder.path())
             .env("TZ", "UTC")
             .env("TMPDIR", &disk)
             .output()

@@ -15,10 +15,10 @@ use crate::pipeline;
 use super::args::CheckArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
-use super::report::{Report, Stop};
+use super::report::{Report, Stop, printable};
 
 pub(super) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
-    let inputs = inputs::expand(&args.paths)?;
+    let inputs = inputs::expand(&args.paths, report)?;
     let threads = super::threads(args.jobs);
     let options = args.key.options(false)?;
     let mut readable = false;
@@ -230,7 +230,7 @@ impl Findings {
     }
 
     fn text(&self, input: &Input) -> String {
-        let mut out = format!("{}: {}", input.name, self.verdict().name());
+        let mut out = format!("{}: {}", printable(&input.name), self.verdict().name());
         if self.refused.is_none() {
             // Writing to a String cannot fail.
             let _ = write!(out, ", {} flows in {} blocks", self.flows, self.blocks);

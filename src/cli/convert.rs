@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::args::{ConvertArgs, Format};
 use super::capture::{Capture, Prepared};
-use super::columns::{ColumnWriter, Form, Output};
+use super::columns::{self, ColumnWriter, Form, Output};
 use super::flows::{Arrangement, FlowWriter, Printed, Source};
 use super::formats::Style;
 use super::inputs;
@@ -43,7 +43,8 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         ));
     }
     let zone = super::zone(&args.output)?;
-    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?;
+    // All flows are counted, to be held against what nfpcapd tells.
+    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?.reading_all();
     if args.select.explain {
         return super::print(select::explain(&selection).as_bytes());
     }
@@ -66,6 +67,10 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let gave_up = AtomicBool::new(false);
     let printer = match Form::of(&args.output)?.filter(|_| !args.select.count) {
         Some(form) => {
+            let is_stdin = args.capture.as_os_str() == "-";
+            if form.is_remembered() && (is_stdin || !args.capture.is_file()) {
+                return Err(columns::no_file(&args.capture.display().to_string()));
+            }
             let writer = ColumnWriter {
                 columns: Form::columns(&args.output)?,
                 with_file: true,
@@ -74,7 +79,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
                 threads: form.threads(args.output.jobs),
                 all_must_open: true,
                 options: OpenOptions::new(),
-                origin: Some(&args.capture),
+                origin: Some((&args.capture, args.slot)),
                 report,
             };
             Printer::Columns(writer, form.open(output)?)

@@ -10,14 +10,14 @@ use crate::file::{Counters, File, Statistics};
 use crate::names::{Exporter, Names, Sampler};
 use crate::time::{TimeFormatter, Timestamp, Zone};
 
-use super::account;
+use super::account::{self, Account};
 use super::args::InfoArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
 use super::report::{Report, Stop};
 
 pub(super) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
-    let inputs = inputs::expand(&args.paths)?;
+    let inputs = inputs::expand(&args.paths, report)?;
     let options = args.key.options(false)?;
     let mut opened = 0;
     let mut first = true;
@@ -83,17 +83,20 @@ impl<'a> Survey<'a> {
             first: None,
             last: None,
         };
+        let mut account = Account::of(report, file);
+        account.tell_unfinished(report, file);
         for block in file.blocks() {
             interrupt::check()?;
             let block = match block {
                 Ok(block) => block,
                 Err(error) => {
-                    report.damage(&error);
+                    account.damage(report, &error);
                     continue;
                 }
             };
+            account.block(block.len() as u64, block.flow_count());
             if let Some(damage) = block.damage() {
-                report.damage(damage);
+                account.damage(report, damage);
             }
             this.names.collect(&block);
             this.blocks += 1;
@@ -116,6 +119,7 @@ impl<'a> Survey<'a> {
                 this.last = this.last.max(known(flow.last()));
             }
         }
+        account.close(report, file);
         Ok(this)
     }
 

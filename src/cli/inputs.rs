@@ -5,7 +5,7 @@
 //! and so is a range `first..last` of files in name order. `-` is standard input. It and other pipes and
 //! devices are copied first: an nfcapd file has its ident at the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::file::{File, OpenOptions};
 use crate::fileset;
 
 use super::interrupt;
-use super::report::Stop;
+use super::report::{Report, Stop};
 use super::target;
 
 /// How messages call it.
@@ -30,12 +30,15 @@ pub(super) struct Input {
     pub(super) name: String,
     /// What `path` is a copy of.
     pub(super) copied_from: Option<PathBuf>,
+    /// Whether the user named this very file.
+    pub(super) is_named: bool,
     /// Removes the copy.
     _copy: Option<NamedTempFile>,
 }
 
-/// Expands paths. Fails if one does not exist or stands for nothing.
-pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
+/// Expands paths. Fails if one does not exist or stands for nothing. What cannot be looked at in a
+/// directory is told, and the rest of it counts.
+pub(super) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -45,7 +48,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 let before = inputs.len();
-                search(path, &mut inputs)?;
+                search(path, &mut inputs, report)?;
                 if inputs.len() == before {
                     return Err(Stop::failed(format!(
                         "{}: no nfcapd files in this directory",
@@ -53,15 +56,15 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
                     )));
                 }
             }
-            Ok(metadata) if metadata.is_file() => inputs.push(Input::new(path.clone())),
+            Ok(metadata) if metadata.is_file() => inputs.push(Input::new(path.clone(), true)),
             Ok(_) => {
                 let mut pipe = fs::File::open(path).map_err(|error| failed(path, &error))?;
                 let name = path.display().to_string();
                 inputs.push(copy(&mut pipe, &name, &name)?);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match range(path) {
-                Some((first, last)) => search_range(&first, &last, &mut inputs)?,
-                None => match_pattern(path, &mut inputs)?,
+                Some((first, last)) => search_range(&first, &last, &mut inputs, report)?,
+                None => match_pattern(path, &mut inputs, report)?,
             },
             Err(error) => return Err(failed(path, &error)),
         }
@@ -71,7 +74,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Stop> {
 }
 
 impl Input {
-    fn new(path: PathBuf) -> Self {
+    fn new(path: PathBuf, is_named: bool) -> Self {
         let name = path
             .file_name()
             .unwrap_or(path.as_os_str())
@@ -81,6 +84,7 @@ impl Input {
             path,
             name,
             copied_from: None,
+            is_named,
             _copy: None,
         }
     }
@@ -117,8 +121,11 @@ pub(super) fn refuse_as_output<'a>(
     let Ok(place) = fs::canonicalize(output) else {
         return Ok(());
     };
+    // What is written to where it is has many names; a file that is replaced has one that counts.
+    let is_written_to = target::is_written_to(output);
     let is_output = |input: &Path| match input.as_os_str() == "-" {
         true => is_standard_input(&place),
+        false if is_written_to => is_same_file(input, output),
         false => fs::canonicalize(input).is_ok_and(|input| input == place),
     };
     match inputs.into_iter().find(|input| is_output(input)) {
@@ -128,6 +135,15 @@ pub(super) fn refuse_as_output<'a>(
         ))),
         None => Ok(()),
     }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |path: &Path| {
+        let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some((found.dev(), found.ino()))
+    };
+    id(one).is_some_and(|found| Some(found) == id(other))
 }
 
 /// Whether standard input is redirected from this file.
@@ -155,22 +171,43 @@ fn name_uniquely(inputs: &mut [Input]) {
         .iter_mut()
         .filter(|input| seen.get(&input.name).is_some_and(|count| *count > 1))
     {
-        input.name = input.path.to_string_lossy().into_owned();
+        input.name = input.origin().to_string_lossy().into_owned();
     }
-    // The same path given twice.
+    // The same path given twice. Whatever a file is called that comes later, it keeps its name.
+    let mut names: HashSet<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let mut seen = HashMap::<String, usize>::new();
     for input in inputs {
         let count = seen.entry(input.name.clone()).or_default();
         *count += 1;
         if *count > 1 {
-            input.name = format!("{} ({count})", input.name);
+            let name = loop {
+                let name = format!("{} ({count})", input.name);
+                if names.insert(name.clone()) {
+                    break name;
+                }
+                *count += 1;
+            };
+            input.name = name;
         }
     }
 }
 
-fn search(directory: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
-    fileset::search(directory, &mut |path| inputs.push(Input::new(path)))
-        .map_err(|(directory, error)| failed(&directory, &error))
+/// Fails only if there is nothing that can be read.
+fn search(directory: &Path, inputs: &mut Vec<Input>, report: &Report) -> Result<(), Stop> {
+    let before = inputs.len();
+    let mut problems = Vec::new();
+    fileset::search(directory, &mut |found| match found {
+        Ok(path) => inputs.push(Input::new(path, false)),
+        Err((place, error)) => problems.push(format!("{}: {error}", place.display())),
+    });
+    let mut problems = problems.into_iter();
+    if inputs.len() == before
+        && let Some(problem) = problems.next()
+    {
+        return Err(Stop::Failed(problem));
+    }
+    problems.for_each(|problem| report.damage(problem));
+    Ok(())
 }
 
 /// The paths below each of several directories: `dir/one:two:three` are `dir/one`, `dir/two` and
@@ -204,7 +241,12 @@ fn range(path: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// The files from `first` to `last`, in name order, below the directory that both are in.
-fn search_range(first: &Path, last: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+fn search_range(
+    first: &Path,
+    last: &Path,
+    inputs: &mut Vec<Input>,
+    report: &Report,
+) -> Result<(), Stop> {
     let common = first
         .parent()
         .into_iter()
@@ -216,7 +258,7 @@ fn search_range(first: &Path, last: &Path, inputs: &mut Vec<Input>) -> Result<()
         false => common,
     };
     let mut found = Vec::new();
-    search(directory, &mut found)?;
+    search(directory, &mut found, report)?;
     let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
     let range = strip(first)..=strip(last);
     found.retain(|input| range.contains(&strip(&input.path)));
@@ -231,7 +273,7 @@ fn search_range(first: &Path, last: &Path, inputs: &mut Vec<Input>) -> Result<()
     Ok(())
 }
 
-fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
+fn match_pattern(path: &Path, inputs: &mut Vec<Input>, report: &Report) -> Result<(), Stop> {
     let missing = || Stop::failed(format!("{}: no such file or directory", path.display()));
     let pattern = path
         .to_str()
@@ -243,9 +285,9 @@ fn match_pattern(path: &Path, inputs: &mut Vec<Input>) -> Result<(), Stop> {
     for found in matches {
         let found = found.map_err(|error| Stop::failed(&error))?;
         if found.is_dir() {
-            search(&found, inputs)?;
+            search(&found, inputs, report)?;
         } else {
-            inputs.push(Input::new(found));
+            inputs.push(Input::new(found, false));
         }
     }
     if inputs.len() == before {
@@ -278,8 +320,9 @@ fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
         let bytes = piece.get(..length).unwrap_or_default();
         copy.write_all(bytes).map_err(|error| {
             Stop::failed(format!(
-                "{shown}: cannot be copied to {}: {error}",
-                copy.path().display()
+                "{shown}: cannot be copied to {}: {}",
+                copy.path().display(),
+                target::of_the_system(&error)
             ))
         })?;
         // What has no end, such as /dev/zero, must not fill the disk.
@@ -292,6 +335,7 @@ fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
         path: copy.path().to_owned(),
         name: name.to_owned(),
         copied_from: Some(shown.into()),
+        is_named: true,
         _copy: Some(copy),
     })
 }

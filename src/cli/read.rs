@@ -32,13 +32,13 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         ));
     }
     let mut inputs = match &args.dirs {
-        Some(dirs) => inputs::expand(&inputs::below(dirs, paths))?,
-        None => inputs::expand(paths)?,
+        Some(dirs) => inputs::expand(&inputs::below(dirs, paths), report)?,
+        None => inputs::expand(paths, report)?,
     };
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     }
-    inputs.retain(|input| selection.may_be_in(&input.path));
+    inputs.retain(|input| input.is_named || selection.may_be_in(&input.path));
     let size = |input: &Input| input.path.metadata().map_or(0, |found| found.len());
     // Sparse files may claim any size.
     let total = inputs.iter().map(size).fold(0, u64::saturating_add);

@@ -148,7 +148,7 @@ impl Report {
 }
 
 /// Control characters in file names or idents must not reach a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let shown = text.chars();
     shown
         .map(|c| if c.is_control() { '\u{FFFD}' } else { c })

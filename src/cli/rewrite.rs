@@ -15,7 +15,7 @@ use super::target::Target;
 pub(super) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
     let encoding = args.compress.0;
     run(
-        &inputs::expand(&args.paths)?,
+        &inputs::expand(&args.paths, report)?,
         &args.output,
         encoding,
         &args.key.options(false)?,
@@ -31,7 +31,7 @@ pub(super) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
         )));
     }
     run(
-        &inputs::expand(std::slice::from_ref(&args.path))?,
+        &inputs::expand(std::slice::from_ref(&args.path), report)?,
         &args.output,
         None,
         &args.key.options(true)?,

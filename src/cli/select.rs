@@ -23,6 +23,8 @@ pub(super) struct Selection {
     pub(super) filter: Option<Filter>,
     /// Flows outside of this need not be looked for, in ms since the epoch.
     window: (Option<u64>, Option<u64>),
+    /// Files are read whatever they tell of themselves.
+    reads_all: bool,
 }
 
 impl Selection {
@@ -61,7 +63,14 @@ impl Selection {
                 window.from.map(|(_, time)| time.as_millis()),
                 window.to.map(|(_, time)| time.as_millis()),
             ),
+            reads_all: false,
         })
+    }
+
+    /// The same, with all files read for it: for those of which all flows must be counted.
+    pub(super) fn reading_all(mut self) -> Self {
+        self.reads_all = true;
+        self
     }
 
     /// Whether selecting needs the running numbers of records, which count over all files.
@@ -81,14 +90,11 @@ impl Selection {
         let Some(filter) = &self.filter else {
             return true;
         };
-        if filter.needs_count() {
+        if filter.needs_count() || self.reads_all {
             return true;
         }
-        let seen = file
-            .statistics()
-            .and_then(|seen| Some((seen.first_seen?, seen.last_seen?)));
-        seen.is_none_or(|(first, last)| self.is_near(first.as_millis(), last.as_millis()))
-            && filter.may_select(file)
+        let seen = file.counted_times();
+        seen.is_none_or(|(first, last)| self.is_near(first, last)) && filter.may_select(file)
     }
 
     fn is_near(&self, first: u64, last: u64) -> bool {

@@ -73,6 +73,13 @@ impl Target {
         }
         let make = || builder.tempfile_in(directory);
         let temporary = super::interrupt::temporary(make, |file| file.path()).map_err(failed)?;
+        if let Ok(replaced) = place.metadata() {
+            // Whom it was kept from it stays kept from.
+            let (file, wanted) = (temporary.as_file(), replaced.permissions());
+            if file.metadata().map_err(failed)?.permissions() != wanted {
+                file.set_permissions(wanted).map_err(failed)?;
+            }
+        }
         Ok(Self::File {
             temporary,
             path: place,
@@ -144,10 +151,22 @@ enum Place {
     Open(Option<u32>),
 }
 
+/// `/dev/fd/7`, `/proc/self/fd/7`, `/proc/1234/task/1234/fd/7`.
+fn is_open_file(place: &Path) -> bool {
+    let is_numbers = |directory: &Path| directory.file_name().is_some_and(|name| name == "fd");
+    place.starts_with("/dev/fd")
+        || (place.starts_with("/proc") && place.parent().is_some_and(is_numbers))
+}
+
+/// Whether output of this name is written to what is there, rather than replacing it.
+pub(super) fn is_written_to(path: &Path) -> bool {
+    !matches!(follow_links(path), Ok(Place::Name(_)))
+}
+
 fn follow_links(path: &Path) -> io::Result<Place> {
     let mut place = path.to_owned();
     for _ in 0..LINKS_MAX {
-        if place.starts_with("/proc") || place.starts_with("/dev/fd") {
+        if is_open_file(&place) {
             let own = ["/proc/self/fd", "/dev/fd"];
             let number = own.iter().find_map(|own| place.strip_prefix(own).ok());
             let number = number.and_then(|number| number.to_str()?.parse().ok());

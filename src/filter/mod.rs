@@ -279,14 +279,16 @@ impl Filter {
     }
 
     /// Whether a file can have flows that are selected, by its ident and its statistics of times. If
-    /// not, it need not be read. Trusts what the file's writer has counted.
+    /// not, it need not be read. Trusts what the file's writer has counted, to an hour, since collectors do
+    /// not count the times of NAT events; not in files of layout 3, nor where the first flow is not before the
+    /// last one or both times are whole seconds, for writers of such are known to count otherwise.
     #[must_use]
     pub fn may_select(&self, file: &File) -> bool {
-        let statistics = file.statistics().unwrap_or_default();
-        let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
+        const UNCOUNTED: u64 = 3_600_000;
+        let times = file.counted_times();
         self.0.program.may_select(
-            millis(statistics.first_seen),
-            millis(statistics.last_seen),
+            times.map(|(first, _)| first.saturating_sub(UNCOUNTED)),
+            times.map(|(_, last)| last.saturating_add(UNCOUNTED)),
             file.ident(),
         )
     }

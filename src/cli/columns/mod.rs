@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::columns::{Labels, Projection, Rows};
 use crate::error::Error;
@@ -67,6 +68,17 @@ impl Form {
         })
     }
 
+    /// Whether later runs know what was written.
+    pub(super) fn is_remembered(self) -> bool {
+        matches!(
+            self,
+            Self::Parquet {
+                partition_by: Some(_),
+                ..
+            }
+        )
+    }
+
     /// The columns that the arguments ask for, if they do.
     pub(super) fn columns(args: &OutputArgs) -> Result<Option<Projection>, Stop> {
         let columns = args.fields.as_deref().map(|names| {
@@ -111,6 +123,13 @@ impl Form {
     }
 }
 
+/// What a directory cannot remember: it has no name by which it would be known again.
+pub(super) fn no_file(name: &str) -> Stop {
+    Stop::Usage(format!(
+        "--partition-by needs files: {name} cannot be told apart from others"
+    ))
+}
+
 /// Where columns go.
 pub(super) enum Output<'a> {
     Arrow(Target),
@@ -141,8 +160,9 @@ pub(super) struct ColumnWriter<'a> {
     pub(super) all_must_open: bool,
     /// How to open files.
     pub(super) options: OpenOptions,
-    /// What the files were made from, if they are not what the user named.
-    pub(super) origin: Option<&'a Path>,
+    /// The capture that the files were made from, if they are not what the user named, and the length of
+    /// their slots.
+    pub(super) origin: Option<(&'a Path, Duration)>,
     pub(super) report: &'a Report,
 }
 
@@ -189,8 +209,20 @@ impl ColumnWriter<'_> {
                 }
                 let columns = self.columns.clone().unwrap_or_default();
                 let columns = self.with_file_column(columns)?;
-                let sink = partition::Directory::new(path, &columns, slot, bloom, &self.selection)?;
-                let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report)?;
+                if let Some(source) = sources.iter().find(|source| source.copied_from.is_some()) {
+                    return Err(no_file(&source.name));
+                }
+                let settings = partition::Settings {
+                    columns: &columns,
+                    slot,
+                    bloom,
+                    selection: &self.selection,
+                    salvage: self.options.is_partial(),
+                    capture_slot: self.origin.map(|(_, slot)| slot),
+                };
+                let sink = partition::Directory::new(path, &settings)?;
+                let origin = self.origin.map(|(path, _)| path);
+                let (wanted, known) = sink.not_yet_written(sources, origin, self.report)?;
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
                 let mut printed = ended?;
                 printed.passed_over = known;

@@ -14,11 +14,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -93,6 +93,18 @@ impl Slot {
     }
 }
 
+/// What sets the content of a directory.
+pub(super) struct Settings<'a> {
+    pub(super) columns: &'a Projection,
+    pub(super) slot: Slot,
+    pub(super) bloom: bool,
+    pub(super) selection: &'a Selection,
+    /// All that can be had of damaged files is taken.
+    pub(super) salvage: bool,
+    /// Length of the slots into which captures were cut: of another length they would be other files.
+    pub(super) capture_slot: Option<Duration>,
+}
+
 /// What an input was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input {
@@ -140,7 +152,7 @@ impl Input {
         })
     }
 
-    fn memory(&self, state: &str, found: State, files: &[(PathBuf, u64)]) -> Value {
+    fn memory(&self, state: &str, was: Was, files: &[(PathBuf, u64)]) -> Value {
         let files = files
             .iter()
             .map(|(path, rows)| json!({ "path": path.to_string_lossy(), "flows": rows }));
@@ -149,18 +161,27 @@ impl Input {
             "size": self.size,
             "modified": self.modified,
             "state": state,
-            "damaged": found == State::Damaged,
+            "damaged": was.found == State::Damaged,
+            "salvaged": was.salvaged,
             "files": files.collect::<Vec<_>>(),
         })
     }
 
-    /// Whether this is what was remembered.
-    fn is(&self, memory: &Value) -> bool {
+    /// Whether this is what was remembered, and there is no more to be had of it.
+    fn is(&self, memory: &Value, salvage: bool) -> bool {
         memory["source"] == self.source.as_str()
             && memory["size"] == self.size
             && memory["modified"] == self.modified
             && memory["state"] == "written"
+            && !(salvage && memory["damaged"] == true && memory["salvaged"] != true)
     }
+}
+
+/// How an input was read.
+#[derive(Clone, Copy)]
+struct Was {
+    found: State,
+    salvaged: bool,
 }
 
 /// Files that a memory tells of.
@@ -181,49 +202,73 @@ fn files_of(memory: &Value) -> Vec<PathBuf> {
 pub(super) struct Directory {
     path: PathBuf,
     slot: Slot,
+    salvage: bool,
     format: Format,
     inputs: std::sync::Mutex<BTreeMap<PathBuf, Input>>,
 }
 
 impl Directory {
-    pub(super) fn new(
-        path: &Path,
-        columns: &Projection,
-        slot: Slot,
-        bloom: bool,
-        selection: &Selection,
-    ) -> Result<Self, Stop> {
-        let this = Self {
-            path: path.to_owned(),
+    pub(super) fn new(path: &Path, settings: &Settings<'_>) -> Result<Self, Stop> {
+        let Settings {
+            columns,
             slot,
-            format: Format::new(columns, &options(bloom)).map_err(failed)?,
+            selection,
+            salvage,
+            ..
+        } = *settings;
+        // Names of temporary files are absolute; what is below the directory must be seen to be.
+        let absolute = std::path::absolute(path)
+            .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
+        let this = Self {
+            path: absolute,
+            slot,
+            salvage,
+            format: Format::new(columns, &options(settings.bloom)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
-        fs::create_dir_all(path.join(MEMORY)).map_err(|error| this.failed(error))?;
+        fs::create_dir_all(this.path.join(MEMORY)).map_err(|error| this.failed(error))?;
         let names: Vec<_> = columns
             .columns()
             .iter()
             .map(|column| column.name())
             .collect();
-        let settings = json!({
+        let mut wanted = json!({
             "schema_version": SCHEMA_VERSION,
             "partition_by": slot.name(),
             "columns": names,
             "filter": selection.filter.as_ref().map(ToString::to_string),
         });
-        let known = path.join(MEMORY).join("settings.json");
-        match read_json(&known) {
-            Some(other) if other != settings => Err(Stop::Usage(format!(
-                "{}: this directory was written with other columns, partitions or filter; see {}",
+        let name = this.path.join(MEMORY).join("settings.json");
+        let known = match fs::read(&name) {
+            Ok(text) => serde_json::from_slice::<Map<_, _>>(&text)
+                .map(Some)
+                .map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let mut known =
+            known.map_err(|error| Stop::failed(format!("{}: {error}", name.display())))?;
+        // Captures and flow files go together; only captures have slots to be cut into.
+        let known_slot = known
+            .as_mut()
+            .and_then(|known| known.remove("capture_slot"));
+        let known_slot = known_slot.and_then(|slot| slot.as_u64());
+        let capture_slot = settings.capture_slot.map(|slot| slot.as_secs());
+        let is_other_slot =
+            capture_slot.is_some() && known_slot.is_some() && known_slot != capture_slot;
+        let is_new = known.is_none();
+        if is_other_slot || known.is_some_and(|known| Value::Object(known) != wanted) {
+            return Err(Stop::Usage(format!(
+                "{}: this directory was written with other columns, partitions, filter or slots of captures; see {}",
                 path.display(),
-                known.display()
-            ))),
-            Some(_) => Ok(this),
-            None => {
-                this.write_json(&known, &settings)?;
-                Ok(this)
-            }
+                name.display()
+            )));
         }
+        if is_new || (known_slot.is_none() && capture_slot.is_some()) {
+            wanted["capture_slot"] = capture_slot.into();
+            this.write_json(&name, &wanted)?;
+        }
+        Ok(this)
     }
 
     fn failed(&self, error: io::Error) -> Stop {
@@ -270,11 +315,6 @@ impl Directory {
         let (mut wanted, mut known) = (Vec::new(), 0);
         let mut inputs = BTreeMap::new();
         for source in sources {
-            if source.name == "-" && origin.is_none() {
-                return Err(Stop::Usage(
-                    "--partition-by needs files: standard input cannot be told apart".to_owned(),
-                ));
-            }
             // One that cannot be looked at cannot be opened either, which is reported then.
             let Ok(input) = Input::of(&source, origin) else {
                 wanted.push(source);
@@ -284,7 +324,7 @@ impl Directory {
             let there = files_of(&memory)
                 .iter()
                 .all(|path| self.path.join(path).is_file());
-            if there && input.is(&memory) {
+            if there && input.is(&memory, self.salvage) {
                 known += 1;
                 if memory["damaged"] == true {
                     let source = input.source;
@@ -400,6 +440,10 @@ impl Directory {
             };
             names.push((self.slot.directory(*start).join(name), *rows));
         }
+        let was = Was {
+            found,
+            salvaged: self.salvage,
+        };
         let memory = self.memory_of(input);
         let before = files_of(&read_json(&memory).unwrap_or(Value::Null));
         // Until all is done both are listed, what was there before and what comes.
@@ -407,7 +451,7 @@ impl Directory {
         let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
         let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
         listed.extend(gone.iter().map(|path| (path.clone(), 0)));
-        self.write_json(&memory, &input.memory("writing", found, &listed))?;
+        self.write_json(&memory, &input.memory("writing", was, &listed))?;
         for ((_, file, _), (name, _)) in files.complete.drain(..).zip(&names) {
             let result = file.make_visible(&self.path.join(name));
             result.map_err(|error| self.failed(error))?;
@@ -425,7 +469,7 @@ impl Directory {
             State::Sound | State::Damaged => "written",
             State::Unread => "incomplete",
         };
-        self.write_json(&memory, &input.memory(state, found, &names))
+        self.write_json(&memory, &input.memory(state, was, &names))
     }
 }
 
@@ -535,7 +579,15 @@ mod tests {
         fs::write(&path, "a file").expect("written");
         let out = place.path().join("out");
         let columns = Projection::standard();
-        let directory = Directory::new(&out, &columns, Slot::Day, false, &Selection::default());
+        let settings = Settings {
+            columns: &columns,
+            slot: Slot::Day,
+            bloom: false,
+            selection: &Selection::default(),
+            salvage: false,
+            capture_slot: None,
+        };
+        let directory = Directory::new(&out, &settings);
         let directory = directory.unwrap_or_else(|_| panic!("a directory"));
         let report = Report::default();
         let known_after = |found: State| {

@@ -386,7 +386,7 @@ static nfdump_status read_plain(nfdump_block *block, const nfdump_file *file, co
     clear_view(view);
     const nfdump_status status = read_as(type, block, file, ref, plain, view, error);
     if (status == NFDUMP_OK && view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&view->damage, NFDUMP_E_RECORD, 0, "block type is not that of its records", ref->type, type);
+        (void)nfdump_fail_value(&view->damage, NFDUMP_E_RECORD, ref->offset, "block type is not that of its records", ref->type, type);
         view->damage.block = ref->index;
     }
     return status;
