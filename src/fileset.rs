@@ -51,8 +51,8 @@ impl FileSet {
     }
 
     /// All nfcapd files below a directory in name order, as `nfdecode read DIRECTORY` takes them:
-    /// files that are named `nfcapd.` and digits or start like one, without those a collector is still
-    /// writing (`nfcapd.current.1234`). Links are followed; a directory that several lead to counts once, so
+    /// files that are named `nfcapd.` and digits, start like one, or cannot be read, without those a
+    /// collector is still writing (`nfcapd.current.1234`). Links are followed; a directory that several lead to counts once, so
     /// that they may form circles.
     ///
     /// # Errors
@@ -216,16 +216,19 @@ pub(crate) fn search(directory: &Path, found: &mut dyn FnMut(Found)) {
 }
 
 fn search_from(directory: &Path, seen: &mut HashSet<PathBuf>, found: &mut dyn FnMut(Found)) {
-    let listed = (|| {
+    let is_inner = !seen.is_empty();
+    let mut list = || -> io::Result<Vec<fs::DirEntry>> {
         if !seen.insert(fs::canonicalize(directory)?) {
             return Ok(Vec::new());
         }
         let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         Ok(entries)
-    })();
-    let entries = match listed {
+    };
+    let entries = match list() {
         Ok(entries) => entries,
+        // Removed meanwhile, as by nfexpire.
+        Err(error) if is_inner && error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => return found(Err((directory.to_owned(), error))),
     };
     for entry in entries {

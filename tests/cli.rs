@@ -701,15 +701,17 @@ fn directories_with_places_that_are_closed() {
     write(folder.path(), "closed/nfcapd.202601011205", &flow_file());
     write(folder.path(), "renamed", &flow_file());
     allow("", 0o755);
-    allow("closed", 0o000);
-    allow("renamed", 0o000);
+    allow("nfcapd.202601011200", 0o644);
     let program = env!("CARGO_BIN_EXE_nfdecode");
     let as_nobody = |arguments: &[&str]| {
         let mut command = std::process::Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program]);
         command.args(arguments).output()
     };
-    if as_nobody(&["--version"]).is_ok_and(|output| output.status.success()) {
+    let open = format!("{path}/nfcapd.202601011200");
+    if as_nobody(&["read", "--count", &open]).is_ok_and(|output| output.stdout == b"2\n") {
+        allow("closed", 0o000);
+        allow("renamed", 0o000);
         let output = as_nobody(&["read", "--count", &path]).expect("it runs");
         let message = stderr(&output);
         assert_eq!(
@@ -724,6 +726,16 @@ fn directories_with_places_that_are_closed() {
         let closed = format!("{path}/closed");
         let output = as_nobody(&["read", "--count", &closed]).expect("it runs");
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        for (pattern, status) in [
+            (format!("{path}/*"), 3),
+            (format!("{path}/*/nfcapd.*"), 1),
+            (format!("{open}..nfcapd.202601011300"), 0),
+        ] {
+            let output = as_nobody(&["read", "--count", &pattern]).expect("it runs");
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(status), "{pattern}: {message}");
+            assert_eq!(output.stdout == b"2\n", status != 1, "{pattern}");
+        }
     } else {
         eprintln!("skipped in part: only root can run the program as somebody else");
     }
@@ -741,7 +753,9 @@ fn outputs_by_other_paths() {
     std::fs::hard_link(&input, &linked).expect("a link");
     let old = folder.path().join("old.json");
     std::fs::write(&old, "old").expect("written");
-    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o600)).expect("changed");
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o4600)).expect("changed");
+    std::fs::create_dir(folder.path().join("fd")).expect("a folder");
+    std::fs::write(folder.path().join("fd/1"), "old").expect("written");
     let read_to = |output: &str| {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", "exec \"$@\" 7>>linked", "sh"]);
@@ -752,7 +766,7 @@ fn outputs_by_other_paths() {
             .output()
             .expect("it runs")
     };
-    for name in ["old.json", "new.json"] {
+    for name in ["old.json", "new.json", "fd/1"] {
         let output = read_to(&format!("/proc/self/cwd/{name}"));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_json(
@@ -764,7 +778,8 @@ fn outputs_by_other_paths() {
         .expect("a file")
         .permissions()
         .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    // It is ours now, and nobody's program.
+    assert_eq!(mode & 0o7777, 0o600);
     for name in ["/dev/fd/7", "/proc/self/fd/7", "/proc/thread-self/fd/7"] {
         let output = read_to(name);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));

@@ -699,13 +699,47 @@ fn what_a_directory_remembers() {
     assert_eq!(all(), [1, 2, 3]);
 
     // Settings that cannot be read are no invitation to write others.
-    for text in ["garbage", "[]", ""] {
+    for (text, status) in [("garbage", 1), ("[]", 2), ("", 1)] {
         let settings = out.join("_nfdecode/settings.json");
         fs::write(&settings, text).expect("it is written");
         let output = run("day", &[], &[&good]);
-        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(output.status.code(), Some(status), "{text}");
         assert!(support::stderr(&output).contains("settings.json"));
         assert_eq!(fs::read_to_string(&settings).expect("text"), text);
+    }
+}
+
+/// A file that is not read for what it tells of itself may be read later.
+#[test]
+fn what_was_passed_over_is_not_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (misleading, out) = (path("in/nfcapd.202601011200"), path("out"));
+    fs::create_dir(path("in")).expect("a folder");
+    // Times of its flows in 1970, as its statistics have it.
+    let mut file = writer::file(Encoding::None, None, &[vec![flow(NOON, 1)]]);
+    let times = file.len() - 24;
+    file[times..times + 16]
+        .copy_from_slice(&[1001_u64.to_le_bytes(), 2000_u64.to_le_bytes()].concat());
+    fs::write(&misleading, &file).expect("it is written");
+    let out_text = out.to_str().expect("text");
+    let run = |more: &[&str]| {
+        let arguments = ["-f", "parquet", "--partition-by", "hour", "-o", out_text];
+        let since = ["--since", "2025-01-01"];
+        let output = read(&[&arguments[..], &since, more].concat(), &[&path("in")]);
+        ok(&output);
+        made(&out).len()
+    };
+    assert_eq!(
+        [run(&[]), run(&[]), run(&["--salvage"]), run(&[])],
+        [0, 0, 1, 1]
+    );
+    // Nor does salvaging go by names.
+    fs::rename(&misleading, path("in/nfcapd.200001011200")).expect("another name");
+    for (more, expected) in [(&[][..], "0\n"), (&["--salvage"], "1\n")] {
+        let since = ["--count", "--since", "2025-01-01"];
+        let output = read(&[&since[..], more].concat(), &[&path("in")]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
     }
 }
 

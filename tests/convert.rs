@@ -887,13 +887,30 @@ fn a_directory_of_partitions_can_be_written_again() {
             "{message}"
         );
     }
-    // Slots of another length would come to lie beside those that are there.
-    let output = convert(
-        &fixture(),
-        &program,
-        &[&arguments[..], &["--slot", "1h"]].concat(),
-    );
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    // Slots of another length take the place of those that are there, and so does less of the capture.
+    let files = || {
+        let files = support::files_below(Path::new(&lake));
+        let made = files
+            .iter()
+            .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"));
+        made.count()
+    };
+    let before = files();
+    let hours = &[&arguments[..], &["--slot", "1h"]].concat();
+    for (arguments, expected) in [(&hours[..], 1), (&arguments, before), (hours, 1)] {
+        let output = convert(&fixture(), &program, arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(files(), expected, "{}", stderr(&output));
+    }
+    assert!(before > 1);
+    let capture = folder.path().join("capture.pcap");
+    let bytes = fs::read(fixture()).expect("the fixture");
+    for (length, expected) in [(bytes.len(), 1 + before), (24, 1)] {
+        fs::write(&capture, &bytes[..length]).expect("written");
+        let output = convert(&capture, &program, &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(files(), expected, "{}", stderr(&output));
+    }
 }
 
 /// Flows that are not selected have been read all the same: they are not missing.
@@ -937,11 +954,13 @@ fn what_is_wrong_with_the_output_is_told_before_the_work() {
     command.current_dir(folder.path()).args(["convert", "-"]);
     command.arg("--nfpcapd").arg(&program);
     command.args(["-f", "parquet", "--partition-by", "hour", "-o", "lake"]);
+    command.args(["--keep", "kept"]);
     let output = command.output().expect("it runs");
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("cannot be told apart"), "{message}");
-    assert!(!ran.exists() && !folder.path().join("lake").exists());
+    let made = |name: &str| folder.path().join(name).exists();
+    assert!(!ran.exists() && !made("lake") && !made("kept"));
 }
 
 #[test]

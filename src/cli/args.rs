@@ -19,7 +19,7 @@ Exit status:
   0  done
   1  failed: nothing could be read, converted or written
   2  wrong usage
-  3  done, but some input was damaged; what was readable is in the output
+  3  done, but some input was damaged or could not be read; what was readable is in the output
 
 Times are printed in the zone of TZ, else of the system, as nfdump prints them.";
 
@@ -354,7 +354,7 @@ pub(super) struct InfoArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit status: 0 all intact; 3 some damaged; 1 not one could be read.")]
+Exit status: 0 all intact; 3 some damaged, or not all could be found; 1 not one could be read.")]
 pub(super) struct CheckArgs {
     /// Files, directories (recursively, in name order), patterns; `-` reads standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]

@@ -60,17 +60,19 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output([args.capture.as_path()], output)?;
     }
+    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
+    if form.is_some_and(Form::is_remembered)
+        && (args.capture.as_os_str() == "-" || !args.capture.is_file())
+    {
+        return Err(columns::no_file(&args.capture.display().to_string()));
+    }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
     // What is wrong with the output is told before the work, not after it.
     let output = args.output.file();
     let gave_up = AtomicBool::new(false);
-    let printer = match Form::of(&args.output)?.filter(|_| !args.select.count) {
+    let printer = match form {
         Some(form) => {
-            let is_stdin = args.capture.as_os_str() == "-";
-            if form.is_remembered() && (is_stdin || !args.capture.is_file()) {
-                return Err(columns::no_file(&args.capture.display().to_string()));
-            }
             let writer = ColumnWriter {
                 columns: Form::columns(&args.output)?,
                 with_file: true,

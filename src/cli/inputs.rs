@@ -47,8 +47,9 @@ pub(super) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, S
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                let before = inputs.len();
-                search(path, &mut inputs, report)?;
+                let (before, mut problems) = (inputs.len(), Problems::new());
+                search(path, &mut inputs, &mut problems);
+                tell(&problems, inputs.len() == before, report)?;
                 if inputs.len() == before {
                     return Err(Stop::failed(format!(
                         "{}: no nfcapd files in this directory",
@@ -192,22 +193,24 @@ fn name_uniquely(inputs: &mut [Input]) {
     }
 }
 
-/// Fails only if there is nothing that can be read.
-fn search(directory: &Path, inputs: &mut Vec<Input>, report: &Report) -> Result<(), Stop> {
-    let before = inputs.len();
-    let mut problems = Vec::new();
+/// Places that cannot be looked at, and why.
+type Problems = Vec<(PathBuf, io::Error)>;
+
+fn search(directory: &Path, inputs: &mut Vec<Input>, problems: &mut Problems) {
     fileset::search(directory, &mut |found| match found {
         Ok(path) => inputs.push(Input::new(path, false)),
-        Err((place, error)) => problems.push(format!("{}: {error}", place.display())),
+        Err(problem) => problems.push(problem),
     });
-    let mut problems = problems.into_iter();
-    if inputs.len() == before
-        && let Some(problem) = problems.next()
-    {
-        return Err(Stop::Failed(problem));
-    }
+}
+
+/// Tells of problems. If there is nothing but problems, that is a failure.
+fn tell(problems: &Problems, found_nothing: bool, report: &Report) -> Result<(), Stop> {
+    let mut problems = problems
+        .iter()
+        .map(|(place, error)| format!("{}: {error}", place.display()));
+    let failure = if found_nothing { problems.next() } else { None };
     problems.for_each(|problem| report.damage(problem));
-    Ok(())
+    failure.map_or(Ok(()), |problem| Err(Stop::Failed(problem)))
 }
 
 /// The paths below each of several directories: `dir/one:two:three` are `dir/one`, `dir/two` and
@@ -257,11 +260,18 @@ fn search_range(
         true => Path::new("."),
         false => common,
     };
-    let mut found = Vec::new();
-    search(directory, &mut found, report)?;
+    let (mut found, mut problems) = (Vec::new(), Problems::new());
+    search(directory, &mut found, &mut problems);
     let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
     let range = strip(first)..=strip(last);
     found.retain(|input| range.contains(&strip(&input.path)));
+    problems.retain(|(place, _)| {
+        let place = strip(place);
+        // A directory of which a part is in the range counts.
+        let is_around = |end: &PathBuf| end.starts_with(&place);
+        range.contains(&place) || is_around(range.start()) || is_around(range.end())
+    });
+    tell(&problems, found.is_empty(), report)?;
     if found.is_empty() {
         return Err(Stop::failed(format!(
             "{}..{}: no nfcapd files in this range",
@@ -281,15 +291,15 @@ fn match_pattern(path: &Path, inputs: &mut Vec<Input>, report: &Report) -> Resul
         .ok_or_else(missing)?;
     let matches =
         glob::glob(pattern).map_err(|error| Stop::Usage(format!("{pattern}: {error}")))?;
-    let before = inputs.len();
+    let (before, mut problems) = (inputs.len(), Problems::new());
     for found in matches {
-        let found = found.map_err(|error| Stop::failed(&error))?;
-        if found.is_dir() {
-            search(&found, inputs, report)?;
-        } else {
-            inputs.push(Input::new(found, false));
+        match found {
+            Ok(found) if found.is_dir() => search(&found, inputs, &mut problems),
+            Ok(found) => inputs.push(Input::new(found, false)),
+            Err(error) => problems.push((error.path().to_owned(), error.into())),
         }
     }
+    tell(&problems, inputs.len() == before, report)?;
     if inputs.len() == before {
         return Err(Stop::failed(format!("{pattern}: no file matches")));
     }

@@ -1,11 +1,12 @@
 //! Where output goes: standard output, or a file that appears when it is complete.
 //!
-//! A file is written under another name beside its place and then renamed. A link stays a link: what it
-//! leads to is replaced. What cannot be replaced - a device, a pipe, what a process has open - is
-//! written to.
+//! A file is written under another name beside its place and then renamed; it has the permissions of the one
+//! it replaces. A link stays a link: what it leads to is replaced. What cannot be replaced - a device, a pipe,
+//! what a process has open - is written to.
 
-use std::fs::File;
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -64,21 +65,16 @@ impl Target {
             _ => Path::new("."),
         };
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".nfdecode-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As any new file; the process's umask applies.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
+        // As any new file; the process's umask applies.
+        let permissions = Permissions::from_mode(0o666);
+        builder
+            .prefix(".nfdecode-")
+            .suffix(".tmp")
+            .permissions(permissions);
         let make = || builder.tempfile_in(directory);
         let temporary = super::interrupt::temporary(make, |file| file.path()).map_err(failed)?;
         if let Ok(replaced) = place.metadata() {
-            // Whom it was kept from it stays kept from.
-            let (file, wanted) = (temporary.as_file(), replaced.permissions());
-            if file.metadata().map_err(failed)?.permissions() != wanted {
-                file.set_permissions(wanted).map_err(failed)?;
-            }
+            keep_closed(temporary.as_file(), &replaced).map_err(failed)?;
         }
         Ok(Self::File {
             temporary,
@@ -140,6 +136,21 @@ impl Target {
     }
 }
 
+/// Whom a file was kept from, that one is kept from which replaces it. It is its writer's own, so that
+/// set-user-id and the like do not go over to it.
+fn keep_closed(file: &File, replaced: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
+    let mut mode = replaced.mode() & 0o777;
+    if own.gid() != replaced.gid() && fchown(file, None, Some(replaced.gid())).is_err() {
+        // Another group may do what everybody may.
+        mode = (mode & 0o707) | (mode & 0o007) << 3;
+    }
+    if own.mode() & 0o7777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
 /// Links that are followed at most, as the system does.
 const LINKS_MAX: usize = 40;
 
@@ -153,9 +164,17 @@ enum Place {
 
 /// `/dev/fd/7`, `/proc/self/fd/7`, `/proc/1234/task/1234/fd/7`.
 fn is_open_file(place: &Path) -> bool {
-    let is_numbers = |directory: &Path| directory.file_name().is_some_and(|name| name == "fd");
-    place.starts_with("/dev/fd")
-        || (place.starts_with("/proc") && place.parent().is_some_and(is_numbers))
+    let name = place.file_name().unwrap_or_default().as_encoded_bytes();
+    let directory = place.parent().unwrap_or(place);
+    // What processes have as their directory is no place of theirs.
+    let leads_away = |part: std::path::Component<'_>| {
+        ["cwd", "root"].iter().any(|name| part.as_os_str() == *name)
+    };
+    name.iter().all(u8::is_ascii_digit)
+        && (directory == Path::new("/dev/fd")
+            || (directory.starts_with("/proc")
+                && directory.ends_with("fd")
+                && !directory.components().any(leads_away)))
 }
 
 /// Whether output of this name is written to what is there, rather than replacing it.

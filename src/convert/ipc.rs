@@ -7,10 +7,19 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long the last words of a process that has ended may take to arrive.
-pub(super) const DRAIN: Duration = Duration::from_secs(2);
+/// Waits a while, two seconds or more, for the last words of a process that has ended. Counted, not
+/// measured: a machine that stands still gives the reader no time either.
+pub(super) fn drain<T>(reader: &JoinHandle<T>) {
+    for _ in 0..2_000 {
+        if reader.is_finished() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// Keys of the shared memory and of the semaphores for an output directory (resolved, absolute).
 fn keys(directory: &OsStr) -> (i32, i32) {

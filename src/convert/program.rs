@@ -115,12 +115,7 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
     ipc::kill_group(child.id());
     child.wait().map_err(cannot_run)?;
     let reader = reader.map_err(cannot_run)?;
-    for _ in 0..ipc::DRAIN.as_millis() {
-        if reader.is_finished() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
+    ipc::drain(&reader);
     let text = match reader.is_finished() && has_ended {
         true => reader.join().unwrap_or_default(),
         false => String::new(),

@@ -382,12 +382,8 @@ impl<'a> Run<'a> {
 
     /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.
     fn drain(&mut self) {
-        // Counted, not measured: a machine that stands still gives the reader no time either.
-        for _ in 0..ipc::DRAIN.as_millis() {
-            if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
-                break;
-            }
-            thread::sleep(Duration::from_millis(1));
+        if let Some(reader) = &self.reader {
+            ipc::drain(reader);
         }
         if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
             // It does not panic, and if it did, the log would tell too little.

@@ -15,7 +15,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crate::columns::{Labels, Projection, Rows};
 use crate::error::Error;
@@ -160,9 +159,8 @@ pub(super) struct ColumnWriter<'a> {
     pub(super) all_must_open: bool,
     /// How to open files.
     pub(super) options: OpenOptions,
-    /// The capture that the files were made from, if they are not what the user named, and the length of
-    /// their slots.
-    pub(super) origin: Option<(&'a Path, Duration)>,
+    /// What the files were made from, if they are not what the user named.
+    pub(super) origin: Option<partition::Origin<'a>>,
     pub(super) report: &'a Report,
 }
 
@@ -218,13 +216,15 @@ impl ColumnWriter<'_> {
                     bloom,
                     selection: &self.selection,
                     salvage: self.options.is_partial(),
-                    capture_slot: self.origin.map(|(_, slot)| slot),
                 };
                 let sink = partition::Directory::new(path, &settings)?;
-                let origin = self.origin.map(|(path, _)| path);
-                let (wanted, known) = sink.not_yet_written(sources, origin, self.report)?;
+                let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
+                let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report);
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
                 let mut printed = ended?;
+                if let Some((capture, _)) = self.origin {
+                    sink.keep_only(capture, &names)?;
+                }
                 printed.passed_over = known;
                 if known != 0 {
                     let directory = path.display();

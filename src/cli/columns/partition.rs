@@ -6,8 +6,9 @@
 //! What has been written is remembered in `_nfdecode/`, which readers of such directories pass over:
 //! a file for each input with its size and time of change, and the files made of it. An input that
 //! is known there, and has not changed, is not read again, unless something of it could not be read for
-//! another reason than damage. The list is written before the first of its files appears, so that after a
-//! crash nothing is left over that nobody knows of.
+//! another reason than damage. What was made of a capture goes when other files are made of it. The list is
+//! written before the first of its files appears, so that after a crash nothing is left over that nobody
+//! knows of.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +19,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -101,9 +102,10 @@ pub(super) struct Settings<'a> {
     pub(super) selection: &'a Selection,
     /// All that can be had of damaged files is taken.
     pub(super) salvage: bool,
-    /// Length of the slots into which captures were cut: of another length they would be other files.
-    pub(super) capture_slot: Option<Duration>,
 }
+
+/// A capture that inputs were made from, and the length of the slots into which it was cut.
+pub(super) type Origin<'a> = (&'a Path, Duration);
 
 /// What an input was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,12 +116,14 @@ pub(super) struct Input {
     size: u64,
     /// Nanoseconds since the epoch.
     modified: u64,
+    /// Seconds of the slots of a capture.
+    capture_slot: Option<u64>,
 }
 
 impl Input {
     /// `origin`: what the file was made from, which then is what must not change.
-    fn of(source: &Source, origin: Option<&Path>) -> io::Result<Self> {
-        let path = origin.unwrap_or(&source.path);
+    fn of(source: &Source, origin: Option<Origin<'_>>) -> io::Result<Self> {
+        let path = origin.map_or(source.path.as_path(), |(capture, _)| capture);
         let metadata = fs::metadata(path)?;
         let mut path = fs::canonicalize(path)?;
         if origin.is_some() {
@@ -149,6 +153,7 @@ impl Input {
             source: path.to_string_lossy().into_owned(),
             size: metadata.len(),
             modified: modified.map_or(0, |time| time.as_nanos() as u64),
+            capture_slot: origin.map(|(_, slot)| slot.as_secs()),
         })
     }
 
@@ -160,6 +165,7 @@ impl Input {
             "source": self.source,
             "size": self.size,
             "modified": self.modified,
+            "capture_slot": self.capture_slot,
             "state": state,
             "damaged": was.found == State::Damaged,
             "salvaged": was.salvaged,
@@ -172,6 +178,7 @@ impl Input {
         memory["source"] == self.source.as_str()
             && memory["size"] == self.size
             && memory["modified"] == self.modified
+            && memory["capture_slot"].as_u64() == self.capture_slot
             && memory["state"] == "written"
             && !(salvage && memory["damaged"] == true && memory["salvaged"] != true)
     }
@@ -201,6 +208,8 @@ fn files_of(memory: &Value) -> Vec<PathBuf> {
 /// The directory and how its files are written.
 pub(super) struct Directory {
     path: PathBuf,
+    /// What the user called it.
+    named: PathBuf,
     slot: Slot,
     salvage: bool,
     format: Format,
@@ -221,6 +230,7 @@ impl Directory {
             .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
         let this = Self {
             path: absolute,
+            named: path.to_owned(),
             slot,
             salvage,
             format: Format::new(columns, &options(settings.bloom)).map_err(failed)?,
@@ -232,48 +242,40 @@ impl Directory {
             .iter()
             .map(|column| column.name())
             .collect();
-        let mut wanted = json!({
+        let wanted = json!({
             "schema_version": SCHEMA_VERSION,
             "partition_by": slot.name(),
             "columns": names,
             "filter": selection.filter.as_ref().map(ToString::to_string),
         });
-        let name = this.path.join(MEMORY).join("settings.json");
-        let known = match fs::read(&name) {
-            Ok(text) => serde_json::from_slice::<Map<_, _>>(&text)
-                .map(Some)
-                .map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        let known = path.join(MEMORY).join("settings.json");
+        let found = match fs::read(&known) {
+            Ok(text) => serde_json::from_slice::<Value>(&text).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                this.write_json(&known, &wanted)?;
+                return Ok(this);
+            }
             Err(error) => Err(error),
         };
-        let mut known =
-            known.map_err(|error| Stop::failed(format!("{}: {error}", name.display())))?;
-        // Captures and flow files go together; only captures have slots to be cut into.
-        let known_slot = known
-            .as_mut()
-            .and_then(|known| known.remove("capture_slot"));
-        let known_slot = known_slot.and_then(|slot| slot.as_u64());
-        let capture_slot = settings.capture_slot.map(|slot| slot.as_secs());
-        let is_other_slot =
-            capture_slot.is_some() && known_slot.is_some() && known_slot != capture_slot;
-        let is_new = known.is_none();
-        if is_other_slot || known.is_some_and(|known| Value::Object(known) != wanted) {
+        let found = found.map_err(|error| {
+            let known = known.display();
+            Stop::failed(format!(
+                "{known}: what the directory holds is not known any more ({error}); begin a new one"
+            ))
+        })?;
+        if found != wanted {
             return Err(Stop::Usage(format!(
-                "{}: this directory was written with other columns, partitions, filter or slots of captures; see {}",
+                "{}: this directory was written with other columns, partitions or filter; see {}",
                 path.display(),
-                name.display()
+                known.display()
             )));
-        }
-        if is_new || (known_slot.is_none() && capture_slot.is_some()) {
-            wanted["capture_slot"] = capture_slot.into();
-            this.write_json(&name, &wanted)?;
         }
         Ok(this)
     }
 
     fn failed(&self, error: io::Error) -> Stop {
         let error = target::of_the_system(&error);
-        Stop::failed(format!("{}: {error}", self.path.display()))
+        Stop::failed(format!("{}: {error}", self.named.display()))
     }
 
     /// As `failed`, for what the library makes of it.
@@ -309,9 +311,9 @@ impl Directory {
     pub(super) fn not_yet_written(
         &self,
         sources: Vec<Source>,
-        origin: Option<&Path>,
+        origin: Option<Origin<'_>>,
         report: &Report,
-    ) -> Result<(Vec<Source>, u64), Stop> {
+    ) -> (Vec<Source>, u64) {
         let (mut wanted, mut known) = (Vec::new(), 0);
         let mut inputs = BTreeMap::new();
         for source in sources {
@@ -338,7 +340,43 @@ impl Directory {
         if let Ok(mut known) = self.inputs.lock() {
             *known = inputs;
         }
-        Ok((wanted, known))
+        (wanted, known)
+    }
+
+    /// Takes away what was made of a capture when it was cut otherwise, or held flows of other times, than
+    /// those of these names. To be done when these are written.
+    pub(super) fn keep_only(&self, capture: &Path, names: &[String]) -> Result<(), Stop> {
+        let failed = |error| self.failed(error);
+        let capture = fs::canonicalize(capture).map_err(failed)?;
+        let kept = |source: &Path| names.iter().any(|name| source.ends_with(name));
+        for entry in fs::read_dir(self.path.join(MEMORY)).map_err(failed)? {
+            let name = entry.map_err(failed)?.path();
+            let memory = read_json(&name).unwrap_or(Value::Null);
+            let source = memory["source"].as_str().map(Path::new);
+            let is_of_capture =
+                source.and_then(Path::parent) == Some(&capture) && memory["capture_slot"].is_u64();
+            if is_of_capture && !source.is_some_and(kept) {
+                for path in files_of(&memory) {
+                    self.remove(&path)?;
+                }
+                fs::remove_file(name).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a file of a partition, and the partition if it has no other.
+    fn remove(&self, path: &Path) -> Result<(), Stop> {
+        let path = self.path.join(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => {
+                if let Some(partition) = path.parent() {
+                    interrupt::remove_empty(partition, &self.path);
+                }
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn begin(&self) -> Files {
@@ -457,12 +495,7 @@ impl Directory {
             result.map_err(|error| self.failed(error))?;
         }
         for path in gone {
-            match fs::remove_file(self.path.join(path)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.failed(error));
-                }
-                _ => {}
-            }
+            self.remove(&path)?;
         }
         // What was not read for want of memory, or because of the system, is to be read the next time.
         let state = match found {
@@ -557,7 +590,15 @@ impl Sink for Directory {
     }
 
     fn end_file(&self, files: &mut Files, open: &Open, state: State) -> Result<(), Stop> {
-        self.commit(files, &self.input(open)?, state)
+        let input = self.input(open)?;
+        if !open.passed_over {
+            return self.commit(files, &input, state);
+        }
+        // It was not read, so that there is nothing to remember but that nothing is there any more.
+        match self.memory_of(&input).exists() {
+            true => self.commit(files, &input, State::Unread),
+            false => Ok(()),
+        }
     }
 }
 
@@ -585,7 +626,6 @@ mod tests {
             bloom: false,
             selection: &Selection::default(),
             salvage: false,
-            capture_slot: None,
         };
         let directory = Directory::new(&out, &settings);
         let directory = directory.unwrap_or_else(|_| panic!("a directory"));
@@ -599,12 +639,11 @@ mod tests {
             let input = Input::of(&source(), None).expect("it is there");
             let written = directory.commit(&mut directory.begin(), &input, found);
             assert!(written.is_ok(), "{found:?}");
-            let wanted = directory.not_yet_written(vec![source()], None, &report);
-            wanted.map(|(_, known)| known).ok()
+            directory.not_yet_written(vec![source()], None, &report).1
         };
-        assert_eq!(known_after(State::Unread), Some(0));
-        assert_eq!(known_after(State::Damaged), Some(1));
-        assert_eq!(known_after(State::Unread), Some(0));
-        assert_eq!(known_after(State::Sound), Some(1));
+        assert_eq!(known_after(State::Unread), 0);
+        assert_eq!(known_after(State::Damaged), 1);
+        assert_eq!(known_after(State::Unread), 0);
+        assert_eq!(known_after(State::Sound), 1);
     }
 }
