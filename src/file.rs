@@ -229,7 +229,7 @@ impl File {
     ///
     /// Collectors do not count the times of firewall events and of NAT events: files of nothing else have
     /// none, or the bounds of their slot, which are whole seconds. Those of nfdump 1.8 count few flows.
-    #[cfg(any(feature = "filter", feature = "cli"))]
+    #[cfg(feature = "filter")]
     pub(crate) fn counted_times(&self) -> Option<(u64, u64)> {
         let statistics = self.statistics().filter(|_| self.info().layout != 3)?;
         let first = statistics.first_seen?.as_millis();

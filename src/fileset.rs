@@ -52,8 +52,8 @@ impl FileSet {
 
     /// All nfcapd files below a directory in name order, as `nfdecode read DIRECTORY` takes them:
     /// files that are named `nfcapd.` and digits, start like one, or cannot be read, without those a
-    /// collector is still writing (`nfcapd.current.1234`). Links are followed; a directory that several lead to counts once, so
-    /// that they may form circles.
+    /// collector is still writing (`nfcapd.current.1234`). Links are followed; a directory that several lead
+    /// to counts once, so that they may form circles.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed, or what is in it not looked at.
@@ -62,7 +62,9 @@ impl FileSet {
         let mut failed = None;
         search(path.as_ref(), &mut |found| match found {
             Ok(path) => set.paths.push(path),
-            Err(place) => drop(failed.get_or_insert(place)),
+            Err(problem) => {
+                failed.get_or_insert(problem);
+            }
         });
         match failed {
             None => Ok(set),

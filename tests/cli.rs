@@ -64,6 +64,14 @@ fn entries(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Keys of an object, in order.
+fn keys(document: &serde_json::Value) -> Vec<&str> {
+    let object = document.as_object().expect("an object");
+    let mut keys: Vec<_> = object.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
 #[test]
 fn read_prints_one_array_over_all_files() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -103,16 +111,10 @@ fn read_by_file_gives_the_dictionary() {
     let output = run(&["read", "--by-file", &path]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let document = assert_json(&output.stdout, "by file");
-    let keys: Vec<_> = document
-        .as_object()
-        .expect("an object")
-        .keys()
-        .cloned()
-        .collect();
     let clash = |directory: &str| format!("{path}/{directory}/nfcapd.202601011200");
     assert_eq!(
-        keys,
-        [clash("a"), clash("b"), "nfcapd.202601011205".to_owned()]
+        keys(&document),
+        [&clash("a"), &clash("b"), "nfcapd.202601011205"]
     );
     assert!(
         document
@@ -660,17 +662,9 @@ fn names_of_inputs_are_unique() {
         let output = output.expect("it runs");
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let document = assert_json(&output.stdout, "by file");
-        let keys: Vec<_> = document
-            .as_object()
-            .expect("an object")
-            .keys()
-            .cloned()
-            .collect();
         let mut names = names.to_vec();
         names.sort_unstable();
-        let mut keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        keys.sort_unstable();
-        assert_eq!(keys, names);
+        assert_eq!(keys(&document), names);
     }
 }
 

@@ -96,11 +96,18 @@ fn firsts(batches: &[RecordBatch]) -> Vec<i64> {
 
 /// All Parquet files below a directory, relative to it.
 fn made(directory: &Path) -> Vec<PathBuf> {
-    let files = support::files_below(directory).into_iter();
-    files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"))
+    support::parquet_below(directory)
         .map(|path| path.strip_prefix(directory).expect("below it").to_owned())
         .collect()
+}
+
+/// What `bytes` gives of all Parquet files below a directory, sorted.
+fn all_bytes(directory: &Path) -> Vec<u64> {
+    let mut all: Vec<_> = support::parquet_below(directory)
+        .flat_map(|path| bytes(&parquet(&path)))
+        .collect();
+    all.sort_unstable();
+    all
 }
 
 #[test]
@@ -543,12 +550,7 @@ fn partitions_restart_where_they_stopped() {
             "day=2026-01-01/hour=13"
         ]
     );
-    let mut all: Vec<_> = files
-        .iter()
-        .flat_map(|path| bytes(&parquet(&out.join(path))))
-        .collect();
-    all.sort_unstable();
-    assert_eq!(all, [1, 2, 3, 4]);
+    assert_eq!(all_bytes(&out), [1, 2, 3, 4]);
     // The same columns in all files, whether they have values or not.
     let schemas: Vec<_> = files
         .iter()
@@ -586,12 +588,7 @@ fn partitions_restart_where_they_stopped() {
     // A changed input replaces its files, and takes away those it has no flows for any more.
     write(&a, &[(NOON + 2, 7), (NOON + 3, 8)]);
     ok(&read(&arguments, &[&a, &b, &c]));
-    let mut all: Vec<_> = made(&out)
-        .iter()
-        .flat_map(|path| bytes(&parquet(&out.join(path))))
-        .collect();
-    all.sort_unstable();
-    assert_eq!((all, made(&out).len()), (vec![4, 5, 7, 8], 3));
+    assert_eq!((all_bytes(&out), made(&out).len()), (vec![4, 5, 7, 8], 3));
 
     // A crash between renames: what the list tells of is written anew.
     let memory = support::files_below(&out.join("_nfdecode"));
@@ -642,22 +639,11 @@ fn what_a_directory_remembers() {
     let mut damaged = fs::read(&bad).expect("a file");
     damaged[48] = 9;
     fs::write(&bad, damaged).expect("it is written");
-    let out_text = out.to_str().expect("text").to_owned();
-    let arguments = |length: &'static str| {
-        ["-f", "parquet", "--partition-by", length, "-o", &out_text].map(str::to_owned)
-    };
+    let out_text = out.to_str().expect("text");
+    let arguments =
+        |length: &'static str| ["-f", "parquet", "--partition-by", length, "-o", out_text];
     let run = |length: &'static str, more: &[&str], paths: &[&Path]| {
-        let arguments = arguments(length);
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        read(&[&arguments, more].concat(), paths)
-    };
-    let all = || {
-        let mut all: Vec<_> = made(&out)
-            .iter()
-            .flat_map(|path| bytes(&parquet(&out.join(path))))
-            .collect();
-        all.sort_unstable();
-        all
+        read(&[&arguments(length), more].concat(), paths)
     };
     // No file: nothing is made.
     for name in ["-", "/dev/stdin"] {
@@ -684,7 +670,7 @@ fn what_a_directory_remembers() {
     assert_eq!(output.status.code(), Some(2), "another length");
     // What is salvaged counts as new, once.
     assert_eq!(run("hour", &[], &[&good, &bad]).status.code(), Some(3));
-    assert_eq!(all(), [1]);
+    assert_eq!(all_bytes(&out), [1]);
     for known in [1, 2] {
         let output = run("hour", &["--salvage"], &[&good, &bad]);
         let message = support::stderr(&output);
@@ -692,11 +678,11 @@ fn what_a_directory_remembers() {
         assert!(message.contains("nfcapd.2"), "{message}");
         let told = format!("{known} files had been written");
         assert!(message.contains(&told), "{message}");
-        assert_eq!(all(), [1, 2, 3]);
+        assert_eq!(all_bytes(&out), [1, 2, 3]);
     }
     // Without salvaging there is no more to be had.
     assert_eq!(run("hour", &[], &[&bad]).status.code(), Some(3));
-    assert_eq!(all(), [1, 2, 3]);
+    assert_eq!(all_bytes(&out), [1, 2, 3]);
 
     // Settings that cannot be read are no invitation to write others.
     for (text, status) in [("garbage", 1), ("[]", 2), ("", 1)] {
@@ -718,9 +704,7 @@ fn what_was_passed_over_is_not_written() {
     fs::create_dir(path("in")).expect("a folder");
     // Times of its flows in 1970, as its statistics have it.
     let mut file = writer::file(Encoding::None, None, &[vec![flow(NOON, 1)]]);
-    let times = file.len() - 24;
-    file[times..times + 16]
-        .copy_from_slice(&[1001_u64.to_le_bytes(), 2000_u64.to_le_bytes()].concat());
+    writer::set_times(&mut file, 1001, 2000);
     fs::write(&misleading, &file).expect("it is written");
     let out_text = out.to_str().expect("text");
     let run = |more: &[&str]| {

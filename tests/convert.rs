@@ -888,13 +888,7 @@ fn a_directory_of_partitions_can_be_written_again() {
         );
     }
     // Slots of another length take the place of those that are there, and so does less of the capture.
-    let files = || {
-        let files = support::files_below(Path::new(&lake));
-        let made = files
-            .iter()
-            .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"));
-        made.count()
-    };
+    let files = || support::parquet_below(Path::new(&lake)).count();
     let before = files();
     let hours = &[&arguments[..], &["--slot", "1h"]].concat();
     for (arguments, expected) in [(&hours[..], 1), (&arguments, before), (hours, 1)] {

@@ -600,9 +600,7 @@ fn time(number: Number, compare: Compare, millis: u64) -> Expr {
 fn statistics_without_times_of_flows() {
     let with = |first: u64, last: u64| {
         let mut bytes = writer::file(Encoding::None, None, &[]);
-        let place = bytes.len() - 24;
-        let times = [first.to_le_bytes(), last.to_le_bytes()].concat();
-        bytes[place..place + 16].copy_from_slice(&times);
+        writer::set_times(&mut bytes, first, last);
         File::from_bytes(bytes).expect("a file")
     };
     let filter = Filter::build(time(Number::LastSeen, Compare::Greater, 1 << 40));

@@ -44,7 +44,7 @@ pub(super) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     }
     let zone = super::zone(&args.output)?;
     // All flows are counted, to be held against what nfpcapd tells.
-    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?.reading_all();
+    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?.reading_all(true);
     if args.select.explain {
         return super::print(select::explain(&selection).as_bytes());
     }

@@ -395,11 +395,6 @@ impl<'b> Iterator for Wanted<'b> {
     }
 }
 
-/// Whether none of a file's flows can be wanted, so that none is read.
-pub(super) fn is_passed_over(file: &File, options: &OpenOptions, selection: &Selection) -> bool {
-    !options.is_partial() && !selection.may_select(file)
-}
-
 /// Opens a file and gives its parts. Its names, and those of the files before it, are known from its
 /// first flow on, if there are `names` to collect.
 pub(super) fn items_of(
@@ -412,7 +407,7 @@ pub(super) fn items_of(
     let mut unread = None;
     let (open, refused) = match file {
         Ok(file) => {
-            let passed_over = is_passed_over(&file, options, selection);
+            let passed_over = !selection.may_select(&file);
             let names = names.map(|names| {
                 let known = Arc::make_mut(names);
                 known.collect_file(&file);

@@ -14,7 +14,7 @@ use super::account::{self, Account};
 use super::args::InfoArgs;
 use super::inputs::{self, Input};
 use super::interrupt;
-use super::report::{Report, Stop};
+use super::report::{Report, Stop, printable};
 
 pub(super) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
     let inputs = inputs::expand(&args.paths, report)?;
@@ -136,12 +136,8 @@ impl<'a> Survey<'a> {
         let mut times = Times::new();
         let mut out = String::new();
         let mut row = |label: &str, value: String| {
-            let value: String = value
-                .chars()
-                .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
-                .collect();
             // Writing to a String cannot fail.
-            let _ = writeln!(out, "{label:<13}{value}");
+            let _ = writeln!(out, "{label:<13}{}", printable(&value));
         };
         row("File", input.name.clone());
         row("Size", format!("{} bytes", header.file_size));

@@ -47,15 +47,10 @@ pub(super) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, S
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                let (before, mut problems) = (inputs.len(), Problems::new());
-                search(path, &mut inputs, &mut problems);
-                tell(&problems, inputs.len() == before, report)?;
-                if inputs.len() == before {
-                    return Err(Stop::failed(format!(
-                        "{}: no nfcapd files in this directory",
-                        path.display()
-                    )));
-                }
+                let mut found = Expansion::default();
+                found.search(path);
+                let nothing = format!("{}: no nfcapd files in this directory", path.display());
+                inputs.extend(found.settle(nothing, report)?);
             }
             Ok(metadata) if metadata.is_file() => inputs.push(Input::new(path.clone(), true)),
             Ok(_) => {
@@ -64,8 +59,8 @@ pub(super) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, S
                 inputs.push(copy(&mut pipe, &name, &name)?);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match range(path) {
-                Some((first, last)) => search_range(&first, &last, &mut inputs, report)?,
-                None => match_pattern(path, &mut inputs, report)?,
+                Some((first, last)) => inputs.extend(search_range(&first, &last, report)?),
+                None => inputs.extend(match_pattern(path, report)?),
             },
             Err(error) => return Err(failed(path, &error)),
         }
@@ -138,24 +133,23 @@ pub(super) fn refuse_as_output<'a>(
     }
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+/// Device and inode of a plain file.
+fn id(found: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
-    let id = |path: &Path| {
-        let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        Some((found.dev(), found.ino()))
-    };
-    id(one).is_some_and(|found| Some(found) == id(other))
+    let found = found.ok().filter(fs::Metadata::is_file)?;
+    Some((found.dev(), found.ino()))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    id(fs::metadata(one)).is_some_and(|found| Some(found) == id(fs::metadata(other)))
 }
 
 /// Whether standard input is redirected from this file.
 fn is_standard_input(path: &Path) -> bool {
     use std::os::fd::AsFd as _;
-    use std::os::unix::fs::MetadataExt as _;
-    let id = |found: &fs::Metadata| (found.dev(), found.ino());
     let stdin = io::stdin().as_fd().try_clone_to_owned().map(fs::File::from);
-    let stdin = stdin.and_then(|stdin| stdin.metadata());
-    let file = fs::metadata(path);
-    matches!((stdin, file), (Ok(stdin), Ok(file)) if stdin.is_file() && id(&stdin) == id(&file))
+    let stdin = id(stdin.and_then(|stdin| stdin.metadata()));
+    stdin.is_some_and(|stdin| Some(stdin) == id(fs::metadata(path)))
 }
 
 fn failed(path: &Path, error: &io::Error) -> Stop {
@@ -193,24 +187,43 @@ fn name_uniquely(inputs: &mut [Input]) {
     }
 }
 
-/// Places that cannot be looked at, and why.
-type Problems = Vec<(PathBuf, io::Error)>;
-
-fn search(directory: &Path, inputs: &mut Vec<Input>, problems: &mut Problems) {
-    fileset::search(directory, &mut |found| match found {
-        Ok(path) => inputs.push(Input::new(path, false)),
-        Err(problem) => problems.push(problem),
-    });
+/// What a path stands for that is no file.
+#[derive(Default)]
+struct Expansion {
+    inputs: Vec<Input>,
+    /// Places that cannot be looked at, and why.
+    problems: Vec<(PathBuf, io::Error)>,
 }
 
-/// Tells of problems. If there is nothing but problems, that is a failure.
-fn tell(problems: &Problems, found_nothing: bool, report: &Report) -> Result<(), Stop> {
-    let mut problems = problems
-        .iter()
-        .map(|(place, error)| format!("{}: {error}", place.display()));
-    let failure = if found_nothing { problems.next() } else { None };
-    problems.for_each(|problem| report.damage(problem));
-    failure.map_or(Ok(()), |problem| Err(Stop::Failed(problem)))
+impl Expansion {
+    fn add(&mut self, path: PathBuf) {
+        self.inputs.push(Input::new(path, false));
+    }
+
+    fn search(&mut self, directory: &Path) {
+        fileset::search(directory, &mut |found| match found {
+            Ok(path) => self.add(path),
+            Err(problem) => self.problems.push(problem),
+        });
+    }
+
+    /// The files, and problems told. Without files that is a failure: the first problem, or that there is
+    /// `nothing`.
+    fn settle(self, nothing: String, report: &Report) -> Result<Vec<Input>, Stop> {
+        let mut problems = self
+            .problems
+            .into_iter()
+            .map(|(place, error)| format!("{}: {error}", place.display()));
+        let failure = self
+            .inputs
+            .is_empty()
+            .then(|| problems.next().unwrap_or(nothing));
+        problems.for_each(|problem| report.damage(problem));
+        match failure {
+            Some(failure) => Err(Stop::Failed(failure)),
+            None => Ok(self.inputs),
+        }
+    }
 }
 
 /// The paths below each of several directories: `dir/one:two:three` are `dir/one`, `dir/two` and
@@ -244,12 +257,7 @@ fn range(path: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// The files from `first` to `last`, in name order, below the directory that both are in.
-fn search_range(
-    first: &Path,
-    last: &Path,
-    inputs: &mut Vec<Input>,
-    report: &Report,
-) -> Result<(), Stop> {
+fn search_range(first: &Path, last: &Path, report: &Report) -> Result<Vec<Input>, Stop> {
     let common = first
         .parent()
         .into_iter()
@@ -260,30 +268,28 @@ fn search_range(
         true => Path::new("."),
         false => common,
     };
-    let (mut found, mut problems) = (Vec::new(), Problems::new());
-    search(directory, &mut found, &mut problems);
+    let mut found = Expansion::default();
+    found.search(directory);
     let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
     let range = strip(first)..=strip(last);
-    found.retain(|input| range.contains(&strip(&input.path)));
-    problems.retain(|(place, _)| {
+    found
+        .inputs
+        .retain(|input| range.contains(&strip(&input.path)));
+    found.problems.retain(|(place, _)| {
         let place = strip(place);
         // A directory of which a part is in the range counts.
         let is_around = |end: &PathBuf| end.starts_with(&place);
         range.contains(&place) || is_around(range.start()) || is_around(range.end())
     });
-    tell(&problems, found.is_empty(), report)?;
-    if found.is_empty() {
-        return Err(Stop::failed(format!(
-            "{}..{}: no nfcapd files in this range",
-            first.display(),
-            last.display()
-        )));
-    }
-    inputs.append(&mut found);
-    Ok(())
+    let nothing = format!(
+        "{}..{}: no nfcapd files in this range",
+        first.display(),
+        last.display()
+    );
+    found.settle(nothing, report)
 }
 
-fn match_pattern(path: &Path, inputs: &mut Vec<Input>, report: &Report) -> Result<(), Stop> {
+fn match_pattern(path: &Path, report: &Report) -> Result<Vec<Input>, Stop> {
     let missing = || Stop::failed(format!("{}: no such file or directory", path.display()));
     let pattern = path
         .to_str()
@@ -291,19 +297,15 @@ fn match_pattern(path: &Path, inputs: &mut Vec<Input>, report: &Report) -> Resul
         .ok_or_else(missing)?;
     let matches =
         glob::glob(pattern).map_err(|error| Stop::Usage(format!("{pattern}: {error}")))?;
-    let (before, mut problems) = (inputs.len(), Problems::new());
-    for found in matches {
-        match found {
-            Ok(found) if found.is_dir() => search(&found, inputs, &mut problems),
-            Ok(found) => inputs.push(Input::new(found, false)),
-            Err(error) => problems.push((error.path().to_owned(), error.into())),
+    let mut found = Expansion::default();
+    for path in matches {
+        match path {
+            Ok(path) if path.is_dir() => found.search(&path),
+            Ok(path) => found.add(path),
+            Err(error) => found.problems.push((error.path().to_owned(), error.into())),
         }
     }
-    tell(&problems, inputs.len() == before, report)?;
-    if inputs.len() == before {
-        return Err(Stop::failed(format!("{pattern}: no file matches")));
-    }
-    Ok(())
+    found.settle(format!("{pattern}: no file matches"), report)
 }
 
 /// Bytes that are copied at a time.

@@ -22,7 +22,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     }
     let options = args.key.options(args.salvage)?;
     let (paths, operand) = select::take_filter(&args.paths)?;
-    let selection = Selection::new(&args.select, &zone, operand)?;
+    let selection = Selection::new(&args.select, &zone, operand)?.reading_all(args.salvage);
     if args.select.explain {
         return super::print(select::explain(&selection).as_bytes());
     }
@@ -38,7 +38,7 @@ pub(super) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     if let Some(output) = args.output.file() {
         inputs::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     }
-    inputs.retain(|input| args.salvage || input.is_named || selection.may_be_in(&input.path));
+    inputs.retain(|input| input.is_named || selection.may_be_in(&input.path));
     let size = |input: &Input| input.path.metadata().map_or(0, |found| found.len());
     // Sparse files may claim any size.
     let total = inputs.iter().map(size).fold(0, u64::saturating_add);

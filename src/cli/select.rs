@@ -67,10 +67,14 @@ impl Selection {
         })
     }
 
-    /// The same, with all files read for it: for those of which all flows must be counted.
-    pub(super) fn reading_all(mut self) -> Self {
-        self.reads_all = true;
+    /// Whether to read all files, whatever they tell of themselves: to salvage what there is, or to count it.
+    pub(super) fn reading_all(mut self, reads_all: bool) -> Self {
+        self.reads_all = reads_all;
         self
+    }
+
+    fn passes_over_none(&self) -> bool {
+        self.reads_all || self.counts_records()
     }
 
     /// Whether selecting needs the running numbers of records, which count over all files.
@@ -82,7 +86,7 @@ impl Selection {
     /// that is not known; only what is days away is left out.
     pub(super) fn may_be_in(&self, path: &Path) -> bool {
         let start = path.file_name().and_then(slot_of);
-        self.counts_records() || start.is_none_or(|start| self.is_near(start, start))
+        self.passes_over_none() || start.is_none_or(|start| self.is_near(start, start))
     }
 
     /// Whether an open file can have wanted flows.
@@ -90,7 +94,7 @@ impl Selection {
         let Some(filter) = &self.filter else {
             return true;
         };
-        if filter.needs_count() || self.reads_all {
+        if self.passes_over_none() {
             return true;
         }
         let seen = file.counted_times();

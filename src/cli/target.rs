@@ -64,14 +64,7 @@ impl Target {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let mut builder = tempfile::Builder::new();
-        // As any new file; the process's umask applies.
-        let permissions = Permissions::from_mode(0o666);
-        builder
-            .prefix(".nfdecode-")
-            .suffix(".tmp")
-            .permissions(permissions);
-        let make = || builder.tempfile_in(directory);
+        let make = || temporary(directory);
         let temporary = super::interrupt::temporary(make, |file| file.path()).map_err(failed)?;
         if let Ok(replaced) = place.metadata() {
             keep_closed(temporary.as_file(), &replaced).map_err(failed)?;
@@ -134,6 +127,16 @@ impl Target {
             }
         }
     }
+}
+
+/// A file in this directory that is to get its name when it is complete.
+pub(super) fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".nfdecode-")
+        .suffix(".tmp")
+        // As any new file; the process's umask applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)
 }
 
 /// Whom a file was kept from, that one is kept from which replaces it. It is its writer's own, so that
@@ -218,13 +221,11 @@ pub(super) fn of_the_system(error: &io::Error) -> String {
     }
 }
 
-#[cfg(unix)]
 fn stdout_file() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
-#[cfg(unix)]
 fn stderr_file() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     io::stderr().as_fd().try_clone_to_owned().map(File::from)

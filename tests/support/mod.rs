@@ -141,6 +141,13 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The Parquet files below a folder, in order.
+pub fn parquet_below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    files_below(folder)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"))
+}
+
 /// The file in these bytes, opened plainly and salvaging, as far as it can be.
 pub fn both_ways(bytes: &[u8]) -> impl Iterator<Item = nfdecode::File> + use<> {
     let plain = nfdecode::File::from_bytes(bytes.to_vec());

@@ -105,6 +105,14 @@ impl FlowRecord {
     }
 }
 
+/// Has the statistics of an uncompressed [`file`] tell of a first and a last flow, in ms.
+pub fn set_times(file: &mut [u8], first: u64, last: u64) {
+    // Behind them is only the number of sequence failures.
+    let place = file.len() - 24;
+    file[place..place + 8].copy_from_slice(&first.to_le_bytes());
+    file[place + 8..place + 16].copy_from_slice(&last.to_le_bytes());
+}
+
 /// A whole file: each block is a list of records.
 pub fn file(encoding: Encoding, ident: Option<&str>, blocks: &[Vec<Vec<u8>>]) -> Vec<u8> {
     let mut body = Vec::new();

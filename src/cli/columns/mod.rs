@@ -8,7 +8,7 @@ mod ipc;
 mod parquet;
 mod partition;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ use crate::pipeline::{self, Lane, Stages, Stopped};
 
 use super::account::{Account, State};
 use super::args::{Format, OutputArgs};
-use super::flows::{Item, LoadedBlock, Open, Printed, Source, is_passed_over, items_of};
+use super::flows::{Item, LoadedBlock, Open, Printed, Source, items_of};
 use super::interrupt;
 use super::report::{Report, Stop};
 use super::select::Selection;
@@ -218,12 +218,14 @@ impl ColumnWriter<'_> {
                     salvage: self.options.is_partial(),
                 };
                 let sink = partition::Directory::new(path, &settings)?;
-                let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
+                let names = || sources.iter().map(|source| source.name.clone()).collect();
+                let capture: Option<(_, HashSet<_>)> =
+                    self.origin.map(|(capture, _)| (capture, names()));
                 let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report);
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
                 let mut printed = ended?;
-                if let Some((capture, _)) = self.origin {
-                    sink.keep_only(capture, &names)?;
+                if let Some((capture, names)) = &capture {
+                    sink.keep_only(capture, names)?;
                 }
                 printed.passed_over = known;
                 if known != 0 {
@@ -276,7 +278,7 @@ impl ColumnWriter<'_> {
                     let Some(file) = self.look_into(source) else {
                         continue;
                     };
-                    if is_passed_over(&file, &self.options, &self.selection) {
+                    if !self.selection.may_select(&file) {
                         continue;
                     }
                     pipeline::map_blocks(

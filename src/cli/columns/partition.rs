@@ -10,7 +10,7 @@
 //! written before the first of its files appears, so that after a crash nothing is left over that nobody
 //! knows of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 
 use super::super::account::State;
 use super::super::flows::{Open, Source};
@@ -157,7 +157,8 @@ impl Input {
         })
     }
 
-    fn memory(&self, state: &str, was: Was, files: &[(PathBuf, u64)]) -> Value {
+    /// `state`: how far its files are; `found` and `salvaged`: how it was read.
+    fn memory(&self, state: &str, found: State, salvaged: bool, files: &[(PathBuf, u64)]) -> Value {
         let files = files
             .iter()
             .map(|(path, rows)| json!({ "path": path.to_string_lossy(), "flows": rows }));
@@ -167,8 +168,8 @@ impl Input {
             "modified": self.modified,
             "capture_slot": self.capture_slot,
             "state": state,
-            "damaged": was.found == State::Damaged,
-            "salvaged": was.salvaged,
+            "damaged": found == State::Damaged,
+            "salvaged": salvaged,
             "files": files.collect::<Vec<_>>(),
         })
     }
@@ -182,13 +183,6 @@ impl Input {
             && memory["state"] == "written"
             && !(salvage && memory["damaged"] == true && memory["salvaged"] != true)
     }
-}
-
-/// How an input was read.
-#[derive(Clone, Copy)]
-struct Was {
-    found: State,
-    salvaged: bool,
 }
 
 /// Files that a memory tells of.
@@ -221,9 +215,9 @@ impl Directory {
         let Settings {
             columns,
             slot,
+            bloom,
             selection,
             salvage,
-            ..
         } = *settings;
         // Names of temporary files are absolute; what is below the directory must be seen to be.
         let absolute = std::path::absolute(path)
@@ -233,7 +227,7 @@ impl Directory {
             named: path.to_owned(),
             slot,
             salvage,
-            format: Format::new(columns, &options(settings.bloom)).map_err(failed)?,
+            format: Format::new(columns, &options(bloom)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
         fs::create_dir_all(this.path.join(MEMORY)).map_err(|error| this.failed(error))?;
@@ -249,26 +243,22 @@ impl Directory {
             "filter": selection.filter.as_ref().map(ToString::to_string),
         });
         let known = path.join(MEMORY).join("settings.json");
-        let found = match fs::read(&known) {
-            Ok(text) => serde_json::from_slice::<Value>(&text).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                this.write_json(&known, &wanted)?;
-                return Ok(this);
+        match read_json(&known) {
+            Ok(Some(found)) if found == wanted => {}
+            Ok(Some(_)) => {
+                return Err(Stop::Usage(format!(
+                    "{}: this directory was written with other columns, partitions or filter; see {}",
+                    path.display(),
+                    known.display()
+                )));
             }
-            Err(error) => Err(error),
-        };
-        let found = found.map_err(|error| {
-            let known = known.display();
-            Stop::failed(format!(
-                "{known}: what the directory holds is not known any more ({error}); begin a new one"
-            ))
-        })?;
-        if found != wanted {
-            return Err(Stop::Usage(format!(
-                "{}: this directory was written with other columns, partitions or filter; see {}",
-                path.display(),
-                known.display()
-            )));
+            Ok(None) => this.write_json(&known, &wanted)?,
+            Err(error) => {
+                let known = known.display();
+                return Err(Stop::failed(format!(
+                    "{known}: what the directory holds is not known any more ({error}); begin a new one"
+                )));
+            }
         }
         Ok(this)
     }
@@ -296,7 +286,7 @@ impl Directory {
     /// Replaces a file as a whole.
     fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
         let result = (|| {
-            let make = || temporary(&self.path.join(MEMORY));
+            let make = || target::temporary(&self.path.join(MEMORY));
             let mut file = interrupt::temporary(make, |file| file.path())?;
             serde_json::to_writer_pretty(&mut file, value)?;
             let name = file.path().to_owned();
@@ -322,7 +312,7 @@ impl Directory {
                 wanted.push(source);
                 continue;
             };
-            let memory = read_json(&self.memory_of(&input)).unwrap_or(Value::Null);
+            let memory = remembered(&self.memory_of(&input));
             let there = files_of(&memory)
                 .iter()
                 .all(|path| self.path.join(path).is_file());
@@ -345,13 +335,16 @@ impl Directory {
 
     /// Takes away what was made of a capture when it was cut otherwise, or held flows of other times, than
     /// those of these names. To be done when these are written.
-    pub(super) fn keep_only(&self, capture: &Path, names: &[String]) -> Result<(), Stop> {
+    pub(super) fn keep_only(&self, capture: &Path, names: &HashSet<String>) -> Result<(), Stop> {
         let failed = |error| self.failed(error);
         let capture = fs::canonicalize(capture).map_err(failed)?;
-        let kept = |source: &Path| names.iter().any(|name| source.ends_with(name));
+        let kept = |source: &Path| {
+            let name = source.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| names.contains(name))
+        };
         for entry in fs::read_dir(self.path.join(MEMORY)).map_err(failed)? {
             let name = entry.map_err(failed)?.path();
-            let memory = read_json(&name).unwrap_or(Value::Null);
+            let memory = remembered(&name);
             let source = memory["source"].as_str().map(Path::new);
             let is_of_capture =
                 source.and_then(Path::parent) == Some(&capture) && memory["capture_slot"].is_u64();
@@ -391,18 +384,18 @@ impl Directory {
     }
 }
 
-fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+/// `None` if there is no such file.
+fn read_json(path: &Path) -> io::Result<Option<Value>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-/// A file that readers do not see yet.
-fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt as _;
-    tempfile::Builder::new()
-        .prefix(".nfdecode-")
-        .suffix(".tmp")
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)
+/// What is remembered in a file: nothing, if it cannot be read.
+fn remembered(path: &Path) -> Value {
+    read_json(path).ok().flatten().unwrap_or_default()
 }
 
 /// The files of the input at work.
@@ -478,18 +471,15 @@ impl Directory {
             };
             names.push((self.slot.directory(*start).join(name), *rows));
         }
-        let was = Was {
-            found,
-            salvaged: self.salvage,
-        };
+        let memory_with = |state, files: &[_]| input.memory(state, found, self.salvage, files);
         let memory = self.memory_of(input);
-        let before = files_of(&read_json(&memory).unwrap_or(Value::Null));
+        let before = files_of(&remembered(&memory));
         // Until all is done both are listed, what was there before and what comes.
         let mut listed = names.clone();
         let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
         let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
         listed.extend(gone.iter().map(|path| (path.clone(), 0)));
-        self.write_json(&memory, &input.memory("writing", was, &listed))?;
+        self.write_json(&memory, &memory_with("writing", &listed))?;
         for ((_, file, _), (name, _)) in files.complete.drain(..).zip(&names) {
             let result = file.make_visible(&self.path.join(name));
             result.map_err(|error| self.failed(error))?;
@@ -502,7 +492,7 @@ impl Directory {
             State::Sound | State::Damaged => "written",
             State::Unread => "incomplete",
         };
-        self.write_json(&memory, &input.memory(state, was, &names))
+        self.write_json(&memory, &memory_with(state, &names))
     }
 }
 
@@ -561,7 +551,7 @@ impl Sink for Directory {
                     let directory = self.path.join(self.slot.directory(start));
                     let make = || {
                         let made = fs::create_dir_all(&directory);
-                        made.and_then(|()| temporary(&directory))
+                        made.and_then(|()| target::temporary(&directory))
                             .inspect_err(|_| interrupt::remove_empty(&directory, &self.path))
                     };
                     let opened = interrupt::temporary_below(&self.path, make, |file| file.path());
