@@ -12,11 +12,14 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 
-use crate::block::Block;
-use crate::element::{ELEMENT_MAX_LAYOUT2, ELEMENTS, USER_NAME_MAX, u64_at};
-use crate::file::{Compression, File};
-use crate::flow::Flow;
-use crate::names::{Exporter, Names, Sampler};
+use crate::file::block::Block;
+use crate::file::handle::File;
+use crate::file::header::Compression;
+use crate::file::names::{Exporter, Names, Sampler};
+use crate::flow::bytes::ELEMENT_MAX_LAYOUT2;
+use crate::flow::bytes::{USER_NAME_MAX, u64_at};
+use crate::flow::table::ELEMENTS;
+use crate::flow::view::Flow;
 
 const HEADER: usize = 40;
 /// Readers have buffers of 5 MiB, writers of 1.7 fill blocks up to here.
