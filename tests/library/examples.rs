@@ -197,6 +197,7 @@ fn starts(flows: &[Value]) -> Vec<String> {
 #[cfg(feature = "output")]
 fn starts_in(names: &[&str]) -> Vec<String> {
     nfdecode::FileSet::new(names.iter().map(|name| archive().join(name)))
+        .scan()
         .flows()
         .map(|flow| flow.expect("it is intact").view().first().expect("a start"))
         .map(|first| first.to_string().trim_end_matches('Z').to_owned())

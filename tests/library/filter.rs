@@ -66,7 +66,7 @@ fn count(filter: &Filter, files: &[&Decoded]) -> u64 {
                 assert_eq!(copies.count(), selected.len(), "{filter}: copies of flows");
             }
             here += selected.len() as u64;
-            records_before += filter::records_in(block);
+            records_before += block.numbered_records();
         }
         assert!(
             here == 0 || filter.may_select(file),

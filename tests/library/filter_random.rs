@@ -463,7 +463,7 @@ fn count(filter: &Filter, file: &File) -> u64 {
             );
         }
         total += selected.len() as u64;
-        records_before += filter::records_in(&block);
+        records_before += block.numbered_records();
     }
     assert!(
         total == 0 || filter.may_select(file),
