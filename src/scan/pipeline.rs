@@ -511,8 +511,8 @@ mod tests {
                     let waited = self
                         .changed
                         .wait_timeout_while(loaded, limit, |loaded| *loaded < 3);
-                    let (_, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                    assert!(!timeout.timed_out(), "a slow step blocks loading");
+                    let waited = waited.unwrap_or_else(PoisonError::into_inner);
+                    assert!(!waited.1.timed_out(), "a slow step blocks loading");
                 }
                 *tally += 1;
                 ControlFlow::Continue(())

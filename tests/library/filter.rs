@@ -10,7 +10,7 @@ use crate::support::writer::{self, Encoding, FlowRecord};
 use nfdecode::Filter;
 use nfdecode::Timestamp;
 use nfdecode::filter::{
-    self, Compare, Expr, FilterError, FilterErrorKind, Includes, MacSide, Mpls, Number, Options,
+    Compare, Expr, FilterError, FilterErrorKind, Includes, MacSide, Mpls, Number, Options,
     PayloadSide, Scope, Side,
 };
 use nfdecode::value::MacAddr;

@@ -14,7 +14,7 @@ use crate::support::writer::{Encoding, FlowRecord};
 use nfdecode::File;
 use nfdecode::Filter;
 use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, SIDES};
-use nfdecode::filter::{self, FilterError, Number, Options, Scope};
+use nfdecode::filter::{FilterError, Number, Options, Scope};
 use nfdecode::value::Zone;
 use proptest::prelude::*;
 

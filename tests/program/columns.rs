@@ -13,8 +13,9 @@ use arrow_array::types::{
     Int32Type, TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _};
+use nfdecode::Scan;
 use nfdecode::Timestamp;
-use nfdecode::columns::{BatchBuilder, COLUMNS, Column, ColumnKind, Decoder, Projection, Reader};
+use nfdecode::columns::{BatchBuilder, COLUMNS, Column, ColumnKind, Decoder, Projection};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
@@ -482,7 +483,6 @@ fn any_choice_of_columns_gives_the_same_values() {
 }
 
 /// As many flows as each block has by [`Filter::select`], with the same values.
-#[cfg(feature = "filter")]
 #[test]
 fn filters_choose_rows_on_any_number_of_threads() {
     use nfdecode::Filter;

@@ -1,6 +1,5 @@
 //! `nfdecode read -f arrow` and `-f parquet`: files, streams, directories; what is left when things go
 //! wrong. That other programs read them is checked by `tests/consumers/`.
-#![cfg(feature = "parquet")]
 
 use crate::support;
 use std::fs;

@@ -404,7 +404,7 @@ proptest! {
         let scan = nfdecode::Scan::new([nfdecode::scan::ScanInput::file(third)]);
         let all = |block: nfdecode::Result<nfdecode::scan::ScanBlock>| {
             let found = block.expect("a block");
-            found.flows().map(|flow| flow.to_owned_flow()).collect::<Vec<_>>()
+            found.flows().map(|flow| flow.record().to_vec()).collect::<Vec<_>>()
         };
         scan.threads(4.try_into().expect("not 0")).map_blocks(all, |block| {
             threaded.push(block);
