@@ -4,6 +4,7 @@
 //! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
 #![allow(dead_code)]
 
+pub mod corpus;
 pub mod csv;
 pub mod damage;
 pub mod layout1;
