@@ -8,10 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::element::{
-    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at,
-    u64_at,
+    Condition, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at, u64_at,
 };
-use crate::raw::{self, RawShape};
+use crate::raw::{self, ELEMENT_MAX_LAYOUT2, RawShape};
 
 /// Bytes of a flow record before its elements.
 const HEADER: usize = 12;
@@ -292,7 +291,7 @@ fn is_icmp(generic: &[u8]) -> bool {
 }
 
 /// The highest element id that means something. Records made of those of layout 3 have a type that no
-/// stored flow of layout 2 has, and only they have elements above 42.
+/// stored flow of layout 2 has, and only they have elements above [`ELEMENT_MAX_LAYOUT2`].
 fn element_max(record: &[u8]) -> u8 {
     if u16_at(record, 0) == raw::FLOW_LAYOUT3 {
         raw::ELEMENT_MAX

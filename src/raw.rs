@@ -34,6 +34,9 @@ pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
 #[cfg(feature = "encryption")]
 pub(crate) const LAYOUT3_BLOCK_MAX: usize = sys::NFDUMP_LAYOUT3_BLOCK_MAX as usize;
 
+/// The highest element id that files of layout 2 can hold.
+pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
+
 /// The highest element id of all.
 pub(crate) const ELEMENT_MAX: u8 = sys::NFDUMP_ELEMENT_MAX as u8;
 

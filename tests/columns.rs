@@ -349,7 +349,7 @@ fn columns_of_any_elements() {
     use proptest::prelude::*;
     use proptest::test_runner::{Config, TestRunner};
     let element = (
-        1_u16..46,
+        1_u16..u16::try_from(nfdump_sys::NFDUMP_ELEMENT_SLOTS).expect("64"),
         proptest::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 0..72),
     );
     let flow = (

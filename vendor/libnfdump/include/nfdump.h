@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 4u
+#define NFDUMP_ABI_VERSION 5u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
@@ -57,8 +57,14 @@ extern "C" {
 #define NFDUMP_ELEMENT_SLOTS 64u
 /* Highest element id with a defined layout in files of layout 2; others are unknown there. */
 #define NFDUMP_ELEMENT_MAX_LAYOUT2 42u
-/* Highest element id of all.  Those above 42 hold what only layout 3 has room for. */
-#define NFDUMP_ELEMENT_MAX 46u
+/* Elements of this library, for what layout 3 stores and no element of layout 2 has room for.  Their ids are the
+ * highest ones, so that the next ids of nfdump are free. */
+#define NFDUMP_ELEMENT_WIDE_EXPORTER 60u    /* number of the exporter, 4 bytes */
+#define NFDUMP_ELEMENT_WIDE_OBSERVATION 61u /* observation domain, 8 bytes */
+#define NFDUMP_ELEMENT_WIDE_NAT_EVENT 62u   /* NAT event, 2 bytes */
+#define NFDUMP_ELEMENT_EVENT_KIND 63u       /* 1 NSEL, 2 NAT; 2 bytes */
+/* Highest element id of all. */
+#define NFDUMP_ELEMENT_MAX 63u
 /* Distinct element arrangements remembered per block.  Flows beyond that are
  * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
 #define NFDUMP_SHAPES_MAX 2048u
