@@ -13,6 +13,12 @@ __attribute__((weak)) void bz_internal_error(int code)
 }
 
 static volatile unsigned sink;
+static uint64_t used;
+
+uint64_t bytes_used(void)
+{
+    return used;
+}
 
 void touch(const uint8_t *data, size_t length)
 {
@@ -114,6 +120,7 @@ void check_counts(const nfdump_block_view *view)
 
 void use_view(const nfdump_block_view *view)
 {
+    used += view->data_length;
     check(view->damage.reason != NULL);
     use_flows(view);
     for (size_t i = 0; i < view->num_records; i++) {
