@@ -4,13 +4,14 @@
 //! [`crate::element`]; here are those that combine elements or read the record header.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::element::{
     Condition, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at, u64_at,
 };
-use crate::raw::{self, ELEMENT_MAX_LAYOUT2, RawShape};
+use crate::raw::{self, ELEMENT_MAX_LAYOUT2, ListWord, RawBlock, RawFlowRef, RawShape};
 
 /// Bytes of a flow record before its elements.
 const HEADER: usize = 12;
@@ -23,23 +24,106 @@ const ELEMENT_HEADER: usize = 4;
 pub struct Flow<'a> {
     /// The whole record, at least [`HEADER`] bytes.
     record: &'a [u8],
-    /// Where elements lie; without it they are searched for.
-    shape: Option<&'a RawShape>,
+    places: Places<'a>,
     /// Bit i: element i is there and counts.
     present: u64,
 }
 
-impl<'a> Flow<'a> {
-    /// `shape` must be that of this record or `None`: with another one, values are wrong.
+/// Where the elements of a flow record lie, so that no field is searched for.
+#[derive(Clone, Copy)]
+pub(crate) enum Places<'a> {
+    /// Where all records of a shape have them.
+    Shape(&'a RawShape),
+    /// Where this record has them: the words of an `nfdump_flow_list`. Empty without elements.
+    List(&'a [ListWord]),
+}
+
+/// Words of a list before the places.
+const LIST_PRESENT: usize = raw::LIST_PRESENT;
+
+impl<'a> Places<'a> {
+    /// Those of a flow of a decoded block.
     #[inline]
-    pub(crate) fn new(record: &'a [u8], shape: Option<&'a RawShape>) -> Self {
-        let present = match shape {
-            Some(shape) => shape.present,
-            None => walk(record).fold(0, |set, (id, _)| set | 1 << id),
+    pub(crate) fn of(block: &'a RawBlock, flow: &RawFlowRef) -> Self {
+        match block.shapes().get(usize::from(flow.shape)) {
+            Some(shape) => Self::Shape(shape),
+            None => Self::List(block.list(flow)),
+        }
+    }
+
+    /// Bit i: element i is there.
+    #[inline]
+    pub(crate) fn present(self) -> u64 {
+        match self {
+            Self::Shape(shape) => shape.present,
+            Self::List(words) => listed(words),
+        }
+    }
+
+    /// The payload of an element that is there, in its record.
+    #[inline]
+    fn payload(self, record: &'a [u8], id: u8) -> Option<&'a [u8]> {
+        let (at, length) = match self {
+            Self::Shape(shape) => (
+                *shape.offset.get(usize::from(id))?,
+                *shape.length.get(usize::from(id))?,
+            ),
+            Self::List(words) => place_in(words, id)?,
         };
+        let at = usize::from(at);
+        record.get(at..at + usize::from(length))
+    }
+}
+
+/// The elements that a list has places for.
+fn listed(words: &[ListWord]) -> u64 {
+    match words.first_chunk::<LIST_PRESENT>() {
+        Some([low, high]) => {
+            u64::from(u32::from_ne_bytes(*low)) | u64::from(u32::from_ne_bytes(*high)) << 32
+        }
+        None => 0,
+    }
+}
+
+/// Offset and length of an element.
+#[cold]
+fn place_in(words: &[ListWord], id: u8) -> Option<(u16, u16)> {
+    let before = listed(words) & !(u64::MAX.checked_shl(id.into())?);
+    let word = words.get(LIST_PRESENT + before.count_ones() as usize)?;
+    let word = u32::from_ne_bytes(*word);
+    Some((word as u16, (word >> 16) as u16))
+}
+
+/// Appends the list of a record to `out`, by the same rules as the index of a block.
+fn append_list(record: &[u8], out: &mut Vec<u8>) {
+    let mut places = [0_u32; raw::ELEMENT_SLOTS];
+    let mut present = 0_u64;
+    for (id, at, length) in walk(record) {
+        if let Some(place) = places.get_mut(usize::from(id)) {
+            *place = u32::from(at) | u32::from(length) << 16;
+            present |= 1 << id;
+        }
+    }
+    extend_list(present, |id| places.get(id).copied(), out);
+}
+
+/// Appends a list with the place of each element in `present`.
+fn extend_list(present: u64, place: impl Fn(usize) -> Option<u32>, out: &mut Vec<u8>) {
+    out.extend((present as u32).to_ne_bytes());
+    out.extend(((present >> 32) as u32).to_ne_bytes());
+    for id in (0..raw::ELEMENT_SLOTS).filter(|id| present >> id & 1 != 0) {
+        out.extend(place(id).unwrap_or(0).to_ne_bytes());
+    }
+}
+
+impl<'a> Flow<'a> {
+    /// `places` must be those of this record: with others, values are wrong.
+    #[inline]
+    pub(crate) fn new(record: &'a [u8], places: Places<'a>) -> Self {
+        let present = places.present();
         let mut flow = Self {
             record,
-            shape,
+            places,
             present,
         };
         if present & BOTH_FAMILIES == BOTH_FAMILIES {
@@ -64,17 +148,7 @@ impl<'a> Flow<'a> {
         if id >= 64 || self.present >> id & 1 == 0 {
             return None;
         }
-        match self.shape {
-            Some(shape) => {
-                let at = usize::from(*shape.offset.get(usize::from(id))?);
-                let length = usize::from(*shape.length.get(usize::from(id))?);
-                self.record.get(at..at + length)
-            }
-            None => walk(self.record)
-                .filter(|(found, _)| *found == id)
-                .last()
-                .map(|(_, payload)| payload),
-        }
+        self.places.payload(self.record, id)
     }
 
     /// The record in the form of layout 2, header included: as stored there, converted from others. Its
@@ -204,8 +278,24 @@ impl<'a> Flow<'a> {
     /// A copy that does not borrow the block.
     #[must_use]
     pub fn to_owned_flow(&self) -> OwnedFlow {
+        let mut bytes = Vec::with_capacity(
+            self.record.len() + 4 * (LIST_PRESENT + self.places.present().count_ones() as usize),
+        );
+        bytes.extend_from_slice(self.record);
+        match self.places {
+            Places::Shape(shape) => {
+                let place = |id: usize| {
+                    Some(
+                        u32::from(*shape.offset.get(id)?) | u32::from(*shape.length.get(id)?) << 16,
+                    )
+                };
+                extend_list(shape.present, place, &mut bytes);
+            }
+            Places::List(words) => bytes.extend_from_slice(words.as_flattened()),
+        }
         OwnedFlow {
-            record: self.record.into(),
+            bytes: bytes.into(),
+            length: self.record.len(),
         }
     }
 
@@ -300,31 +390,32 @@ fn element_max(record: &[u8]) -> u8 {
     }
 }
 
-/// The elements of a record in stored order, ids up to a highest, by the rules of the C index: stop at
-/// the announced count, at the end of the record and at a length below 4; an element that runs
-/// past the end is cut there.
-fn walk(record: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+/// The elements of a record in stored order, with offset and length of their payloads: ids up to a highest,
+/// by the rules of the C index. It ends at the announced count, at the end of the record, at a length
+/// below 4, and where no record can reach; an element that runs past the end is cut there.
+fn walk(record: &[u8]) -> impl Iterator<Item = (u8, u16, u16)> {
+    const RECORD_MAX: usize = u16::MAX as usize;
+    let record = record.get(..RECORD_MAX).unwrap_or(record);
     let element_max = element_max(record);
     let count = u16_at(record, 4);
-    let mut rest = record.get(HEADER..).unwrap_or_default();
+    let mut at = HEADER;
     (0..count)
         .map_while(move |_| {
-            let (header, _) = rest.split_first_chunk::<ELEMENT_HEADER>()?;
-            let [id_low, id_high, length_low, length_high] = *header;
+            let rest = record.get(at..)?;
+            let [id_low, id_high, length_low, length_high] =
+                *rest.first_chunk::<ELEMENT_HEADER>()?;
             let length = usize::from(u16::from_le_bytes([length_low, length_high]));
-            if length < ELEMENT_HEADER {
-                return None;
-            }
-            let (element, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            rest = after;
-            Some((
-                u16::from_le_bytes([id_low, id_high]),
-                element.get(ELEMENT_HEADER..)?,
-            ))
+            let payload = length.min(rest.len()).checked_sub(ELEMENT_HEADER)?;
+            let start = at + ELEMENT_HEADER;
+            at = start + payload;
+            let id = u16::from_le_bytes([id_low, id_high]);
+            Some((id, u16::try_from(start).ok()?, u16::try_from(payload).ok()?))
         })
-        .filter_map(move |(id, payload)| {
+        .filter_map(move |(id, start, length)| {
             let id = u8::try_from(id).ok()?;
-            (1..=element_max).contains(&id).then_some((id, payload))
+            (1..=element_max)
+                .contains(&id)
+                .then_some((id, start, length))
         })
 }
 
@@ -354,8 +445,8 @@ impl Eq for Flow<'_> {}
 
 /// A flow that owns its record: keep it, send it, collect it.
 ///
-/// Of the same size in memory as in the file, plus two words. Its fields are read through
-/// [`view`](Self::view), which looks at the whole record: keep the view when reading several.
+/// Its size in memory is that of the record, and 8 bytes and 4 for each of its elements, which say where
+/// these lie. Its fields are read through [`view`](Self::view).
 ///
 /// ```
 /// use nfdecode::{File, OwnedFlow};
@@ -366,9 +457,12 @@ impl Eq for Flow<'_> {}
 /// assert_eq!(largest.in_bytes(), Some(6997));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct OwnedFlow {
-    record: Box<[u8]>,
+    /// The record, then its list of places.
+    bytes: Box<[u8]>,
+    /// Of the record.
+    length: usize,
 }
 
 impl OwnedFlow {
@@ -376,21 +470,49 @@ impl OwnedFlow {
     /// has what can be found in them.
     #[must_use]
     pub fn from_record(record: impl Into<Box<[u8]>>) -> Self {
+        let record: Box<[u8]> = record.into();
+        let length = record.len();
+        let mut list = Vec::new();
+        append_list(&record, &mut list);
+        let mut bytes = record.into_vec();
+        bytes.extend(list);
         Self {
-            record: record.into(),
+            bytes: bytes.into(),
+            length,
         }
     }
 
     /// The view with all the accessors.
     #[must_use]
     pub fn view(&self) -> Flow<'_> {
-        Flow::new(&self.record, None)
+        let (record, list) = self.parts();
+        Flow::new(record, Places::List(list))
+    }
+
+    fn parts(&self) -> (&[u8], &[ListWord]) {
+        let (record, list) = self.bytes.split_at_checked(self.length).unwrap_or_default();
+        (record, list.as_chunks().0)
     }
 
     /// The stored record, header included.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        &self.record
+        self.parts().0
+    }
+}
+
+/// Flows are equal when their records are.
+impl PartialEq for OwnedFlow {
+    fn eq(&self, other: &Self) -> bool {
+        self.record() == other.record()
+    }
+}
+
+impl Eq for OwnedFlow {}
+
+impl Hash for OwnedFlow {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.record().hash(state);
     }
 }
 

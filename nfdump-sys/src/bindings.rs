@@ -23,6 +23,7 @@ pub const NFDUMP_OPEN_ENCRYPTED: u32 = 2;
 pub const NFDUMP_RECORD_FLOW: u32 = 11;
 pub const NFDUMP_RECORD_FLOW_LAYOUT3: u32 = 16;
 pub const NFDUMP_NONE: u32 = 4294967295;
+pub const NFDUMP_LIST_PRESENT: u32 = 2;
 pub const NFDUMP_OK: nfdump_status = 0;
 pub const NFDUMP_END: nfdump_status = 1;
 pub const NFDUMP_E_ARGUMENT: nfdump_status = 2;
@@ -406,6 +407,21 @@ impl Default for nfdump_shape {
     }
 }
 #[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct nfdump_flow_list {
+    pub offset: u32,
+    pub first: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of nfdump_flow_list"][::core::mem::size_of::<nfdump_flow_list>() - 8usize];
+    ["Alignment of nfdump_flow_list"][::core::mem::align_of::<nfdump_flow_list>() - 4usize];
+    ["Offset of field: nfdump_flow_list::offset"]
+        [::core::mem::offset_of!(nfdump_flow_list, offset) - 0usize];
+    ["Offset of field: nfdump_flow_list::first"]
+        [::core::mem::offset_of!(nfdump_flow_list, first) - 4usize];
+};
+#[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nfdump_block_view {
     pub data: *const u8,
@@ -416,6 +432,10 @@ pub struct nfdump_block_view {
     pub num_records: usize,
     pub shapes: *const nfdump_shape,
     pub num_shapes: usize,
+    pub lists: *const nfdump_flow_list,
+    pub num_lists: usize,
+    pub list_words: *const u32,
+    pub num_list_words: usize,
     pub walked: u32,
     pub skipped: u32,
     pub dropped: u32,
@@ -427,7 +447,7 @@ pub struct nfdump_block_view {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 144usize];
+    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 176usize];
     ["Alignment of nfdump_block_view"][::core::mem::align_of::<nfdump_block_view>() - 8usize];
     ["Offset of field: nfdump_block_view::data"]
         [::core::mem::offset_of!(nfdump_block_view, data) - 0usize];
@@ -445,22 +465,30 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_block_view, shapes) - 48usize];
     ["Offset of field: nfdump_block_view::num_shapes"]
         [::core::mem::offset_of!(nfdump_block_view, num_shapes) - 56usize];
+    ["Offset of field: nfdump_block_view::lists"]
+        [::core::mem::offset_of!(nfdump_block_view, lists) - 64usize];
+    ["Offset of field: nfdump_block_view::num_lists"]
+        [::core::mem::offset_of!(nfdump_block_view, num_lists) - 72usize];
+    ["Offset of field: nfdump_block_view::list_words"]
+        [::core::mem::offset_of!(nfdump_block_view, list_words) - 80usize];
+    ["Offset of field: nfdump_block_view::num_list_words"]
+        [::core::mem::offset_of!(nfdump_block_view, num_list_words) - 88usize];
     ["Offset of field: nfdump_block_view::walked"]
-        [::core::mem::offset_of!(nfdump_block_view, walked) - 64usize];
+        [::core::mem::offset_of!(nfdump_block_view, walked) - 96usize];
     ["Offset of field: nfdump_block_view::skipped"]
-        [::core::mem::offset_of!(nfdump_block_view, skipped) - 68usize];
+        [::core::mem::offset_of!(nfdump_block_view, skipped) - 100usize];
     ["Offset of field: nfdump_block_view::dropped"]
-        [::core::mem::offset_of!(nfdump_block_view, dropped) - 72usize];
+        [::core::mem::offset_of!(nfdump_block_view, dropped) - 104usize];
     ["Offset of field: nfdump_block_view::clipped"]
-        [::core::mem::offset_of!(nfdump_block_view, clipped) - 76usize];
+        [::core::mem::offset_of!(nfdump_block_view, clipped) - 108usize];
     ["Offset of field: nfdump_block_view::element_max"]
-        [::core::mem::offset_of!(nfdump_block_view, element_max) - 80usize];
+        [::core::mem::offset_of!(nfdump_block_view, element_max) - 112usize];
     ["Offset of field: nfdump_block_view::reserved"]
-        [::core::mem::offset_of!(nfdump_block_view, reserved) - 84usize];
+        [::core::mem::offset_of!(nfdump_block_view, reserved) - 116usize];
     ["Offset of field: nfdump_block_view::unknown_elements"]
-        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 88usize];
+        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 120usize];
     ["Offset of field: nfdump_block_view::damage"]
-        [::core::mem::offset_of!(nfdump_block_view, damage) - 96usize];
+        [::core::mem::offset_of!(nfdump_block_view, damage) - 128usize];
 };
 impl Default for nfdump_block_view {
     fn default() -> Self {
@@ -543,6 +571,15 @@ unsafe extern "C" {
         length: usize,
         view: *mut nfdump_block_view,
         error: *mut nfdump_error,
+    ) -> nfdump_status;
+}
+unsafe extern "C" {
+    pub fn nfdump_flow_element(
+        view: *const nfdump_block_view,
+        flow: usize,
+        id: u32,
+        payload: *mut *const u8,
+        length: *mut usize,
     ) -> nfdump_status;
 }
 unsafe extern "C" {

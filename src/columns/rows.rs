@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::block::Block;
-use crate::flow::Flow;
+use crate::flow::{Flow, Places};
 use crate::raw::RawShape;
 
 /// One flow record.
@@ -17,19 +17,19 @@ pub(crate) struct Row<'a> {
     pub(super) shape: u32,
     /// Number of its file among the labels.
     pub(super) label: u32,
-    /// Its shape in its block, which tells what counts also where it is looked for.
-    known: Option<&'a RawShape>,
+    /// Where its elements lie, for what is not decided by the shape.
+    places: Places<'a>,
 }
 
 impl<'a> Row<'a> {
-    /// The flow, for what must be looked for in it.
-    #[cold]
+    /// The flow, for fields that must be looked up.
+    #[inline]
     pub(super) fn flow(&self) -> Flow<'a> {
-        Flow::new(self.record, self.known)
+        Flow::new(self.record, self.places)
     }
 }
 
-/// The shape number of flows whose elements must be looked for one by one.
+/// The shape number of flows whose fields must be looked up one by one.
 pub(super) const UNSHAPED: u32 = 0;
 
 /// Rows of one block or more.
@@ -61,10 +61,9 @@ impl<'a> Rows<'a> {
         let shapes = block.shapes();
         let first = self.shapes.len() as u32;
         self.shapes.extend(shapes.iter().map(Some));
-        let row = |(record, shape): (&'a [u8], u16)| {
+        let row = |(record, shape, places): (&'a [u8], u16, Places<'a>)| {
             // Which of two address families counts is not a matter of the shape.
-            let known = shapes.get(usize::from(shape));
-            let shape = match known {
+            let shape = match shapes.get(usize::from(shape)) {
                 Some(known) if known.present & FAMILIES != FAMILIES => first + u32::from(shape),
                 _ => UNSHAPED,
             };
@@ -72,7 +71,7 @@ impl<'a> Rows<'a> {
                 record,
                 shape,
                 label,
-                known,
+                places,
             }
         };
         let flows = block.flow_records();
@@ -116,7 +115,7 @@ impl<'a> Rows<'a> {
         let stored = at.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
         let first = match stored.map(u64::from_le_bytes) {
             // Then the start of an event may stand for it.
-            None | Some(0) => Flow::new(row.record, shape).first()?.as_millis(),
+            None | Some(0) => row.flow().first()?.as_millis(),
             Some(first) => first,
         };
         i64::try_from(first).ok()

@@ -15,7 +15,7 @@ use super::FlowFormat;
 use super::text::{self, TextBuffer};
 use crate::block::Block;
 use crate::element::{acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::Flow;
+use crate::flow::{Flow, OwnedFlow};
 use crate::names::Names;
 use crate::time::{TimeFormatter, Timestamp, Zone};
 use crate::tls::{Hello, Version};
@@ -471,9 +471,12 @@ impl CsvFormat {
     #[cold]
     fn tunnel_line(&mut self, row: &Row<'_>, out: &mut TextBuffer) {
         if let Some(record) = outer_record(&row.flow) {
+            let outer = OwnedFlow::from_record(record);
+            let flow = outer.view();
             let outer = Row {
-                flow: Flow::new(&record, None),
-                generic: record
+                flow,
+                generic: flow
+                    .record()
                     .get(RECORD_HEADER..RECORD_HEADER + GENERIC_SIZE)
                     .unwrap_or_default(),
                 ..*row

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::FlowFormat;
 use super::text::{self, TextBuffer};
 use crate::element::{u8_at, u16_at, u64_at};
-use crate::flow::Flow;
+use crate::flow::{Flow, OwnedFlow};
 use crate::time::{TimeFormatter, Timestamp, Zone};
 use crate::value::TcpFlags;
 
@@ -564,7 +564,8 @@ impl FlowFormat for LineFormat {
             if let Some(ports) = record.get_mut(super::csv::PORTS) {
                 ports.fill(0);
             }
-            let outer = Flow::new(&record, None);
+            let outer = OwnedFlow::from_record(record);
+            let outer = outer.view();
             let seen = Seen {
                 generic: outer.element(1).unwrap_or_default(),
                 first: seen.first,

@@ -619,9 +619,10 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
         if (p->epoch == c->plans->epoch) {
             return index_known_flow(c->index, start, size, p->shape);
         }
-        p->epoch = c->plans->epoch;
+        const bool indexed = nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
+        p->epoch = p->shape == NFDUMP_SHAPE_NONE ? 0 : c->plans->epoch;
         p->quick = p->wide ? p->epoch : 0;
-        return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
+        return indexed;
     }
     c->view->clipped += cut;
     put_u16(to + 2, size);
