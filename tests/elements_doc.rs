@@ -1,9 +1,10 @@
-//! `docs/elements.md` is made from the element table and must be current.
+//! `docs/elements.md` and `nfdump_elements.h` are generated from the element table and must be current.
 #![allow(missing_docs)]
 
 mod support;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use nfdecode::element::{Condition, ELEMENTS, FieldKind};
 
@@ -77,6 +78,21 @@ fn page() -> String {
 #[test]
 fn elements_page_is_current() {
     support::assert_page("elements.md", &page(), "elements_doc");
+}
+
+#[test]
+fn c_header_is_current() {
+    // Packages have the C library in a package of its own.
+    if Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("vendor")
+        .is_dir()
+    {
+        support::assert_generated(
+            "vendor/libnfdump/include/nfdump_elements.h",
+            &support::c_header::elements_header(),
+            "elements_doc",
+        );
+    }
 }
 
 #[test]
