@@ -1,4 +1,4 @@
-//! Turns what nfdump-sys found (`DEP_NFDUMP_*`) into the version text of `nfdecode --version`.
+//! Makes the ABI version of the C library known to `nfdecode::VERSION`.
 #![forbid(unsafe_code)]
 
 fn main() {

@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat, TextBuffer};
-use nfdecode::time::Zone;
+use nfdecode::value::Zone;
 use nfdecode::{Block, File};
 use writer::{Encoding, FlowRecord};
 

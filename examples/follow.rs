@@ -16,10 +16,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use nfdecode::Block;
-use nfdecode::file::{OpenOptions, Position};
+use nfdecode::OpenOptions;
+use nfdecode::file::Position;
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
-use nfdecode::time::Zone;
+use nfdecode::value::Zone;
 
 /// What stays when a file is renamed: device, inode, and when it was made, where the file system tells,
 /// since the inodes of removed files are used again.

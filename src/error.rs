@@ -64,7 +64,9 @@ struct Inner {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, offset: u64, reason: &'static str) -> Self {
+    /// An error of this kind at a byte offset, for instance for tests of code that handles errors.
+    #[must_use]
+    pub fn new(kind: ErrorKind, offset: u64, reason: &'static str) -> Self {
         Self(Box::new(Inner {
             kind,
             file: None,
@@ -77,7 +79,9 @@ impl Error {
         }))
     }
 
-    pub(crate) fn from_io(error: io::Error, reason: &'static str) -> Self {
+    /// An error of the operating system; `reason` says what it refused.
+    #[must_use]
+    pub fn from_io(error: io::Error, reason: &'static str) -> Self {
         let mut this = Self::new(ErrorKind::Io, 0, reason);
         this.0.io = Some(Arc::new(error));
         this
@@ -162,12 +166,13 @@ impl Error {
     /// Whether the file holds something that no intact file holds.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        !(self.may_pass() || self.is_unsupported())
+        !(self.is_transient() || self.is_unsupported())
     }
 
     /// Whether it says nothing about the file, so that what failed may succeed another time: the system refused,
     /// or memory was short.
-    pub(crate) fn may_pass(&self) -> bool {
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
         self.is_io() || self.0.kind == ErrorKind::OutOfMemory
     }
 

@@ -47,49 +47,47 @@
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-pub mod block;
 #[cfg(feature = "arrow")]
 pub mod columns;
-pub mod element;
-#[cfg(feature = "encryption")]
-pub mod encryption;
-pub mod error;
-pub mod field;
+#[cfg(feature = "convert")]
+pub mod convert;
+mod error;
 pub mod file;
-pub mod fileset;
 #[cfg(feature = "filter")]
 pub mod filter;
-pub mod flow;
-pub mod names;
-pub mod pipeline;
+mod flow;
+#[cfg(feature = "output")]
+pub mod output;
+#[cfg(any(feature = "arrow", feature = "output"))]
+pub mod payload;
 #[allow(unsafe_code)]
 mod raw;
-#[cfg(feature = "serde")]
-pub mod serde;
-pub mod time;
+pub mod scan;
 pub mod value;
 #[cfg(feature = "write")]
 pub mod writer;
 
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
-#[cfg(feature = "convert")]
-pub mod convert;
-#[cfg(feature = "output")]
-pub mod output;
-#[cfg(any(feature = "arrow", feature = "output"))]
-pub mod tls;
+/// The element table: everything that a flow can hold, with names, types, units and keys.
+pub mod element {
+    pub use crate::flow::bytes::Condition;
+    pub use crate::flow::fields::Fields;
+    pub use crate::flow::table::{ELEMENTS, Element, Field, FieldKind, element, field};
+}
 
-pub use block::{Block, BlockRef};
-#[cfg(feature = "encryption")]
-pub use encryption::Passphrase;
 pub use error::{Error, ErrorKind, Result};
-pub use field::FieldValue;
-pub use file::{File, OpenOptions};
-pub use fileset::FileSet;
+pub use file::block::{Block, BlockRef};
+pub use file::handle::File;
+pub use file::names::Names;
+pub use file::options::OpenOptions;
+#[cfg(feature = "encryption")]
+pub use file::passphrase::Passphrase;
 #[cfg(feature = "filter")]
-pub use filter::Filter;
-pub use flow::{Flow, OwnedFlow};
-pub use names::Names;
-pub use time::Timestamp;
+pub use filter::compiled::Filter;
+pub use flow::field_value::FieldValue;
+pub use flow::owned::OwnedFlow;
+pub use flow::view::Flow;
+pub use scan::fileset::FileSet;
+pub use value::time::Timestamp;
+
+/// The version of this crate, of the C library in it, and what they read, as one line of text.
+pub const VERSION: &str = env!("NFDECODE_VERSION");

@@ -13,16 +13,18 @@ use std::sync::Arc;
 
 use nfdump_sys as sys;
 
-#[cfg(feature = "encryption")]
-use crate::encryption::Unlocked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::OpenOptions;
 
 pub(crate) use sys::{
     nfdump_block_ref as RawBlockRef, nfdump_cursor as RawCursor, nfdump_exporter as RawExporter,
     nfdump_exporter_stat as RawExporterStat, nfdump_flow_ref as RawFlowRef, nfdump_info as RawInfo,
     nfdump_record_ref as RawRecordRef, nfdump_sampler as RawSampler, nfdump_shape as RawShape,
 };
+
+#[cfg(feature = "encryption")]
+pub(crate) use sys::NFDUMP_OPEN_ENCRYPTED as OPEN_ENCRYPTED;
+/// Flags of the open functions.
+pub(crate) use sys::{NFDUMP_OPEN_CUT as OPEN_CUT, NFDUMP_OPEN_PARTIAL as OPEN_PARTIAL};
 
 /// An index into the shapes of a block that stands for "none".
 pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
@@ -88,6 +90,19 @@ pub(crate) fn damage(error: &sys::nfdump_error) -> Option<Error> {
     (error.status.cast_unsigned() != sys::NFDUMP_OK).then(|| convert(error))
 }
 
+/// A copy of a file's info that may go to other threads.
+#[cfg(feature = "encryption")]
+#[derive(Clone, Copy)]
+pub(crate) struct SharedInfo(pub(crate) RawInfo);
+
+// SAFETY: nfdump.h: the only pointers in an info are the reasons of errors, which are static strings
+// that nobody modifies; everything else are integers.
+#[cfg(feature = "encryption")]
+unsafe impl Send for SharedInfo {}
+// SAFETY: as above.
+#[cfg(feature = "encryption")]
+unsafe impl Sync for SharedInfo {}
+
 /// What must live as long as a handle does.
 enum Source {
     /// The handle opened the file itself.
@@ -101,9 +116,6 @@ pub(crate) struct RawFile {
     handle: NonNull<sys::nfdump_file>,
     /// What the handle points into or reads, where that is not the handle's own.
     _source: Source,
-    /// What it takes to read the blocks of an encrypted file.
-    #[cfg(feature = "encryption")]
-    unlocked: Option<Box<Unlocked>>,
 }
 
 // SAFETY: nfdump.h: any number of threads may use an open file at once; its one part that changes has
@@ -113,28 +125,28 @@ unsafe impl Send for RawFile {}
 unsafe impl Sync for RawFile {}
 
 impl RawFile {
-    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+    pub(crate) fn open(path: &Path, flags: u32) -> Result<Self> {
         use std::os::unix::ffi::OsStrExt as _;
         let path = CString::new(path.as_os_str().as_bytes())
             .map_err(|error| Error::from_io(error.into(), "cannot open"))?;
-        Self::finish(Source::Path, options, |flags, file, error| {
+        Self::finish(Source::Path, |file, error| {
             // SAFETY: `path` is NUL-terminated, `file` and `error` are valid for writes.
             unsafe { sys::nfdump_file_open_path(path.as_ptr(), flags, file, error) }
         })
     }
 
-    pub(crate) fn from_file(file: std::fs::File, options: &OpenOptions) -> Result<Self> {
+    pub(crate) fn from_file(file: std::fs::File, flags: u32) -> Result<Self> {
         let descriptor = file.as_raw_fd();
-        Self::finish(Source::Descriptor(file), options, |flags, file, error| {
+        Self::finish(Source::Descriptor(file), |file, error| {
             // SAFETY: `descriptor` stays open as long as the file stored beside the handle;
             // `file` and `error` are valid for writes.
             unsafe { sys::nfdump_file_open_fd(descriptor, flags, file, error) }
         })
     }
 
-    pub(crate) fn from_memory(bytes: Arc<[u8]>, options: &OpenOptions) -> Result<Self> {
+    pub(crate) fn from_memory(bytes: Arc<[u8]>, flags: u32) -> Result<Self> {
         let (data, length) = (bytes.as_ptr(), bytes.len());
-        Self::finish(Source::Memory(bytes), options, |flags, file, error| {
+        Self::finish(Source::Memory(bytes), |file, error| {
             // SAFETY: `data` is valid for `length` bytes and kept alive, unmoved and unmodified by
             // the Arc stored beside the handle; `file` and `error` are valid for writes.
             unsafe { sys::nfdump_file_open_memory(data, length, flags, file, error) }
@@ -143,47 +155,28 @@ impl RawFile {
 
     fn finish(
         source: Source,
-        options: &OpenOptions,
-        open: impl FnOnce(u32, *mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
+        open: impl FnOnce(*mut *mut sys::nfdump_file, *mut sys::nfdump_error) -> sys::nfdump_status,
     ) -> Result<Self> {
         let mut handle = ptr::null_mut();
         let mut error = sys::nfdump_error::default();
-        let status = open(options.flags(), &raw mut handle, &raw mut error);
-        #[cfg_attr(not(feature = "encryption"), expect(unused_mut))]
-        let mut file = match NonNull::new(handle) {
-            Some(handle) if status == sys::NFDUMP_OK => Self {
+        let status = open(&raw mut handle, &raw mut error);
+        match NonNull::new(handle) {
+            Some(handle) if status == sys::NFDUMP_OK => Ok(Self {
                 handle,
                 _source: source,
-                #[cfg(feature = "encryption")]
-                unlocked: None,
-            },
-            _ => return Err(convert(&error)),
-        };
-        #[cfg(feature = "encryption")]
-        if let Some(passphrase) = options.passphrase_of() {
-            let unlocked = Unlocked::new(&file, passphrase, options.is_partial())?;
-            file.unlocked = unlocked.map(Box::new);
+            }),
+            _ => Err(convert(&error)),
         }
-        Ok(file)
     }
 
     pub(crate) fn info(&self) -> &RawInfo {
-        #[cfg(feature = "encryption")]
-        if let Some(unlocked) = &self.unlocked {
-            return &unlocked.info;
-        }
         // SAFETY: the handle is valid, so the result is non-null and lives as long as the handle.
         unsafe { &*sys::nfdump_file_info(self.handle.as_ptr()) }
     }
 
     /// What is wrong with the file as a whole, though not enough to refuse it.
-    pub(crate) fn damage(&self) -> Option<Error> {
-        let found = damage(&self.info().appendix);
-        #[cfg(feature = "encryption")]
-        if let Some(unlocked) = &self.unlocked {
-            return found.or_else(|| unlocked.damage.clone());
-        }
-        found
+    pub(crate) fn damage(&self, info: &RawInfo) -> Option<Error> {
+        damage(&info.appendix)
     }
 
     /// Fills `out` with stored bytes.
@@ -228,24 +221,6 @@ impl Drop for RawFile {
         // SAFETY: the handle is valid and not used again; blocks that point into a file's memory
         // hold an Arc of this RawFile.
         unsafe { sys::nfdump_file_close(self.handle.as_ptr()) }
-    }
-}
-
-impl OpenOptions {
-    /// The flags of the open functions.
-    fn flags(&self) -> u32 {
-        let mut flags = 0;
-        if self.is_partial() {
-            flags |= sys::NFDUMP_OPEN_PARTIAL;
-        }
-        if self.takes_cut_block() {
-            flags |= sys::NFDUMP_OPEN_CUT;
-        }
-        #[cfg(feature = "encryption")]
-        if self.passphrase_of().is_some() {
-            flags |= sys::NFDUMP_OPEN_ENCRYPTED;
-        }
-        flags
     }
 }
 
@@ -301,10 +276,6 @@ impl RawBlock {
         let mut error = sys::nfdump_error::default();
         let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
         self.clear();
-        #[cfg(feature = "encryption")]
-        if let Some(unlocked) = &file.unlocked {
-            return self.load_encrypted(file, unlocked, found);
-        }
         // SAFETY: both handles are valid and `self` is borrowed exclusively; the view is valid for
         // writes.
         let status = unsafe {
@@ -326,17 +297,17 @@ impl RawBlock {
         Ok(())
     }
 
-    /// As [`load`](Self::load) for a block of an encrypted file.
+    /// As [`load`](Self::load), of the bytes that `read` makes: the decrypted block, header included.
     #[cfg(feature = "encryption")]
-    fn load_encrypted(
+    pub(crate) fn decode(
         &mut self,
-        file: &RawFile,
-        unlocked: &Unlocked,
         found: &RawBlockRef,
+        read: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut error = sys::nfdump_error::default();
         let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
-        unlocked.read_block(file, found, &mut self.decrypted)?;
+        self.clear();
+        read(&mut self.decrypted)?;
         // SAFETY: the handle is valid and `self` is borrowed exclusively; the bytes are valid for their
         // length, and as long as the view: they only change when the next block is loaded; the view is
         // valid for writes.

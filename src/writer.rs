@@ -12,11 +12,13 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 
-use crate::block::Block;
-use crate::element::{ELEMENTS, USER_NAME_MAX, u64_at};
-use crate::file::{Compression, File};
-use crate::flow::Flow;
-use crate::names::{Exporter, Names, Sampler};
+use crate::file::block::Block;
+use crate::file::handle::File;
+use crate::file::header::Compression;
+use crate::file::names::{Exporter, Names, Sampler};
+use crate::flow::bytes::{USER_NAME_MAX, u64_at};
+use crate::flow::table::ELEMENTS;
+use crate::flow::view::Flow;
 use crate::raw::ELEMENT_MAX_LAYOUT2;
 
 const HEADER: usize = 40;

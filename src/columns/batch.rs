@@ -14,21 +14,21 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
 
-use super::column::{Column, ColumnKind, Header, Source};
-use super::projection::Projection;
-use super::rows::{Row, Rows};
-use super::stride::{Bits, Group, STRIDE, Stride};
-use crate::block::Block;
-use crate::element::{
-    Condition, Field, FieldKind, acl_at, bytes_at, nat_offset, text_at, u8_at, u16_at,
-};
-use crate::flow::Flow;
+use crate::columns::column::{Column, ColumnKind, Header, Source};
+use crate::columns::projection::Projection;
+use crate::columns::rows::{Row, Rows};
+use crate::columns::stride::{Bits, Group, STRIDE, Stride};
+use crate::file::block::Block;
+use crate::flow::bytes::Condition;
+use crate::flow::bytes::{acl_at, bytes_at, nat_offset, text_at, u8_at, u16_at};
+use crate::flow::table::{Field, FieldKind};
+use crate::flow::view::Flow;
+use crate::payload::tls::Hello;
 use crate::raw::RawShape;
-use crate::tls::Hello;
-use crate::value::MacAddr;
+use crate::value::mac::MacAddr;
 
 /// Rows of one batch at most: blocks of usual files have fewer, and more would only cost memory.
-pub(crate) const BATCH_MAX: usize = 1 << 16;
+pub const BATCH_MAX: usize = 1 << 16;
 
 /// Makes record batches of the flows of decoded blocks.
 ///
@@ -74,7 +74,7 @@ impl BatchBuilder {
         self.labels = Labels::one(name, ident);
     }
 
-    pub(crate) fn set_labels(&mut self, labels: Labels) {
+    pub fn set_labels(&mut self, labels: Labels) {
         self.labels = labels;
     }
 
@@ -89,7 +89,7 @@ impl BatchBuilder {
     }
 
     /// All rows in batches of up to [`BATCH_MAX`].
-    pub(crate) fn batches(&mut self, rows: &Rows<'_>) -> Result<Vec<RecordBatch>, ArrowError> {
+    pub fn batches(&mut self, rows: &Rows<'_>) -> Result<Vec<RecordBatch>, ArrowError> {
         (0..rows.len())
             .step_by(BATCH_MAX)
             .map(|start| {
@@ -172,7 +172,7 @@ fn null_array(nulls: &mut Vec<ArrayRef>, data_type: &DataType, count: usize) -> 
 
 /// What the columns `file` and `ident` hold, for one file or several.
 #[derive(Clone, Debug)]
-pub(crate) struct Labels {
+pub struct Labels {
     files: Arc<StringArray>,
     idents: Arc<StringArray>,
     /// For each file the numbers of its name and ident in these.
@@ -187,12 +187,12 @@ impl Default for Labels {
 
 impl Labels {
     /// Of one file.
-    pub(crate) fn one(name: &str, ident: Option<&[u8]>) -> Self {
+    pub fn one(name: &str, ident: Option<&[u8]>) -> Self {
         Self::of([(name, ident)])
     }
 
     /// Of several files, which rows name by their number.
-    pub(crate) fn of<'a>(files: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> Self {
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> Self {
         let (mut names, mut idents) = (Vec::new(), Vec::<String>::new());
         let mut keys = Vec::new();
         let mut numbers = std::collections::HashMap::new();

@@ -9,8 +9,9 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::StringArray;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::element::{ELEMENTS, Field, FieldKind};
-use crate::value::{IpFragment, NatEvent, NselEvent};
+use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::value::event::{NatEvent, NselEvent};
+use crate::value::flags::IpFragment;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

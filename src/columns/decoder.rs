@@ -6,10 +6,10 @@ use std::fmt;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::batch::BatchBuilder;
-use super::projection::Projection;
+use crate::columns::batch::BatchBuilder;
+use crate::columns::projection::Projection;
 use crate::error::{Error, ErrorKind};
-use crate::file::File;
+use crate::file::handle::File;
 
 /// Bytes of a file header of layout 2, and of a block header.
 const FILE_HEADER: usize = 40;

@@ -22,27 +22,19 @@
 //!
 //! Nothing here writes files; the program `nfdecode` does (`-f arrow`, `-f parquet`).
 
-mod batch;
-#[cfg(feature = "parquet")]
-mod chunk;
-mod column;
-mod decoder;
+pub(crate) mod batch;
+pub(crate) mod column;
+pub(crate) mod decoder;
 #[cfg(feature = "parquet")]
 pub mod parquet;
-mod projection;
-mod reader;
-#[cfg(feature = "parquet")]
-mod row_group;
-mod rows;
-mod stride;
+pub(crate) mod projection;
+pub(crate) mod reader;
+pub(crate) mod rows;
+pub(crate) mod stride;
 
-pub use batch::BatchBuilder;
+pub use batch::{BatchBuilder, Labels};
 pub use column::{COLUMNS, Column, ColumnKind};
 pub use decoder::Decoder;
 pub use projection::{Projection, SCHEMA_VERSION, UnknownColumn};
 pub use reader::Reader;
-
-#[cfg(feature = "cli")]
-pub(crate) use batch::Labels;
-#[cfg(feature = "cli")]
-pub(crate) use rows::Rows;
+pub use rows::Rows;

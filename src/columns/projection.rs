@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use super::column::{COLUMNS, Column, Source};
+use crate::columns::column::{COLUMNS, Column, Source};
 
 /// Changes when a column changes its name, type or meaning, or goes. New columns do not change it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -141,7 +141,7 @@ fn field(column: &Column) -> Field {
     }
     if let Source::Field(element, field) = column.source {
         metadata.insert("nfdecode.element".to_owned(), element.to_string());
-        if field.kind == crate::element::FieldKind::Micros {
+        if field.kind == crate::flow::table::FieldKind::Micros {
             metadata.insert("unit".to_owned(), "us".to_owned());
         }
     }

@@ -12,15 +12,18 @@ use std::thread::{self, JoinHandle};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::batch::{BatchBuilder, Labels};
-use super::projection::Projection;
-use super::rows::Rows;
-use crate::block::{Block, BlockRef};
+use crate::columns::batch::{BatchBuilder, Labels};
+use crate::columns::projection::Projection;
+use crate::columns::rows::Rows;
 use crate::error::Error;
-use crate::file::{File, OpenOptions};
+use crate::file::block::{Block, BlockRef};
+use crate::file::handle::File;
+use crate::file::options::OpenOptions;
 #[cfg(feature = "filter")]
-use crate::filter::{Filter, Scope, records_in};
-use crate::pipeline::{self, Lane, Stages, Stopped};
+use crate::filter::compiled::Filter;
+use crate::filter::scope::{Scope, records_in};
+use crate::scan::pipeline;
+use crate::scan::pipeline::{Lane, Stages, Stopped};
 
 /// Record batches of nfcapd files, in the order of files and blocks whatever the number of threads.
 ///
@@ -140,7 +143,7 @@ impl Reader {
     ///
     /// ```no_run
     /// use nfdecode::columns::{Projection, Reader};
-    /// use nfdecode::filter::Filter;
+    /// use nfdecode::Filter;
     ///
     /// let columns = Projection::of(["src_addr", "in_bytes"])?;
     /// let filter = Filter::parse("proto udp and dst port 53")?;

@@ -5,18 +5,19 @@
 
 use std::ops::Range;
 
-use crate::block::Block;
-use crate::flow::{Flow, Places};
+use crate::file::block::Block;
+use crate::flow::places::Places;
+use crate::flow::view::Flow;
 use crate::raw::RawShape;
 
 /// One flow record.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
-    pub(super) record: &'a [u8],
+    pub(crate) record: &'a [u8],
     /// Number of its shape in [`Rows::shapes`].
-    pub(super) shape: u32,
+    pub(crate) shape: u32,
     /// Number of its file among the labels.
-    pub(super) label: u32,
+    pub(crate) label: u32,
     /// Where its elements lie, for what is not decided by the shape.
     places: Places<'a>,
 }
@@ -24,24 +25,24 @@ pub(crate) struct Row<'a> {
 impl<'a> Row<'a> {
     /// The flow, for fields that must be looked up.
     #[inline]
-    pub(super) fn flow(&self) -> Flow<'a> {
+    pub(crate) fn flow(&self) -> Flow<'a> {
         Flow::new(self.record, self.places)
     }
 }
 
 /// The shape number of flows whose fields must be looked up one by one.
-pub(super) const UNSHAPED: u32 = 0;
+pub(crate) const UNSHAPED: u32 = 0;
 
 /// Rows of one block or more.
 #[derive(Default)]
-pub(crate) struct Rows<'a> {
+pub struct Rows<'a> {
     rows: Vec<Row<'a>>,
     /// `None` first, for [`UNSHAPED`].
     shapes: Vec<Option<&'a RawShape>>,
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             rows: Vec::new(),
             shapes: vec![None],
@@ -50,13 +51,7 @@ impl<'a> Rows<'a> {
 
     /// Adds flows of a block: those of the `selected` numbers, which ascend, or else all; `most` at
     /// most. `label` is the number of their file.
-    pub(crate) fn add(
-        &mut self,
-        block: &'a Block,
-        label: u32,
-        selected: Option<&[u32]>,
-        most: usize,
-    ) {
+    pub fn add(&mut self, block: &'a Block, label: u32, selected: Option<&[u32]>, most: usize) {
         const FAMILIES: u64 = 1 << 2 | 1 << 3;
         let shapes = block.shapes();
         let first = self.shapes.len() as u32;
@@ -88,25 +83,23 @@ impl<'a> Rows<'a> {
     }
 
     /// All rows are from the file of this number.
-    #[cfg(feature = "cli")]
-    pub(crate) fn label(&mut self, label: u32) {
+    pub fn label(&mut self, label: u32) {
         self.rows.iter_mut().for_each(|row| row.label = label);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub(super) fn rows(&self, range: Range<usize>) -> &[Row<'a>] {
+    pub(crate) fn rows(&self, range: Range<usize>) -> &[Row<'a>] {
         self.rows.get(range).unwrap_or_default()
     }
 
-    pub(super) fn shapes(&self) -> &[Option<&'a RawShape>] {
+    pub(crate) fn shapes(&self) -> &[Option<&'a RawShape>] {
         &self.shapes
     }
 
     /// Start of each flow, in ms; `None` where the column `first` is null.
-    #[cfg(feature = "cli")]
     fn first(&self, row: &Row<'a>) -> Option<i64> {
         const GENERIC: usize = 1;
         let shape = self.shapes.get(row.shape as usize).copied().flatten();
@@ -123,8 +116,7 @@ impl<'a> Rows<'a> {
 
     /// Brings the rows into the order of their start; those without one come first. Rows that start
     /// at the same time stay in their order.
-    #[cfg(feature = "cli")]
-    pub(crate) fn sort_by_first(&mut self) -> Vec<Option<i64>> {
+    pub fn sort_by_first(&mut self) -> Vec<Option<i64>> {
         let mut order: Vec<(Option<i64>, u32)> = self
             .rows
             .iter()

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::rows::Row;
+use crate::columns::rows::Row;
 
 /// Rows that all columns take before the next, so that their records stay in the cache.
-pub(super) const STRIDE: usize = 512;
+pub(crate) const STRIDE: usize = 512;
 /// Words of a bit for each row.
 const WORDS: usize = STRIDE / 64;
 /// A shape that no row of the stride has.
@@ -16,23 +16,23 @@ const NO_GROUP: u32 = u32::MAX;
 
 /// A bit for each row of a stride.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bits([u64; WORDS]);
+pub(crate) struct Bits([u64; WORDS]);
 
 impl Bits {
     #[inline]
-    pub(super) fn set(&mut self, number: usize, value: bool) {
+    pub(crate) fn set(&mut self, number: usize, value: bool) {
         self.0[number / 64 % WORDS] |= u64::from(value) << (number % 64);
     }
 
     #[inline]
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(other.0) {
             *word |= other;
         }
     }
 
     /// Each word with the number of rows it stands for, of `count` rows.
-    pub(super) fn words(&self, count: usize) -> impl Iterator<Item = (u64, usize)> {
+    pub(crate) fn words(&self, count: usize) -> impl Iterator<Item = (u64, usize)> {
         let counts = (0..count)
             .step_by(64)
             .map(move |start| (count - start).min(64));
@@ -42,16 +42,16 @@ impl Bits {
 
 /// The rows of one shape.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// Its number in the shapes of the rows.
-    pub(super) shape: usize,
+    pub(crate) shape: usize,
     /// Which rows these are.
-    pub(super) rows: Bits,
+    pub(crate) rows: Bits,
     members: Range<usize>,
 }
 
 /// Rows of one stride at a time.
-pub(super) struct Stride<'r, 'a> {
+pub(crate) struct Stride<'r, 'a> {
     /// How many strides of the batch come before.
     number: usize,
     rows: &'r [Row<'a>],
@@ -65,7 +65,7 @@ pub(super) struct Stride<'r, 'a> {
 
 impl<'r, 'a> Stride<'r, 'a> {
     /// For rows of so many shapes; without rows as yet.
-    pub(super) fn new(shapes: usize) -> Self {
+    pub(crate) fn new(shapes: usize) -> Self {
         Self {
             number: 0,
             rows: &[],
@@ -77,7 +77,7 @@ impl<'r, 'a> Stride<'r, 'a> {
     }
 
     /// Takes up to [`STRIDE`] rows in place of those it had.
-    pub(super) fn set(&mut self, number: usize, rows: &'r [Row<'a>]) {
+    pub(crate) fn set(&mut self, number: usize, rows: &'r [Row<'a>]) {
         self.number = number;
         self.rows = rows;
         for group in self.groups.drain(..) {
@@ -122,17 +122,17 @@ impl<'r, 'a> Stride<'r, 'a> {
         }
     }
 
-    pub(super) fn rows(&self) -> &'r [Row<'a>] {
+    pub(crate) fn rows(&self) -> &'r [Row<'a>] {
         self.rows
     }
 
-    pub(super) fn groups(&self) -> &[Group] {
+    pub(crate) fn groups(&self) -> &[Group] {
         &self.groups
     }
 
     /// The rows of a group: their number, below [`STRIDE`], and record.
     #[inline]
-    pub(super) fn members(&self, group: &Group) -> impl Iterator<Item = (usize, &'a [u8])> {
+    pub(crate) fn members(&self, group: &Group) -> impl Iterator<Item = (usize, &'a [u8])> {
         let range = group.members.clone();
         let numbers = self.numbers.get(range.clone()).unwrap_or_default();
         let records = self.records.get(range).unwrap_or_default();
@@ -144,7 +144,7 @@ impl<'r, 'a> Stride<'r, 'a> {
 
     /// Where the values of its rows go, of all values of the batch.
     #[inline]
-    pub(super) fn of<'v, T>(&self, values: &'v mut [T]) -> Option<&'v mut [T; STRIDE]> {
+    pub(crate) fn of<'v, T>(&self, values: &'v mut [T]) -> Option<&'v mut [T; STRIDE]> {
         values.as_chunks_mut().0.get_mut(self.number)
     }
 }

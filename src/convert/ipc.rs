@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Waits a while, two seconds or more, for the last words of a process that has ended. Counted, not
 /// measured: a machine that stands still gives the reader no time either.
-pub(super) fn drain<T>(reader: &JoinHandle<T>) {
+pub(crate) fn drain<T>(reader: &JoinHandle<T>) {
     for _ in 0..2_000 {
         if reader.is_finished() {
             return;
@@ -31,7 +31,7 @@ fn keys(directory: &OsStr) -> (i32, i32) {
 }
 
 /// Removes what a process that wrote to `directory` has left. Does nothing if there is nothing.
-pub(super) fn remove_leftovers(directory: &Path) {
+pub(crate) fn remove_leftovers(directory: &Path) {
     let (memory_key, semaphore_key) = keys(directory.as_os_str());
     // SAFETY: shmget and shmctl(IPC_RMID) take numbers only; a null buffer is allowed for IPC_RMID.
     unsafe {
@@ -52,7 +52,7 @@ pub(super) fn remove_leftovers(directory: &Path) {
 /// For a child between fork and exec: has the kernel kill it when its parent dies, and gives it
 /// shared memory and semaphores of its own where that is allowed (to root), so that none are left
 /// even if both are killed.
-pub(super) fn isolate() -> std::io::Result<()> {
+pub(crate) fn isolate() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: PR_SET_PDEATHSIG takes a signal number.
@@ -67,7 +67,7 @@ pub(super) fn isolate() -> std::io::Result<()> {
 
 /// Whether a child has ended; it stays a zombie, so that its number is not given to others. Also if it
 /// cannot be told: waiting then tells.
-pub(super) fn has_ended(child: u32) -> bool {
+pub(crate) fn has_ended(child: u32) -> bool {
     // SAFETY: `siginfo_t` is plain data, for which all zeros are a value.
     let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -80,17 +80,17 @@ pub(super) fn has_ended(child: u32) -> bool {
 }
 
 /// Kills the process group that `leader` leads, ignoring that it may be gone.
-pub(super) fn kill_group(leader: u32) {
+pub(crate) fn kill_group(leader: u32) {
     signal_group(leader, libc::SIGKILL);
 }
 
 /// Has a process group stand still until [`resume_group`].
-pub(super) fn suspend_group(leader: u32) {
+pub(crate) fn suspend_group(leader: u32) {
     signal_group(leader, libc::SIGSTOP);
 }
 
 /// Lets a process group go on.
-pub(super) fn resume_group(leader: u32) {
+pub(crate) fn resume_group(leader: u32) {
     signal_group(leader, libc::SIGCONT);
 }
 

@@ -10,26 +10,26 @@ const OTHERS_MAX: usize = 16;
 
 /// The counters of a run and the lines that do not belong to a normal one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// `Ident:` lines, one for each file written.
-    pub(super) files: u64,
+    pub(crate) files: u64,
     /// Sums over these.
-    pub(super) flows: u64,
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
+    pub(crate) flows: u64,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
     /// The counters of the `Total:` line by name.
-    pub(super) total: Option<BTreeMap<String, u64>>,
+    pub(crate) total: Option<BTreeMap<String, u64>>,
     /// The last line was the one of a regular end.
-    pub(super) terminated: bool,
+    pub(crate) terminated: bool,
     /// The disk is full or broken; the process may hang for ever.
-    pub(super) write_error: Option<String>,
+    pub(crate) write_error: Option<String>,
     /// Other lines, the first of each kind, with how many there were of it.
-    pub(super) others: Vec<(String, u64)>,
+    pub(crate) others: Vec<(String, u64)>,
 }
 
 impl Log {
     /// Takes one line.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
         if line.is_empty() {
             return;
@@ -71,7 +71,7 @@ impl Log {
     }
 
     /// Reads lines until the end of the stream, telling `update` after each.
-    pub(super) fn follow(stream: impl Read, mut update: impl FnMut(&str)) {
+    pub(crate) fn follow(stream: impl Read, mut update: impl FnMut(&str)) {
         let mut reader = BufReader::with_capacity(1 << 16, stream);
         let mut line = Vec::new();
         loop {

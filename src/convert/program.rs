@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{ConvertError, ipc};
+use crate::convert::error::ConvertError;
+use crate::convert::ipc;
 
 /// The environment variable that names the program.
 pub const VARIABLE: &str = "NFPCAPD";

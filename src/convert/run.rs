@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::log::Log;
-use super::program::{Nfpcapd, Version};
-use super::workdir::WorkDir;
-use super::{ConvertError, ipc};
+use crate::convert::error::ConvertError;
+use crate::convert::ipc;
+use crate::convert::log::Log;
+use crate::convert::program::{Nfpcapd, Version};
+use crate::convert::workdir::WorkDir;
 
 /// How often the output directory is looked at.
 const POLL: Duration = Duration::from_millis(2);
@@ -421,7 +422,10 @@ fn is_final(name: &str) -> bool {
 
 /// How much of the capture a running nfpcapd has read, by what the kernel tells. Linux only.
 mod progress {
-    use super::{Path, Version, fs, io};
+    use super::Path;
+    use super::Version;
+    use super::fs;
+    use super::io;
 
     /// From here on captures are mapped instead of read.
     const MAPS: Version = Version {
@@ -430,7 +434,7 @@ mod progress {
         patch: 6,
     };
 
-    pub(super) fn consumed(pid: u32, capture: &Path, version: Version) -> u64 {
+    pub(crate) fn consumed(pid: u32, capture: &Path, version: Version) -> u64 {
         let found = if version >= MAPS {
             resident(pid)
         } else {

@@ -52,7 +52,7 @@ struct Inner {
 
 /// Where in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The file; `None` is the text itself.
     name: Option<String>,
     line: usize,
@@ -66,7 +66,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The place `start..end` in `text`.
-    pub(super) fn new(name: Option<&str>, text: &[u8], start: usize, end: usize) -> Self {
+    pub(crate) fn new(name: Option<&str>, text: &[u8], start: usize, end: usize) -> Self {
         let start = start.min(text.len());
         let before = text.get(..start).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
@@ -119,7 +119,7 @@ impl Place {
 }
 
 impl FilterError {
-    pub(super) fn new(kind: FilterErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FilterErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
@@ -128,12 +128,12 @@ impl FilterError {
         }))
     }
 
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: Place) -> Self {
         self.0.place = Some(place);
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
     }

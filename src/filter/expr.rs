@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
 
-use super::error::{FilterError, FilterErrorKind};
-use super::names;
-use super::pattern::Pattern;
-use super::primitive::{MacSide, Number, Side};
-use super::sets::{IpSet, Prefix};
-use crate::time::Timestamp;
+use crate::filter::error::{FilterError, FilterErrorKind};
+use crate::filter::parse::names;
+use crate::filter::primitive::{MacSide, Number, Side};
+use crate::filter::run::pattern::Pattern;
+use crate::filter::run::sets::{IpSet, Prefix};
+use crate::value::time::Timestamp;
 
 /// How a number is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ impl Compare {
     }
 
     /// The values for which the comparison holds, both ends included; `None` if there are none.
-    pub(super) fn range(self, value: u64) -> Option<(u64, u64)> {
+    pub(crate) fn range(self, value: u64) -> Option<(u64, u64)> {
         match self {
             Self::Equal => Some((value, value)),
             Self::Greater => value.checked_add(1).map(|low| (low, u64::MAX)),
@@ -77,7 +77,7 @@ pub enum PayloadSide {
 
 /// What to find in a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(crate) enum Payload {
     Content(Box<str>, Arc<Pattern>),
     Regex(Arc<Pattern>),
     Dns(PayloadSide, Dns),
@@ -85,14 +85,14 @@ pub(super) enum Payload {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Dns {
+pub(crate) enum Dns {
     Defined,
     Name(Box<str>),
     Address(Box<str>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tls {
+pub(crate) enum Tls {
     Defined,
     /// On the wire.
     Version(u16),
@@ -104,7 +104,7 @@ pub(super) enum Tls {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Addresses {
+pub(crate) enum Addresses {
     Host(IpAddr),
     Prefix(Prefix),
     Masked(Ipv4Addr, Ipv4Addr),
@@ -112,7 +112,7 @@ pub(super) enum Addresses {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Term {
+pub(crate) enum Term {
     Any,
     Ipv4,
     Ipv6,
@@ -139,7 +139,7 @@ pub(super) enum Term {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Term(Term),
     Not,
     And,
@@ -151,7 +151,8 @@ pub(super) enum Node {
 /// Everything that can be written can be built:
 ///
 /// ```
-/// use nfdecode::filter::{Compare, Expr, Filter, Number, Side};
+/// use nfdecode::Filter;
+/// use nfdecode::filter::{Compare, Expr, Number, Side};
 ///
 /// let expr = Expr::number(Number::DstPort, Compare::Equal, 443)
 ///     & !Expr::network(Side::Src, "10.0.0.0".parse()?, 8);
@@ -162,11 +163,11 @@ pub(super) enum Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expr {
     /// Postfix, never empty.
-    pub(super) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
 }
 
 impl Expr {
-    pub(super) fn of(term: Term) -> Self {
+    pub(crate) fn of(term: Term) -> Self {
         Self {
             nodes: vec![Node::Term(term)],
         }
@@ -280,7 +281,7 @@ impl Expr {
 
     /// A MAC address.
     #[must_use]
-    pub fn mac(side: MacSide, address: crate::value::MacAddr) -> Self {
+    pub fn mac(side: MacSide, address: crate::value::mac::MacAddr) -> Self {
         let [a, b, c, d, e, f] = address.0;
         let number = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         Self::of(Term::Mac(side, number))
@@ -396,7 +397,7 @@ impl Expr {
     }
 
     /// Refuses what could not be written either.
-    pub(super) fn check(&self) -> Result<(), FilterError> {
+    pub(crate) fn check(&self) -> Result<(), FilterError> {
         self.nodes.iter().try_for_each(|node| match node {
             Node::Term(term) => term.check(),
             _ => Ok(()),
@@ -445,7 +446,7 @@ const SERVER_NAME_MAX: usize = 64;
 
 impl Term {
     /// What a text could not say is refused, also of programs.
-    pub(super) fn check(&self) -> Result<(), FilterError> {
+    pub(crate) fn check(&self) -> Result<(), FilterError> {
         let refuse = |kind, message: String| Err(FilterError::new(kind, message));
         match self {
             Self::Number(number, compare, value) => {
@@ -674,7 +675,7 @@ impl fmt::Display for Term {
             }
             Self::Flags { mask, exact } => {
                 f.write_str(if *exact { "flags '=" } else { "flags '" })?;
-                let letters = crate::value::TcpFlags(*mask).letters();
+                let letters = crate::value::flags::TcpFlags(*mask).letters();
                 for letter in letters.iter().filter(|letter| **letter != b'.') {
                     write!(f, "{}", char::from(*letter))?;
                 }
@@ -692,7 +693,7 @@ impl fmt::Display for Term {
                 write!(f, " {}{value}", compare.symbol())
             }
             Self::Mac(side, address) => {
-                let address = crate::value::MacAddr::from_number(*address);
+                let address = crate::value::mac::MacAddr::from_number(*address);
                 write!(f, "{}mac {address}", Before(side.term().0))
             }
             Self::User(name) => write!(f, "asa user {}", Quoted(name)),
@@ -765,7 +766,7 @@ impl fmt::Display for Expr {
 
 impl Expr {
     /// One term or operator a line, indented.
-    pub(super) fn tree(&self) -> impl fmt::Display + '_ {
+    pub(crate) fn tree(&self) -> impl fmt::Display + '_ {
         struct Tree<'a>(&'a Expr);
         impl fmt::Display for Tree<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

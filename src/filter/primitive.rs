@@ -3,7 +3,7 @@
 //! Parser, program, builder and the table in `docs/filter.md` are made from it. Fields are named as
 //! in [`crate::element`]; where they lie is looked up there.
 
-use crate::element::{ELEMENTS, FieldKind};
+use crate::flow::table::{ELEMENTS, FieldKind};
 
 /// One term that compares a number.
 #[derive(Clone, Copy, Debug)]
@@ -205,24 +205,24 @@ impl Number {
     }
 
     /// The number that is written like this.
-    pub(super) fn written(syntax: &str) -> Option<&'static NumberTerm> {
+    pub(crate) fn written(syntax: &str) -> Option<&'static NumberTerm> {
         NUMBERS.iter().find(|term| term.syntax.contains(&syntax))
     }
 }
 
 /// Where a number lies in a flow record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// 0 is the record header.
-    pub(super) element: u8,
-    pub(super) offset: u16,
-    pub(super) width: Width,
+    pub(crate) element: u8,
+    pub(crate) offset: u16,
+    pub(crate) width: Width,
     /// The element has two layouts, told apart by its length.
-    pub(super) nat_layout: bool,
+    pub(crate) nat_layout: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Width {
+pub(crate) enum Width {
     One,
     Two,
     Four,
@@ -230,7 +230,7 @@ pub(super) enum Width {
 }
 
 impl Width {
-    pub(super) fn bytes(self) -> u16 {
+    pub(crate) fn bytes(self) -> u16 {
         match self {
             Self::One => 1,
             Self::Two => 2,
@@ -241,7 +241,7 @@ impl Width {
 }
 
 impl Place {
-    pub(super) const fn new(element: u8, offset: u16, width: Width) -> Self {
+    pub(crate) const fn new(element: u8, offset: u16, width: Width) -> Self {
         Self {
             element,
             offset,
@@ -252,7 +252,7 @@ impl Place {
 }
 
 /// The places of a field: one, but three of an ACL.
-pub(super) fn places(field: &str) -> impl Iterator<Item = Place> {
+pub(crate) fn places(field: &str) -> impl Iterator<Item = Place> {
     let found = ELEMENTS.iter().find_map(|element| {
         let known = element.fields.iter().find(|known| known.name == field)?;
         Some((element.id, known))
@@ -283,7 +283,7 @@ pub(super) fn places(field: &str) -> impl Iterator<Item = Place> {
 }
 
 /// The place of a field that has one.
-pub(super) fn place(field: &str) -> Place {
+pub(crate) fn place(field: &str) -> Place {
     // Names come from the tables here; a test looks each of them up.
     places(field)
         .next()
@@ -395,7 +395,7 @@ mac_sides! {
 
 impl MacSide {
     /// What stands before `mac`, and the fields.
-    pub(super) fn term(self) -> (&'static str, &'static [&'static str]) {
+    pub(crate) fn term(self) -> (&'static str, &'static [&'static str]) {
         let (_, syntax, fields) = MAC_SIDES.get(self as usize).unwrap_or(&MAC_SIDES[0]);
         (syntax, fields)
     }

@@ -11,15 +11,24 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::FlowFormat;
-use super::text::{self, TextBuffer};
-use crate::block::Block;
-use crate::element::{acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::{Flow, OwnedFlow};
-use crate::names::Names;
-use crate::time::{TimeFormatter, Timestamp, Zone};
-use crate::tls::{Hello, Version};
-use crate::value::{MacAddr, MplsLabel, TcpFlags};
+use crate::file::block::Block;
+use crate::file::names::Names;
+use crate::flow::bytes::{
+    acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at,
+};
+use crate::flow::owned::OwnedFlow;
+use crate::flow::view::Flow;
+use crate::output::format::FlowFormat;
+use crate::output::near::near;
+use crate::output::text;
+use crate::output::text::TextBuffer;
+use crate::payload::tls::{Hello, Version};
+use crate::value::flags::TcpFlags;
+use crate::value::mac::MacAddr;
+use crate::value::mpls::MplsLabel;
+use crate::value::time::Timestamp;
+use crate::value::zone::TimeFormatter;
+use crate::value::zone::Zone;
 
 /// The list that `csv` alone stands for.
 pub const DEFAULT: &str = "%ts,%td,%pr,%sa,%sp,%da,%dp,%pkt,%byt,%fl";
@@ -396,7 +405,7 @@ impl fmt::Display for TokenError {
         match self {
             Self::Unknown(name) => {
                 write!(f, "unknown token %{name}")?;
-                let near = super::near(name, TOKENS.iter().map(|token| token.name));
+                let near = near(name, TOKENS.iter().map(|token| token.name));
                 for (at, found) in near.iter().enumerate() {
                     let before = if at == 0 { "; near it:" } else { "," };
                     write!(f, "{before} %{found}")?;
@@ -576,11 +585,11 @@ struct Row<'a> {
 const RECORD_HEADER: usize = 12 + 4;
 const GENERIC_SIZE: usize = 48;
 /// Where in an outer record the ports are.
-pub(super) const PORTS: std::ops::Range<usize> = RECORD_HEADER + 40..RECORD_HEADER + 44;
+pub(crate) const PORTS: std::ops::Range<usize> = RECORD_HEADER + 40..RECORD_HEADER + 44;
 
 /// A record of what is known of the outer packets of a tunnel: element 1 with the tunnel's protocol,
 /// and its addresses.
-pub(super) fn outer_record(flow: &Flow<'_>) -> Option<Vec<u8>> {
+pub(crate) fn outer_record(flow: &Flow<'_>) -> Option<Vec<u8>> {
     let generic = flow.element(1)?;
     let (id, size, tunnel) = match (flow.element(31), flow.element(32)) {
         (Some(tunnel), _) => (2_u16, 8, tunnel),
@@ -608,7 +617,7 @@ pub(super) fn outer_record(flow: &Flow<'_>) -> Option<Vec<u8>> {
 }
 
 /// Text as stored; commas become semicolons, and what would break the line blanks.
-pub(super) fn plain(text: &[u8], out: &mut TextBuffer) {
+pub(crate) fn plain(text: &[u8], out: &mut TextBuffer) {
     for byte in text {
         out.push(match byte {
             b',' => b';',
@@ -688,7 +697,7 @@ impl Row<'_> {
     }
 }
 
-pub(super) fn address(address: IpAddr, out: &mut TextBuffer) {
+pub(crate) fn address(address: IpAddr, out: &mut TextBuffer) {
     match address {
         IpAddr::V4(address) => text::ip4(address, out),
         IpAddr::V6(address) => text::ip6(address, out),

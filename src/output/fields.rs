@@ -11,13 +11,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::FlowFormat;
-use super::json::{self, Layout};
-use super::text::{self, TextBuffer};
-use crate::element::{ELEMENTS, Field, FieldKind, u64_at};
-use crate::flow::Flow;
-use crate::time::{TimeFormatter, Zone};
-use crate::tls::Hello;
+use crate::flow::bytes::u64_at;
+use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::flow::view::Flow;
+use crate::output::format::FlowFormat;
+use crate::output::json;
+use crate::output::json::Layout;
+use crate::output::near::near;
+use crate::output::text;
+use crate::output::text::TextBuffer;
+use crate::payload::tls::Hello;
+use crate::value::zone::{TimeFormatter, Zone};
 
 /// A name that can be asked for.
 #[derive(Clone, Copy, Debug)]
@@ -272,7 +276,7 @@ impl fmt::Display for UnknownField {
             return f.write_str("empty field name");
         }
         write!(f, "unknown field {:?}", self.0)?;
-        for (at, found) in super::near(&self.0, all().map(|known| known.name))
+        for (at, found) in near(&self.0, all().map(|known| known.name))
             .iter()
             .enumerate()
         {

@@ -10,18 +10,26 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::FlowFormat;
-use super::line::{Line, Padded};
-use super::text::{self, TextBuffer};
-use crate::element::{
-    AROUND_KEY, Condition, ELEMENTS, Field, FieldKind, KeyText, Keys, ShowField, acl_at, ip4_at,
-    ip6_at, nat_offset, show_fields, text_at, u8_at, u16_at, u32_at, u64_at,
-};
-use crate::flow::Flow;
-use crate::time::Timestamp;
-use crate::time::{TimeFormatter, Zone};
-use crate::tls::Hello;
-use crate::value::{IpFragment, MacAddr, MplsLabel, NatEvent, NselEvent, TcpFlags};
+use crate::flow::bytes::Condition;
+use crate::flow::bytes::{acl_at, ip4_at, ip6_at, nat_offset};
+use crate::flow::bytes::{text_at, u8_at, u16_at, u32_at, u64_at};
+use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::flow::view::Flow;
+use crate::output::format::FlowFormat;
+use crate::output::keys::AROUND_KEY;
+use crate::output::keys::show_fields;
+use crate::output::keys::{KeyText, Keys, ShowField};
+use crate::output::line::{Line, Padded};
+use crate::output::text;
+use crate::output::text::TextBuffer;
+use crate::payload::tls::Hello;
+use crate::value::event::{NatEvent, NselEvent};
+use crate::value::flags::IpFragment;
+use crate::value::flags::TcpFlags;
+use crate::value::mac::MacAddr;
+use crate::value::mpls::MplsLabel;
+use crate::value::time::Timestamp;
+use crate::value::zone::{TimeFormatter, Zone};
 
 /// Templates kept at most. Only hostile files have more sets of elements; theirs are then made anew.
 const TEMPLATES_MAX: usize = 4096;
@@ -31,7 +39,7 @@ const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// An array, one member a line.
     Json,
     /// One object a line.
@@ -40,7 +48,7 @@ pub(super) enum Layout {
 
 impl Layout {
     /// What stands before and after a member's key.
-    pub(super) fn around_key(self) -> (&'static str, &'static str) {
+    pub(crate) fn around_key(self) -> (&'static str, &'static str) {
         let [json, ndjson] = AROUND_KEY;
         match self {
             Self::Json => json,
@@ -328,7 +336,7 @@ impl Member {
 }
 
 impl FieldKind {
-    pub(super) fn is_tls(self) -> bool {
+    pub(crate) fn is_tls(self) -> bool {
         matches!(
             self,
             Self::TlsVersion | Self::TlsSni | Self::TlsJa3 | Self::TlsJa4
@@ -474,7 +482,7 @@ fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut Te
 
 /// The value of a member; in JSON texts are escaped, and strings have their closing quote.
 #[inline]
-pub(super) fn value<const JSON: bool>(
+pub(crate) fn value<const JSON: bool>(
     kind: FieldKind,
     payload: &[u8],
     at: usize,

@@ -7,16 +7,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::text::{HEX_PAIRS, THREE_DIGITS, TextBuffer};
+use crate::output::text::{HEX_PAIRS, THREE_DIGITS, TextBuffer};
 
 /// Text that a line holds at most. A test makes sure that no element has more.
-pub(super) const LINE_MAX: usize = 1024;
+pub(crate) const LINE_MAX: usize = 1024;
 /// Largest piece.
 const PIECE_MAX: usize = 64;
 /// Room that a line needs.
-pub(super) const LINE_ROOM: usize = LINE_MAX + PIECE_MAX;
+pub(crate) const LINE_ROOM: usize = LINE_MAX + PIECE_MAX;
 /// A position in the room for one element.
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     room: &'a mut [u8; LINE_ROOM],
     at: usize,
 }
@@ -75,19 +75,19 @@ const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
 impl<'a> Line<'a> {
     #[inline(always)]
-    pub(super) fn new(room: &'a mut [u8; LINE_ROOM]) -> Self {
+    pub(crate) fn new(room: &'a mut [u8; LINE_ROOM]) -> Self {
         Self { room, at: 0 }
     }
 
     /// Bytes written.
     #[inline(always)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.at
     }
 
     /// Appends the first `used` bytes of `piece`.
     #[inline(always)]
-    pub(super) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
+    pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
         const { assert!(N <= PIECE_MAX) }
         debug_assert!(self.at < LINE_MAX, "a line holds one element");
         let at = self.at % LINE_MAX;
@@ -98,13 +98,13 @@ impl<'a> Line<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, byte: u8) {
+    pub(crate) fn push(&mut self, byte: u8) {
         self.put(&[byte], 1);
     }
 
     /// Unsigned decimal.
     #[inline(always)]
-    pub(super) fn decimal(&mut self, number: u64) {
+    pub(crate) fn decimal(&mut self, number: u64) {
         const EIGHT: u64 = 100_000_000;
         const SIXTEEN: u64 = EIGHT * EIGHT;
         if number < EIGHT {
@@ -130,7 +130,7 @@ impl<'a> Line<'a> {
 
     /// Unsigned decimal below 10^8, without a branch.
     #[inline(always)]
-    pub(super) fn short_decimal(&mut self, number: u32) {
+    pub(crate) fn short_decimal(&mut self, number: u32) {
         let digits = eight_digits(number);
         // The last digit is printed even if it is 0.
         let zeros = (digits | 1 << 56).trailing_zeros() / 8;
@@ -140,14 +140,14 @@ impl<'a> Line<'a> {
 
     /// Unsigned decimal of a byte.
     #[inline(always)]
-    pub(super) fn octet(&mut self, number: u8) {
+    pub(crate) fn octet(&mut self, number: u8) {
         let (digits, length) = &OCTETS[usize::from(number)];
         self.put(digits, usize::from(*length));
     }
 
     /// Dotted decimal.
     #[inline(always)]
-    pub(super) fn ip4(&mut self, address: Ipv4Addr) {
+    pub(crate) fn ip4(&mut self, address: Ipv4Addr) {
         for octet in address.octets() {
             let (digits, length) = &OCTETS[usize::from(octet)];
             self.put(digits, usize::from(*length) + 1);
@@ -158,7 +158,7 @@ impl<'a> Line<'a> {
     /// RFC 5952 as glibc does it: addresses whose first 96 bits are zero, or zero but for `ffff` at
     /// the end, show the rest as an IPv4 address, unless the run of zeros reaches into it.
     #[inline(always)]
-    pub(super) fn ip6(&mut self, address: Ipv6Addr) {
+    pub(crate) fn ip6(&mut self, address: Ipv6Addr) {
         // The position goes by value, so that it stays in a register here.
         self.at = ip6(self.room, self.at, address);
     }
@@ -208,13 +208,13 @@ const PIECE: usize = 32;
 
 /// Text that is copied in pieces of a fixed size.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Padded {
+pub(crate) struct Padded {
     pieces: Vec<[u8; PIECE]>,
     length: usize,
 }
 
 impl Padded {
-    pub(super) fn new(text: &[u8]) -> Self {
+    pub(crate) fn new(text: &[u8]) -> Self {
         let pieces = text.chunks(PIECE).map(|chunk| {
             let mut piece = [0; PIECE];
             piece
@@ -231,7 +231,7 @@ impl Padded {
 
     /// Appends the text.
     #[inline]
-    pub(super) fn append_to(&self, out: &mut TextBuffer) {
+    pub(crate) fn append_to(&self, out: &mut TextBuffer) {
         let mut rest = self.length;
         for piece in &self.pieces {
             out.put(piece, rest.min(PIECE));

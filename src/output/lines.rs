@@ -9,12 +9,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::FlowFormat;
-use super::text::{self, TextBuffer};
-use crate::element::{u8_at, u16_at, u64_at};
-use crate::flow::{Flow, OwnedFlow};
-use crate::time::{TimeFormatter, Timestamp, Zone};
-use crate::value::TcpFlags;
+use crate::flow::bytes::{u8_at, u16_at, u64_at};
+use crate::flow::owned::OwnedFlow;
+use crate::flow::view::Flow;
+use crate::output::format::FlowFormat;
+use crate::output::text;
+use crate::output::text::TextBuffer;
+use crate::value::flags::TcpFlags;
+use crate::value::time::Timestamp;
+use crate::value::zone::TimeFormatter;
+use crate::value::zone::Zone;
 
 /// Which columns there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::line::{LINE_ROOM, Line};
-use crate::value::{MacAddr, MplsLabel};
+use crate::output::line::{LINE_ROOM, Line};
+use crate::value::mac::MacAddr;
+use crate::value::mpls::MplsLabel;
 
 /// Text that grows. Keeps its memory when cleared.
 #[derive(Default)]
@@ -67,7 +68,7 @@ impl TextBuffer {
     }
 
     /// Forgets all but the first `len` bytes.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
@@ -91,7 +92,7 @@ impl TextBuffer {
 
     /// Appends the first `used` bytes of `piece`.
     #[inline]
-    pub(super) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
+    pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
         if let Some(target) = self.bytes.get_mut(self.len..self.len + N) {
             target.copy_from_slice(piece);
             self.len += used;
@@ -109,7 +110,7 @@ impl TextBuffer {
 
     /// A line behind the text; [`advance`](Self::advance) makes text of it.
     #[inline(always)]
-    pub(super) fn line(&mut self) -> Option<Line<'_>> {
+    pub(crate) fn line(&mut self) -> Option<Line<'_>> {
         if self.len + LINE_ROOM > self.bytes.len() {
             self.grow(self.len + LINE_ROOM);
         }
@@ -119,7 +120,7 @@ impl TextBuffer {
 
     /// Makes the first bytes behind the text part of it.
     #[inline(always)]
-    pub(super) fn advance(&mut self, written: usize) {
+    pub(crate) fn advance(&mut self, written: usize) {
         self.len = (self.len + written).min(self.bytes.len());
     }
 
@@ -138,7 +139,7 @@ impl TextBuffer {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Two hexadecimal digits for each byte.
-pub(super) static HEX_PAIRS: [[u8; 2]; 256] = {
+pub(crate) static HEX_PAIRS: [[u8; 2]; 256] = {
     let mut table = [[0; 2]; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -149,7 +150,7 @@ pub(super) static HEX_PAIRS: [[u8; 2]; 256] = {
 };
 
 /// Numbers below 1000: three digits with leading zeros, and how many of these there are.
-pub(super) static THREE_DIGITS: [[u8; 4]; 1000] = {
+pub(crate) static THREE_DIGITS: [[u8; 4]; 1000] = {
     let mut table = [[0; 4]; 1000];
     let mut number = 0;
     while number < 1000 {
@@ -173,7 +174,7 @@ pub(super) static THREE_DIGITS: [[u8; 4]; 1000] = {
 
 /// Below 1000, three digits.
 #[inline]
-pub(super) fn padded(number: usize, out: &mut TextBuffer) {
+pub(crate) fn padded(number: usize, out: &mut TextBuffer) {
     if let Some(digits) = THREE_DIGITS.get(number) {
         out.put(digits, 3);
     }
@@ -181,7 +182,7 @@ pub(super) fn padded(number: usize, out: &mut TextBuffer) {
 
 /// Unsigned decimal.
 #[inline]
-pub(super) fn decimal(number: u64, out: &mut TextBuffer) {
+pub(crate) fn decimal(number: u64, out: &mut TextBuffer) {
     if let Some(mut line) = out.line() {
         line.decimal(number);
         let length = line.len();
@@ -190,7 +191,7 @@ pub(super) fn decimal(number: u64, out: &mut TextBuffer) {
 }
 
 /// Unsigned lower-case hexadecimal without leading zeros.
-pub(super) fn hex(number: u32, out: &mut TextBuffer) {
+pub(crate) fn hex(number: u32, out: &mut TextBuffer) {
     let mut text = [0; 8];
     for (pair, byte) in text.chunks_exact_mut(2).zip(number.to_be_bytes()) {
         pair.copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
@@ -201,7 +202,7 @@ pub(super) fn hex(number: u32, out: &mut TextBuffer) {
 }
 
 /// As [`hex`], of 64 bits.
-pub(super) fn hex_long(number: u64, out: &mut TextBuffer) {
+pub(crate) fn hex_long(number: u64, out: &mut TextBuffer) {
     let (high, low) = ((number >> 32) as u32, number as u32);
     if high == 0 {
         return hex(low, out);
@@ -211,14 +212,14 @@ pub(super) fn hex_long(number: u64, out: &mut TextBuffer) {
 }
 
 /// Two lower-case hexadecimal digits a byte.
-pub(super) fn hex_bytes(bytes: &[u8], out: &mut TextBuffer) {
+pub(crate) fn hex_bytes(bytes: &[u8], out: &mut TextBuffer) {
     for byte in bytes {
         out.put(&HEX_PAIRS[usize::from(*byte)], 2);
     }
 }
 
 /// Blanks until what was written since `from` takes `width` columns.
-pub(super) fn pad(from: usize, width: usize, out: &mut TextBuffer) {
+pub(crate) fn pad(from: usize, width: usize, out: &mut TextBuffer) {
     while out.len() < from + width {
         out.push(b' ');
     }
@@ -226,7 +227,7 @@ pub(super) fn pad(from: usize, width: usize, out: &mut TextBuffer) {
 
 /// Dotted decimal.
 #[inline]
-pub(super) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
+pub(crate) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
     if let Some(mut line) = out.line() {
         line.ip4(address);
         let length = line.len();
@@ -235,7 +236,7 @@ pub(super) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
 }
 
 /// RFC 5952 as glibc does it.
-pub(super) fn ip6(address: Ipv6Addr, out: &mut TextBuffer) {
+pub(crate) fn ip6(address: Ipv6Addr, out: &mut TextBuffer) {
     if let Some(mut line) = out.line() {
         line.ip6(address);
         let length = line.len();
@@ -244,7 +245,7 @@ pub(super) fn ip6(address: Ipv6Addr, out: &mut TextBuffer) {
 }
 
 /// Two hexadecimal digits a byte, colons between.
-pub(super) fn mac(address: MacAddr, out: &mut TextBuffer) {
+pub(crate) fn mac(address: MacAddr, out: &mut TextBuffer) {
     let mut text = [b':'; 18];
     for (place, byte) in text.chunks_exact_mut(3).zip(address.0) {
         let [high, low] = HEX_PAIRS[usize::from(byte)];
@@ -255,7 +256,7 @@ pub(super) fn mac(address: MacAddr, out: &mut TextBuffer) {
 }
 
 /// Label, traffic class and bottom bit with dashes between.
-pub(super) fn mpls(label: MplsLabel, out: &mut TextBuffer) {
+pub(crate) fn mpls(label: MplsLabel, out: &mut TextBuffer) {
     decimal(label.label().into(), out);
     out.put(
         &[
@@ -269,7 +270,7 @@ pub(super) fn mpls(label: MplsLabel, out: &mut TextBuffer) {
 }
 
 /// Three words as `0x1/0x2/0x3`.
-pub(super) fn acl(words: [u32; 3], out: &mut TextBuffer) {
+pub(crate) fn acl(words: [u32; 3], out: &mut TextBuffer) {
     for (at, word) in words.into_iter().enumerate() {
         out.extend(if at == 0 { b"0x" } else { b"/0x" });
         hex(word, out);
@@ -277,7 +278,7 @@ pub(super) fn acl(words: [u32; 3], out: &mut TextBuffer) {
 }
 
 /// Microseconds as milliseconds with six decimals, by way of a double as nfdump does.
-pub(super) fn milliseconds(micros: u64, out: &mut TextBuffer) {
+pub(crate) fn milliseconds(micros: u64, out: &mut TextBuffer) {
     // Up to here the double is so exact that its six decimals are those of the integer.
     const EXACT: u64 = 1 << 40;
     if micros < EXACT {
@@ -291,7 +292,7 @@ pub(super) fn milliseconds(micros: u64, out: &mut TextBuffer) {
 }
 
 /// A number of thousandths with three decimals, by way of a double as nfdump does.
-pub(super) fn thousandths(number: u64, out: &mut TextBuffer) {
+pub(crate) fn thousandths(number: u64, out: &mut TextBuffer) {
     // Up to here the double is so exact that its decimals are those of the integer.
     const EXACT: u64 = 1 << 40;
     if number < EXACT {
@@ -304,7 +305,7 @@ pub(super) fn thousandths(number: u64, out: &mut TextBuffer) {
 }
 
 /// What rarely occurs and knows how to print itself.
-pub(super) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
+pub(crate) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
     struct Writer<'a>(&'a mut TextBuffer);
     impl std::fmt::Write for Writer<'_> {
         fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -318,7 +319,7 @@ pub(super) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
 
 /// The inside of a JSON string: quotes, backslashes and control characters escaped, bytes that
 /// are not UTF-8 replaced by U+FFFD.
-pub(super) fn json_string(bytes: &[u8], out: &mut TextBuffer) {
+pub(crate) fn json_string(bytes: &[u8], out: &mut TextBuffer) {
     for chunk in bytes.utf8_chunks() {
         for byte in chunk.valid().bytes() {
             match byte {

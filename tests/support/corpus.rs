@@ -1,7 +1,7 @@
 //! The kept fuzzing corpora of the C library: one packed file per target.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Name and bytes of every input kept for a fuzz target, such as `file-2`.
 ///
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 ///
 /// If the packed corpus is missing or damaged.
 pub fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let packed = super::root()
         .join("vendor/libnfdump/fuzz/corpus")
         .join(format!("{target}.tar.zst"));
     let file = std::fs::File::open(&packed).expect("the corpus is part of the repository");

@@ -4,7 +4,6 @@
 //! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
 #![allow(dead_code)]
 
-pub mod c_header;
 pub mod corpus;
 pub mod csv;
 pub mod damage;
@@ -30,10 +29,21 @@ pub fn bytes(size: usize) -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// The top of this repository, whichever package the tests belong to.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match option_env!("CARGO_BIN_EXE_nfdecode") {
+        Some(_) => package.join(".."),
+        None => package.to_owned(),
+    }
+}
+
 /// The program under test, with an environment of its own and times in UTC.
 pub fn nfdecode() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nfdecode"));
+    let program = option_env!("CARGO_BIN_EXE_nfdecode");
+    let mut command = Command::new(program.expect("tests of the program are in tests/program"));
     command
+        .current_dir(root())
         .env("TZ", "UTC")
         .env_remove("NFPCAPD")
         .env_remove("NFDECODE_KEY");
@@ -72,10 +82,8 @@ pub fn stderr(output: &Output) -> String {
 
 /// A folder of the shared test data, or `None` after saying that the test is skipped.
 pub fn test_data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("NFDECODE_TESTDATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/testdata"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("NFDECODE_TESTDATA")
+        .map_or_else(|| root().join("../shared/testdata"), PathBuf::from);
     present(
         root.join(folder),
         "test data",
@@ -86,10 +94,8 @@ pub fn test_data(folder: &str) -> Option<PathBuf> {
 /// A program of a reference version of nfdump, or `None` after saying that the test is skipped.
 /// `NFDECODE_ORACLE` names the folder that holds one folder for each version.
 pub fn oracle(version: &str, program: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("NFDECODE_ORACLE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracle"),
-        PathBuf::from,
-    );
+    let root =
+        std::env::var_os("NFDECODE_ORACLE").map_or_else(|| root().join("../oracle"), PathBuf::from);
     let path = root.join(version).join("usr/bin").join(program);
     present(
         path,
@@ -178,7 +184,7 @@ pub fn assert_page(name: &str, page: &str, test: &str) {
 
 /// The same for any file; `path` is relative to the root of the repository.
 pub fn assert_generated(path: &str, text: &str, test: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let file = root().join(path);
     if std::env::var_os("NFDECODE_REGENERATE").is_some() {
         std::fs::write(&file, text).expect("the file can be written");
     }

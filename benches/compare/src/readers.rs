@@ -30,7 +30,7 @@ pub fn nfdecode(path: &Path, threads: NonZeroUsize) -> Outcome {
     let file = nfdecode::File::open(path)?;
     let mut total = Sum::default();
     let mut failed = None;
-    nfdecode::pipeline::map_blocks(
+    nfdecode::scan::map_blocks(
         &file,
         threads,
         |block| {

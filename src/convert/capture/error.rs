@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::link;
+use crate::convert::capture::link;
 
 /// Why a capture could not be read or rewritten at all.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
-    pub(super) fn io(context: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(context: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let context = context.into();
         move |source| Self::Io { context, source }
     }

@@ -4,12 +4,12 @@
 //! A link layer without addresses gets zero addresses, for which nfpcapd stores none. Nothing here
 //! looks behind the link header and its VLAN tags.
 
-use super::read::{Fields, HEADROOM, Packet};
+use crate::convert::capture::read::{Fields, HEADROOM, Packet};
 
 /// Ethernet.
-pub(super) const ETHERNET: u16 = 1;
+pub(crate) const ETHERNET: u16 = 1;
 /// OpenBSD packet filter log.
-pub(super) const PFLOG: u16 = 117;
+pub(crate) const PFLOG: u16 = 117;
 /// Length of the pflog header that nfpcapd reads.
 const PFLOG_HEADER: u8 = 100;
 
@@ -35,7 +35,7 @@ struct Inner {
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The packet is an Ethernet frame now.
     Ethernet,
     /// The link type is not supported.
@@ -75,7 +75,7 @@ pub fn name(link_type: u16) -> Option<&'static str> {
 }
 
 /// Makes `packet`, whose bytes are in `buffer`, an Ethernet frame with known tags.
-pub(super) fn to_ethernet(packet: &mut Packet, buffer: &mut [u8]) -> Outcome {
+pub(crate) fn to_ethernet(packet: &mut Packet, buffer: &mut [u8]) -> Outcome {
     if packet.link_type != ETHERNET {
         let fields = Fields {
             data: buffer.get(packet.range.clone()).unwrap_or_default(),
@@ -127,7 +127,7 @@ fn known_type(ethertype: u16) -> Option<u16> {
 }
 
 /// The first type in the tags of an Ethernet frame that [`to_ethernet`] would replace.
-pub(super) fn unknown_tag(frame: &[u8]) -> Option<u16> {
+pub(crate) fn unknown_tag(frame: &[u8]) -> Option<u16> {
     let mut at = 12;
     loop {
         let ethertype = u16::from_be_bytes(*frame.get(at..)?.first_chunk()?);
@@ -140,7 +140,7 @@ pub(super) fn unknown_tag(frame: &[u8]) -> Option<u16> {
 }
 
 /// Whether a pflog packet has the header that nfpcapd reads itself.
-pub(super) fn is_current_pflog(data: &[u8]) -> bool {
+pub(crate) fn is_current_pflog(data: &[u8]) -> bool {
     data.first() == Some(&PFLOG_HEADER)
 }
 

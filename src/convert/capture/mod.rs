@@ -17,13 +17,13 @@
 //! Nothing here runs nfpcapd, looks above the link layer, or reorders, merges or drops packets for
 //! any other reason than an unsupported link layer or damage.
 
-mod error;
-mod link;
-mod normalize;
-mod read;
-mod scan;
-mod source;
-mod write;
+pub(crate) mod error;
+pub(crate) mod link;
+pub(crate) mod normalize;
+pub(crate) mod read;
+pub(crate) mod scan;
+pub(crate) mod source;
+pub(crate) mod write;
 
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,5 @@ mod tests;
 pub use error::{CaptureError, Damage};
 pub use link::name as link_type_name;
 pub use normalize::{Normalized, normalize};
+pub use read::MAX_PACKET;
 pub use scan::{Reason, Scan, scan};
-
-/// The longest packet read or written, in bytes, and the snap length of the normal form. It is the
-/// largest snap length that the capture libraries in use accept; a longer claim is damage.
-pub const MAX_PACKET: u32 = 262_144;

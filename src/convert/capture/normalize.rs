@@ -8,11 +8,12 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::link::{self, Outcome};
-use super::read::{Packet, Reader, Stop};
-use super::source::{Input, Meter};
-use super::write::Writer;
-use super::{CaptureError, Damage};
+use crate::convert::capture::error::{CaptureError, Damage};
+use crate::convert::capture::link;
+use crate::convert::capture::link::Outcome;
+use crate::convert::capture::read::{Packet, Reader, Stop};
+use crate::convert::capture::source::{Input, Meter};
+use crate::convert::capture::write::Writer;
 
 const NANOS: i64 = 1_000_000_000;
 

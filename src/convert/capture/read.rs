@@ -11,12 +11,15 @@
 use std::io;
 use std::ops::Range;
 
-use super::MAX_PACKET;
-use super::source::{Input, Kind};
-use super::{CaptureError, Damage};
+use crate::convert::capture::error::{CaptureError, Damage};
+use crate::convert::capture::source::{Input, Kind};
+
+/// The longest packet read or written, in bytes, and the snap length of the normal form. It is the
+/// largest snap length that the capture libraries in use accept; a longer claim is damage.
+pub const MAX_PACKET: u32 = 262_144;
 
 /// Room in front of the packet in the buffer, for an Ethernet header put there later.
-pub(super) const HEADROOM: usize = 16;
+pub(crate) const HEADROOM: usize = 16;
 /// Kept bytes of a block body: a packet of full size, the fields before it and a few options.
 const MAX_BODY: usize = MAX_PACKET as usize + 4096;
 /// More interfaces in a section than any writer declares; bounds the memory for them.
@@ -24,23 +27,23 @@ const MAX_INTERFACES: usize = 65_536;
 const NANOS: i64 = 1_000_000_000;
 
 /// One packet; its bytes are in the buffer of the [`Reader`].
-pub(super) struct Packet {
-    pub(super) link_type: u16,
+pub(crate) struct Packet {
+    pub(crate) link_type: u16,
     /// Byte order of the file, which is that of host-order fields in link headers.
-    pub(super) big_endian: bool,
+    pub(crate) big_endian: bool,
     /// Nanoseconds since 1970; saturated, far outside of what 32-bit seconds can hold.
-    pub(super) time: i64,
+    pub(crate) time: i64,
     /// Where in the buffer the packet is, without a frame check sequence; begins at
     /// [`HEADROOM`] or behind it.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// Length on the wire, without a frame check sequence; never less than what was captured.
-    pub(super) wire: u32,
+    pub(crate) wire: u32,
     /// The input does not have the whole packet.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// Why there is no next packet although the input has not ended.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     Read(io::Error),
     Damage(String),
 }
@@ -57,9 +60,9 @@ fn damage<T>(reason: impl Into<String>) -> Result<T, Stop> {
 
 /// Numbers at fixed places of a slice, in the byte order of the file.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
-    pub(super) data: &'a [u8],
-    pub(super) big_endian: bool,
+pub(crate) struct Fields<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) big_endian: bool,
 }
 
 impl Fields<'_> {
@@ -71,11 +74,11 @@ impl Fields<'_> {
         Some(bytes)
     }
 
-    pub(super) fn u16(self, at: usize) -> Option<u16> {
+    pub(crate) fn u16(self, at: usize) -> Option<u16> {
         self.bytes(at).map(u16::from_be_bytes)
     }
 
-    pub(super) fn u32(self, at: usize) -> Option<u32> {
+    pub(crate) fn u32(self, at: usize) -> Option<u32> {
         self.bytes(at).map(u32::from_be_bytes)
     }
 
@@ -86,23 +89,23 @@ impl Fields<'_> {
 
 /// The header of a classic capture.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FileHeader {
-    pub(super) big_endian: bool,
-    pub(super) nanoseconds: bool,
-    pub(super) modified: bool,
+pub(crate) struct FileHeader {
+    pub(crate) big_endian: bool,
+    pub(crate) nanoseconds: bool,
+    pub(crate) modified: bool,
     /// Major and minor version; every writer of the last decades says 2.4.
-    pub(super) version: (u16, u16),
-    pub(super) snap_length: u32,
+    pub(crate) version: (u16, u16),
+    pub(crate) snap_length: u32,
     /// The whole link type word, with the bits for class and frame check sequence.
-    pub(super) link_word: u32,
+    pub(crate) link_word: u32,
 }
 
 impl FileHeader {
     /// Bytes of the header in the file.
-    pub(super) const LENGTH: usize = 24;
+    pub(crate) const LENGTH: usize = 24;
 
     /// Reads the header; `None` if `start` is shorter than it or of another kind.
-    pub(super) fn parse(start: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(start: &[u8]) -> Option<Self> {
         let Kind::Pcap {
             big_endian,
             nanoseconds,
@@ -183,7 +186,7 @@ enum Format {
 }
 
 /// Reads packet after packet into one buffer.
-pub(super) struct Reader<'m> {
+pub(crate) struct Reader<'m> {
     input: Input<'m>,
     format: Format,
     buffer: Vec<u8>,
@@ -194,7 +197,7 @@ pub(super) struct Reader<'m> {
 
 impl<'m> Reader<'m> {
     /// Reads the file header. A read error comes back as it is.
-    pub(super) fn open(mut input: Input<'m>) -> Result<Result<Self, CaptureError>, io::Error> {
+    pub(crate) fn open(mut input: Input<'m>) -> Result<Result<Self, CaptureError>, io::Error> {
         let format = if input.kind == Kind::PcapNg {
             Format::PcapNg {
                 big_endian: false,
@@ -222,17 +225,17 @@ impl<'m> Reader<'m> {
     }
 
     /// Packets read so far.
-    pub(super) fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets
     }
 
     /// The buffer that holds the last packet.
-    pub(super) fn buffer(&mut self) -> &mut [u8] {
+    pub(crate) fn buffer(&mut self) -> &mut [u8] {
         &mut self.buffer
     }
 
     /// Whether every packet that may follow has this link type, as far as is known by now.
-    pub(super) fn only_link_type(&self, link_type: u16) -> bool {
+    pub(crate) fn only_link_type(&self, link_type: u16) -> bool {
         match &self.format {
             Format::Pcap(header) => header.link_word as u16 == link_type,
             Format::PcapNg { interfaces, .. } => {
@@ -242,7 +245,7 @@ impl<'m> Reader<'m> {
     }
 
     /// Says where reading stopped.
-    pub(super) fn damage(&self, reason: String) -> Damage {
+    pub(crate) fn damage(&self, reason: String) -> Damage {
         Damage {
             offset: self.start,
             packet: self.packets + 1,
@@ -251,7 +254,7 @@ impl<'m> Reader<'m> {
     }
 
     /// The next packet; `None` at the end of the input.
-    pub(super) fn next(&mut self) -> Result<Option<Packet>, Stop> {
+    pub(crate) fn next(&mut self) -> Result<Option<Packet>, Stop> {
         let packet = match self.format {
             Format::Pcap(header) => self.next_record(&header)?,
             Format::PcapNg { .. } => self.next_packet_block()?,

@@ -10,10 +10,11 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::link;
-use super::read::{Fields, FileHeader};
-use super::source::Kind;
-use super::{CaptureError, MAX_PACKET};
+use crate::convert::capture::error::CaptureError;
+use crate::convert::capture::link;
+use crate::convert::capture::read::MAX_PACKET;
+use crate::convert::capture::read::{Fields, FileHeader};
+use crate::convert::capture::source::Kind;
 
 /// Bytes per read; a record always fits.
 const BUFFER: usize = 1 << 20;

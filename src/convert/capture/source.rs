@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::ControlFlow;
 
-use super::CaptureError;
+use crate::convert::capture::error::CaptureError;
 
 /// Bytes between two calls of the observer.
 const STEP: u64 = 1 << 20;
@@ -22,10 +22,10 @@ const LAYERS: u32 = 2;
 const PREFIX: usize = 16;
 
 /// The observer of a pass: is told the bytes taken from the source so far, and may stop it.
-pub(super) type Observer<'o> = &'o mut dyn FnMut(u64) -> ControlFlow<()>;
+pub(crate) type Observer<'o> = &'o mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Counts, reports progress and keeps the cause of a stop; shared by all layers of one input.
-pub(super) struct Meter<'o> {
+pub(crate) struct Meter<'o> {
     observer: RefCell<Observer<'o>>,
     taken: Cell<u64>,
     pending: Cell<u64>,
@@ -34,7 +34,7 @@ pub(super) struct Meter<'o> {
 }
 
 impl<'o> Meter<'o> {
-    pub(super) fn new(observer: Observer<'o>) -> Self {
+    pub(crate) fn new(observer: Observer<'o>) -> Self {
         Self {
             observer: RefCell::new(observer),
             taken: Cell::new(0),
@@ -45,13 +45,13 @@ impl<'o> Meter<'o> {
     }
 
     /// Bytes taken from the source, before decompression.
-    pub(super) fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.taken.get()
     }
 
     /// Notes work done. What comes out of a decompressor and what is written counts too, so that a
     /// small input that unfolds into a huge one can be cancelled.
-    pub(super) fn work(&self, bytes: usize) -> io::Result<()> {
+    pub(crate) fn work(&self, bytes: usize) -> io::Result<()> {
         self.pending.set(self.pending.get() + bytes as u64);
         if self.pending.get() < STEP {
             return Ok(());
@@ -66,7 +66,7 @@ impl<'o> Meter<'o> {
     }
 
     /// Splits an error of a read: what ends the pass, or the text about broken compressed data.
-    pub(super) fn explain(&self, error: &io::Error) -> Result<String, CaptureError> {
+    pub(crate) fn explain(&self, error: &io::Error) -> Result<String, CaptureError> {
         if self.cancelled.get() {
             return Err(CaptureError::Cancelled);
         }
@@ -113,7 +113,7 @@ impl<R: Read> Read for Metered<'_, '_, R> {
 
 /// What the first bytes of an input say it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Classic pcap.
     Pcap {
         /// Numbers are big-endian.
@@ -133,7 +133,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(start: &[u8]) -> Self {
+    pub(crate) fn of(start: &[u8]) -> Self {
         let pcap = |big_endian, nanoseconds, modified| Self::Pcap {
             big_endian,
             nanoseconds,
@@ -163,7 +163,7 @@ impl Kind {
     }
 
     /// Turns a kind that is no capture into the error that says so.
-    pub(super) fn refuse(self, start: &[u8]) -> CaptureError {
+    pub(crate) fn refuse(self, start: &[u8]) -> CaptureError {
         match self {
             _ if start.is_empty() => CaptureError::Empty,
             Self::Nfcapd => CaptureError::NfcapdFile,
@@ -179,16 +179,16 @@ impl Kind {
 }
 
 /// The decompressed bytes of a capture, with the offset of the next one.
-pub(super) struct Input<'m> {
+pub(crate) struct Input<'m> {
     inner: Box<dyn BufRead + 'm>,
     offset: u64,
     /// What the input is: only [`Kind::Pcap`] or [`Kind::PcapNg`].
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 impl<'m> Input<'m> {
     /// Looks through the compressions of `source` at the capture inside.
-    pub(super) fn open<'o>(
+    pub(crate) fn open<'o>(
         source: impl Read + 'm,
         meter: &'m Meter<'o>,
     ) -> Result<Self, CaptureError> {
@@ -237,12 +237,12 @@ impl<'m> Input<'m> {
     }
 
     /// Offset of the next byte, after decompression.
-    pub(super) fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Fills `buffer` as far as there are bytes; less than its length means the end of the input.
-    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let bytes = self.inner.read(rest)?;
@@ -256,7 +256,7 @@ impl<'m> Input<'m> {
     }
 
     /// Reads over `length` bytes; the result is smaller at the end of the input.
-    pub(super) fn skip(&mut self, length: u64) -> io::Result<u64> {
+    pub(crate) fn skip(&mut self, length: u64) -> io::Result<u64> {
         let mut skipped = 0;
         while skipped < length {
             let available = self.inner.fill_buf()?.len() as u64;

@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{CaptureError, MAX_PACKET};
+use crate::convert::capture::error::CaptureError;
+use crate::convert::capture::read::MAX_PACKET;
 
 /// Output buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
 /// A capture being written.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     file: BufWriter<File>,
     path: PathBuf,
     bytes: u64,
@@ -20,7 +21,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Creates the file, or empties an existing one.
-    pub(super) fn create(path: &Path) -> Result<Self, CaptureError> {
+    pub(crate) fn create(path: &Path) -> Result<Self, CaptureError> {
         let context = || format!("cannot create {}", path.display());
         let file = File::create(path).map_err(|error| CaptureError::io(context())(error))?;
         Ok(Self {
@@ -31,12 +32,12 @@ impl Writer {
     }
 
     /// Bytes written so far, whether or not they have left the buffer.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Writes the file header; to be called once, before the first packet.
-    pub(super) fn header(&mut self, link_type: u16) -> Result<(), CaptureError> {
+    pub(crate) fn header(&mut self, link_type: u16) -> Result<(), CaptureError> {
         let mut header = [0; 24];
         let words = [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, MAX_PACKET, link_type.into()];
         self.put(pack(&mut header, &words))
@@ -44,7 +45,7 @@ impl Writer {
 
     /// Writes a packet of `data` and zero bytes up to `length`, at most [`MAX_PACKET`], so that it
     /// does not count as cut. `time` is in microseconds since 1970 as seconds and rest.
-    pub(super) fn packet(
+    pub(crate) fn packet(
         &mut self,
         time: (u32, u32),
         data: &[u8],
@@ -66,7 +67,7 @@ impl Writer {
     }
 
     /// Hands everything to the system; says so if that fails.
-    pub(super) fn finish(mut self) -> Result<(), CaptureError> {
+    pub(crate) fn finish(mut self) -> Result<(), CaptureError> {
         let flushed = self.file.flush();
         self.check(flushed)
     }

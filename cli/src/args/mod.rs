@@ -1,0 +1,510 @@
+//! The command line: what there is to say and its help. Does nothing itself.
+
+pub(crate) mod compression;
+pub(crate) mod key;
+pub(crate) mod slot;
+
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::args::compression::{CompressArg, parse_compression};
+use crate::args::key::KeyArgs;
+use crate::args::slot::Slot;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+
+use nfdecode::output::csv::TokenList;
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done
+  1  failed: nothing could be read, converted or written
+  2  wrong usage
+  3  done, but some input was damaged or could not be read; what was readable is in the output
+
+Times are printed in the zone of TZ, else of the system, as nfdump prints them.";
+
+/// Reads nfcapd flow files, and turns captures into flows, in nfdump's JSON.
+#[derive(Debug, Parser)]
+#[command(name = "nfdecode", version = nfdecode::VERSION, about, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Turn a capture into flows: one JSON object, an array of flows for each nfcapd file
+    Convert(ConvertArgs),
+    /// Print the flows of nfcapd files
+    Read(ReadArgs),
+    /// Describe nfcapd files: header, statistics, exporters, elements
+    Info(InfoArgs),
+    /// Tell whether nfcapd files are intact, and what of them can be read
+    Check(CheckArgs),
+    /// Write the flows of nfcapd files into one new file: merge, recompress
+    Rewrite(RewriteArgs),
+    /// Write a well-formed file with all that can be read of a damaged one
+    Repair(RepairArgs),
+    /// List the names for --fields, and the tokens of -f csv:...
+    Fields,
+    /// Print a completion script for a shell: source <(nfdecode completions bash)
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual pages: nfdecode man | man -l -
+    Man,
+}
+
+/// How flows are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Ndjson,
+    /// nfdump's columns if there is no list.
+    Csv(Option<TokenList>),
+    Arrow,
+    Parquet,
+    Line,
+    Long,
+    Extended,
+    Table,
+}
+
+/// Reads the name of a [`Format`].
+#[derive(Clone)]
+struct FormatParser;
+
+/// What help says of each form.
+const FORMATS: [(&str, &str); 11] = [
+    ("json", "Arrays of objects, as `nfdump -o json`"),
+    ("ndjson", "One object a line, as `nfdump -o ndjson`"),
+    (
+        "csv",
+        "Lines of values as `nfdump -o csv`; with --fields those fields",
+    ),
+    (
+        "csv:%ts,%td,...",
+        "Columns of your choice, as `nfdump -o csv:...`",
+    ),
+    ("csv-fast", "As `nfdump -o csv-fast`"),
+    ("table", "Columns for people, as wide as the terminal"),
+    ("line", "As `nfdump -o line`"),
+    ("long", "As `nfdump -o long`"),
+    ("extended", "As `nfdump -o extended`"),
+    (
+        "arrow",
+        "Arrow IPC: a file with -o, a stream on standard output",
+    ),
+    (
+        "parquet",
+        "A Parquet file, or with --partition-by a directory of them",
+    ),
+];
+
+impl TypedValueParser for FormatParser {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Format, clap::Error> {
+        let parse = |text: &str| match (text, text.strip_prefix("csv:")) {
+            ("json", _) => Ok(Format::Json),
+            ("ndjson", _) => Ok(Format::Ndjson),
+            ("csv", _) => Ok(Format::Csv(None)),
+            ("arrow", _) => Ok(Format::Arrow),
+            ("parquet", _) => Ok(Format::Parquet),
+            ("table", _) => Ok(Format::Table),
+            ("line", _) => Ok(Format::Line),
+            ("long", _) => Ok(Format::Long),
+            ("extended", _) => Ok(Format::Extended),
+            ("csv-fast", _) => Ok(Format::Csv(Some(TokenList::fast()))),
+            (_, Some(list)) => match TokenList::parse(list) {
+                Ok(tokens) => Ok(Format::Csv(Some(tokens))),
+                Err(error) => Err(error.to_string()),
+            },
+            _ => {
+                let names = FORMATS.map(|(name, _)| name).join(", ");
+                Err(format!("there are {names}"))
+            }
+        };
+        StringValueParser::new()
+            .try_map(move |text| parse(&text))
+            .parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = FORMATS.map(|(name, help)| PossibleValue::new(name).help(help));
+        Some(Box::new(values.into_iter()))
+    }
+}
+
+/// When to show a progress bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// On a terminal, when it takes longer than a moment
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How to write flows
+    ///
+    /// If not given: what -o FILE ends with (.json, .ndjson, .csv, .arrow, .parquet); otherwise table when
+    /// flows are read to a terminal, else json.
+    #[arg(short, long, value_parser = FormatParser)]
+    pub(crate) format: Option<Format>,
+
+    /// Print these fields, in this order; `nfdecode fields` lists all. Not for csv:... and csv-fast; in
+    /// arrow and parquet also `all` and `standard`
+    #[arg(long, value_name = "NAME,...")]
+    pub(crate) fields: Option<String>,
+
+    /// In csv with --fields, put this between values: one character, or `tab`
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// When to use colours in a table; on a terminal if NO_COLOR is not set
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+
+    /// In csv, begin with a line of names (as is done anyway)
+    #[arg(long, overrides_with = "no_header")]
+    pub(crate) header: bool,
+
+    /// Do not print the line of names, nor the summary of lines and tables
+    #[arg(long, overrides_with = "header")]
+    pub(crate) no_header: bool,
+
+    /// Write to FILE instead of standard output (`-`); it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// In parquet, bloom filters on columns of addresses
+    #[arg(long)]
+    pub(crate) bloom: bool,
+
+    /// In parquet, write a file for each input and slot of time (UTC) into the directory of -o; inputs
+    /// that are there already are passed over
+    #[arg(long, value_enum, value_name = "SLOT")]
+    pub(crate) partition_by: Option<Slot>,
+
+    /// Print times in this zone: a name (Europe/Zurich) or a POSIX rule (CET-1CEST,M3.5.0,M10.5.0/3)
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+
+    /// Print times in UTC
+    #[arg(long, conflicts_with = "tz")]
+    pub(crate) utc: bool,
+
+    /// Threads to decode on; as many as there are cores if not given
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// When to show a progress bar on standard error
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: ProgressMode,
+}
+
+/// Which flows to take.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selecting flows")]
+pub(crate) struct SelectArgs {
+    /// Only flows that this filter selects; nfdump's language
+    #[arg(long, value_name = "TEXT", conflicts_with = "filter_file")]
+    pub(crate) filter: Option<String>,
+
+    /// Read the filter from FILE
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) filter_file: Option<PathBuf>,
+
+    /// Only flows still under way at TIME: RFC 3339, 2026/01/31.12:00:00, or -1h for an hour ago
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+
+    /// Only flows that began before TIME
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+
+    /// Only flows of the last 30m, 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
+    pub(crate) last: Option<Duration>,
+
+    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
+    #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
+    pub(crate) window: Option<String>,
+
+    /// Look up host names in the filter
+    #[arg(long)]
+    pub(crate) resolve: bool,
+
+    /// Print only how many flows there are
+    #[arg(long)]
+    pub(crate) count: bool,
+
+    /// Print how the filter is understood, and read nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip
+or zstd. Everything nfpcapd would refuse or drop is rewritten first: nanosecond time stamps, several
+interfaces, packets cut by a snap length, raw IP, Linux cooked and other link types, 802.1ad tags.
+
+Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd,
+in the environment variable NFPCAPD, then in PATH.")]
+pub(crate) struct ConvertArgs {
+    /// The capture; `-` reads standard input
+    #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath)]
+    pub(crate) capture: PathBuf,
+
+    /// Only flows that this filter selects
+    #[arg(value_name = "FILTER", conflicts_with_all = ["filter", "filter_file"])]
+    pub(crate) operand: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    /// Length of the time slot of one nfcapd file, at least 2 s: 300, 90s, 5m, 1h, 1d
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) slot: Duration,
+
+    /// Keep the nfcapd files in DIR, made if it does not exist; existing files are not replaced
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) keep: Option<PathBuf>,
+
+    /// The nfpcapd to run
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::CommandName)]
+    pub(crate) nfpcapd: Option<PathBuf>,
+
+    /// Give up when nfpcapd runs longer than this
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first or the last PATH is a filter if no file has that name and it holds a blank or one of ( ! < > #,
+or is `any`, `ipv4` or `ipv6`.
+
+Examples:
+  nfdecode read nfcapd.202601011200 'proto tcp and dst port 443'
+  nfdecode read archive/2026/01/ -f csv --fields first,src_addr,dst_addr,in_bytes -o january.csv
+  nfdecode read archive/ --last 1h -f ndjson | jq .src4_addr
+  zcat nfcapd.202601011200.gz | nfdecode read - --count")]
+pub(crate) struct ReadArgs {
+    /// Files, directories (recursively, in name order), patterns, ranges (dir/first..last);
+    /// `-` reads standard input
+    #[arg(value_name = "PATH", required_unless_present = "explain", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Look for each PATH below each of these directories, as nfdump: dir/one:two:three
+    #[arg(short = 'M', long, value_name = "DIRS")]
+    pub(crate) dirs: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    /// One JSON object, an array of flows for each file (ndjson: each line starts with the file)
+    #[arg(long)]
+    pub(crate) by_file: bool,
+
+    /// Take what is there of files that are unfinished, cut off or damaged
+    #[arg(long)]
+    pub(crate) salvage: bool,
+
+    /// Stop after N flows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Print a JSON array, one object a file
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 all intact; 3 some damaged, or not all could be found; 1 not one could be read.")]
+pub(crate) struct CheckArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Print a JSON array, one object a file
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Threads to decode on; as many as there are cores if not given
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The new file has layout 2, the ident of the first input, and statistics counted anew; nfdump 1.7.1 to
+1.7.10 read it (zstd from 1.7.3 on). Exporters of several inputs get new numbers where theirs clash.")]
+pub(crate) struct RewriteArgs {
+    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The new file; it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// none, lzo, lz4, zstd[:1-22], bz2[:1-9], or same as the first input
+    #[arg(long, value_name = "METHOD", default_value = "same", value_parser = parse_compression)]
+    pub(crate) compress: CompressArg,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The damaged file is not touched. Exit status 3 tells that it was damaged, 0 that at most its end was missing
+since it was never closed.")]
+pub(crate) struct RepairArgs {
+    /// The damaged, cut off or unfinished file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) path: PathBuf,
+
+    /// The new file; it appears when complete, or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+impl OutputArgs {
+    /// Takes the form from the name of the output, if nothing else says what it is.
+    pub(crate) fn settle_format(&mut self) {
+        if self.format.is_none() {
+            let ending = self.output.as_deref().and_then(Path::extension);
+            self.format = match ending.and_then(OsStr::to_str) {
+                Some("json") => Some(Format::Json),
+                Some("ndjson" | "jsonl") => Some(Format::Ndjson),
+                Some("csv") => Some(Format::Csv(None)),
+                Some("arrow") => Some(Format::Arrow),
+                Some("parquet") => Some(Format::Parquet),
+                _ => None,
+            };
+        }
+    }
+
+    /// The file to write; `None` is standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        file_named(self.output.as_deref()?)
+    }
+}
+
+/// The file that an argument names; `None` is standard output.
+pub(crate) fn file_named(path: &Path) -> Option<&Path> {
+    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
+    (!is_stdout).then_some(path)
+}
+
+/// A character that can stand between values of CSV.
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [b'"' | b'\n' | b'\r'] => {
+            Err("quotes and line ends have a meaning of their own".to_owned())
+        }
+        [byte] if byte.is_ascii() => Ok(*byte),
+        b"tab" | b"\\t" => Ok(b'\t'),
+        _ => Err("expected one ASCII character, or tab".to_owned()),
+    }
+}
+
+/// A number of seconds, or a number with `s`, `m`, `h` or `d`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (digits, factor) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "expected a number, perhaps with s, m, h or d".to_owned())?;
+    match number.checked_mul(factor) {
+        Some(0) => Err("must be longer than nothing".to_owned()),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("too long".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [
+            ("300", 300),
+            ("90s", 90),
+            ("5m", 300),
+            ("2h", 7_200),
+            ("1d", 86_400),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in [
+            "",
+            "m",
+            "0",
+            "5x",
+            "-1",
+            "99999999999999999999",
+            "9999999999999999999d",
+            "5µ",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub(crate) mod check;
+pub(crate) mod convert;
+pub(crate) mod convert_capture;
+pub(crate) mod fields;
+pub(crate) mod info;
+pub(crate) mod read;
+pub(crate) mod rewrite;

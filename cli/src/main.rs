@@ -1,0 +1,23 @@
+//! The program `nfdecode`: command line, messages and exit status around the library `nfdecode`.
+//!
+//! | folder | holds |
+//! |---|---|
+//! | `args` | what can be written on the command line |
+//! | `commands` | one file per command |
+//! | `input` | from paths and filters to what is read |
+//! | `sink` | from flows to files and standard output |
+//! | `run` | messages, progress, interrupts, exit status |
+//!
+//! Only the public interface of the library is used.
+#![forbid(unsafe_code)]
+
+mod app;
+mod args;
+mod commands;
+mod input;
+mod run;
+mod sink;
+
+fn main() -> std::process::ExitCode {
+    app::run()
+}

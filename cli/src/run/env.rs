@@ -1,0 +1,39 @@
+//! Standard output, threads and the time zone, as the environment and the options set them.
+
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::thread;
+
+use nfdecode::value::Zone;
+
+use crate::args::OutputArgs;
+use crate::run::stop::Stop;
+
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Stop> {
+    io::stdout()
+        .write_all(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Stop::OutputClosed,
+            _ => Stop::failed(format!("standard output: {error}")),
+        })
+}
+
+/// Threads at most, whatever is asked for: each has buffers of its own.
+pub(crate) const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+/// How many threads to use.
+pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
+    wanted
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN)
+        .min(THREADS_MAX)
+}
+
+/// The zone that the user wants times in.
+pub(crate) fn zone(args: &OutputArgs) -> Result<Zone, Stop> {
+    match &args.tz {
+        _ if args.utc => Ok(Zone::utc()),
+        Some(name) => Zone::named(name).map_err(|error| Stop::Usage(error.to_string())),
+        None => Ok(Zone::from_env()),
+    }
+}

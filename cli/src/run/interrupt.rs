@@ -1,0 +1,151 @@
+//! Signals that ask us to end: the work is told to stop, and whatever happens, temporary files go.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use nfdecode::convert::workdir;
+
+use crate::run::stop::Stop;
+
+/// The signal that has come; 0: none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// Temporary files and directories. Of some, the directories around them that are empty then go as well, up
+/// to the one given.
+static TEMPORARY: Mutex<BTreeMap<PathBuf, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
+
+/// How long the work may take to end by itself. It may be stuck in a write that nobody reads.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Starts watching for signals. Those that whoever started us had us ignore, as `nohup` does, stay
+/// ignored. Fails if that is not possible: then nothing would be cleaned up after a signal.
+pub(crate) fn watch() -> Result<(), Stop> {
+    let failed = |error: io::Error| Stop::failed(format!("cannot watch for signals: {error}"));
+    // Otherwise it kills: a write beyond the allowed size of files (`ulimit -f`) is to fail like others.
+    let unused = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(SIGXFSZ, unused);
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
+    let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(wanted).map_err(failed)?;
+    let thread = thread::Builder::new().spawn(move || {
+        let Some(signal) = signals.forever().next() else {
+            return;
+        };
+        SIGNAL.store(signal, Ordering::Relaxed);
+        let deadline = Instant::now() + GRACE;
+        // Who asks a second time does not want to wait.
+        while Instant::now() < deadline && signals.pending().next().is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // The process still lives, so the work did not end. Nothing new is made any more.
+        let _kept = remove_all();
+        let _ = emulate_default_handler(signal);
+    });
+    thread.map(drop).map_err(failed)
+}
+
+/// Whether a signal was ignored when we started. Only Linux tells.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
+}
+
+/// Whether a signal has come.
+pub(crate) fn interrupted() -> bool {
+    SIGNAL.load(Ordering::Relaxed) != 0
+}
+
+/// `Err` once a signal has come.
+pub(crate) fn check() -> Result<(), Stop> {
+    if interrupted() {
+        Err(Stop::Interrupted)
+    } else {
+        Ok(())
+    }
+}
+
+/// Ends the process as the signal would have ended it: whoever started us is to see that.
+pub(crate) fn end() -> ExitCode {
+    let _kept = remove_all();
+    let _ = emulate_default_handler(SIGNAL.load(Ordering::Relaxed));
+    ExitCode::from(130)
+}
+
+/// Makes a temporary file or directory that is removed if a signal ends the process before [`forget`].
+pub(crate) fn temporary<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    remember(make, path, None)
+}
+
+/// As [`temporary`] for a file in a directory of its own below `root`, which [`remove_empty`] removes.
+pub(crate) fn temporary_below<T>(
+    root: &Path,
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    remember(make, path, Some(root))
+}
+
+fn remember<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+    root: Option<&Path>,
+) -> io::Result<T> {
+    // Together: between making and remembering it nobody may take the list for complete.
+    let mut paths = paths();
+    let made = make()?;
+    paths.insert(path(&made).to_owned(), root.map(Path::to_owned));
+    Ok(made)
+}
+
+/// The file or directory is somebody else's concern again.
+pub(crate) fn forget(path: &Path) {
+    paths().remove(path);
+}
+
+/// Removes a directory below `root` and those around it, as far as they are empty.
+pub(crate) fn remove_empty(directory: &Path, root: &Path) {
+    let below = |directory: &&Path| directory.starts_with(root) && *directory != root;
+    for directory in directory.ancestors().take_while(below) {
+        if fs::remove_dir(directory).is_err() {
+            return;
+        }
+    }
+}
+
+fn paths() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As long as the result is kept, nothing new is made.
+fn remove_all() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
+    let mut paths = paths();
+    for (path, root) in std::mem::take(&mut *paths) {
+        if path.is_dir() {
+            workdir::remove_traces(&path);
+        } else {
+            // Nobody is left to be told.
+            let _ = fs::remove_file(&path);
+        }
+        if let (Some(root), Some(directory)) = (root, path.parent()) {
+            remove_empty(directory, &root);
+        }
+    }
+    paths
+}

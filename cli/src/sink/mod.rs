@@ -1,0 +1,10 @@
+//! From flows to files and standard output.
+
+pub(crate) mod arrow_ipc;
+pub(crate) mod columns;
+pub(crate) mod output;
+pub(crate) mod parquet;
+pub(crate) mod partition;
+pub(crate) mod target;
+pub(crate) mod text;
+pub(crate) mod text_format;

@@ -1,0 +1,99 @@
+//! One Parquet file.
+
+use std::sync::Arc;
+
+use ::parquet::errors::ParquetError;
+use ::parquet::file::writer::SerializedFileWriter;
+
+use crate::run::stop::Stop;
+use crate::sink::output::{GroupShape, Out, Sink};
+use crate::sink::text::Open;
+use nfdecode::columns::parquet::{
+    GroupEncoder, GroupFormat, Options, ROW_GROUP, RowGroup, name_sources,
+};
+use nfdecode::columns::{Labels, Projection, Rows};
+
+/// Blocks of a row group at most: 2 MiB each in files of today's writers.
+const BLOCKS_MAX: usize = 16;
+
+/// Row groups of about [`ROW_GROUP`] flows in order of time.
+pub(crate) struct OneFile {
+    format: GroupFormat,
+}
+
+impl OneFile {
+    pub(crate) fn new(columns: &Projection, bloom: bool) -> Result<Self, Stop> {
+        Ok(Self {
+            format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
+        })
+    }
+
+    pub(crate) fn begin(&self, out: Out) -> Result<SerializedFileWriter<Out>, Stop> {
+        self.format.writer(out).map_err(failed)
+    }
+}
+
+/// Ends the file.
+pub(crate) fn finish(
+    mut writer: SerializedFileWriter<Out>,
+    sources: &[String],
+) -> Result<Out, Stop> {
+    name_sources(&mut writer, sources);
+    writer.into_inner().map_err(failed)
+}
+
+/// What files of ours are like.
+pub(crate) fn options(bloom: bool) -> Options {
+    Options::new().with_bloom_filters(bloom).with_sorted(true)
+}
+
+pub(crate) fn failed(error: ParquetError) -> Stop {
+    Stop::failed(error)
+}
+
+/// Groups whose blocks become one row group.
+pub(crate) fn groups(one_file: bool) -> GroupShape {
+    GroupShape {
+        flows: ROW_GROUP as u64,
+        blocks: BLOCKS_MAX,
+        one_file,
+    }
+}
+
+/// Names and idents for the rows of these files.
+pub(crate) fn labels(files: &[Arc<Open>]) -> Labels {
+    let names = files
+        .iter()
+        .map(|open| (open.source.name.as_str(), open.file.ident()));
+    Labels::of(names)
+}
+
+impl Sink for OneFile {
+    type Worker = GroupEncoder;
+    type Piece = RowGroup;
+    type Out = SerializedFileWriter<Out>;
+
+    fn groups(&self) -> GroupShape {
+        groups(false)
+    }
+
+    fn worker(&self) -> GroupEncoder {
+        self.format.encoder()
+    }
+
+    fn make(
+        &self,
+        encoder: &mut GroupEncoder,
+        mut rows: Rows<'_>,
+        files: &[Arc<Open>],
+    ) -> Result<RowGroup, Stop> {
+        encoder.set_labels(labels(files));
+        rows.sort_by_first();
+        let all = 0..rows.len();
+        self.format.encode(encoder, &rows, all).map_err(failed)
+    }
+
+    fn write(&self, out: &mut SerializedFileWriter<Out>, group: RowGroup) -> Result<(), Stop> {
+        group.write(out).map_err(failed)
+    }
+}

@@ -1,0 +1,589 @@
+//! A directory of Parquet files in partitions of time, named as Hive does: `day=2026-01-01/hour=12/`.
+//!
+//! Each input becomes one file in each partition that it has flows of. The name of a file follows
+//! from the input's name and place, so that writing an input again replaces what it wrote before.
+//!
+//! What has been written is remembered in `_nfdecode/`, which readers of such directories pass over:
+//! a file for each input with its size and time of change, and the files made of it. An input that
+//! is known there, and has not changed, is not read again, unless something of it could not be read for
+//! another reason than damage. What was made of a capture goes when other files are made of it. The list is
+//! written before the first of its files appears, so that after a crash nothing is left over that nobody
+//! knows of.
+
+use crate::args::slot::Slot;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::parquet::errors::ParquetError;
+use ::parquet::file::writer::SerializedFileWriter;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+
+use crate::input::select::Selection;
+use crate::run::account::State;
+use crate::run::interrupt;
+use crate::run::report::Report;
+use crate::run::stop::Stop;
+use crate::sink::output::{GroupShape, Sink};
+use crate::sink::parquet::{failed, groups, labels, options};
+use crate::sink::target;
+use crate::sink::text::{Open, Source};
+use nfdecode::Timestamp;
+use nfdecode::columns::parquet::{GroupEncoder, GroupFormat, RowGroup, name_sources};
+use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
+
+/// Files that are open for writing at a time; more are made by closing all of them.
+const OPEN_MAX: usize = 64;
+/// Partitions that one input may have: more than that come of damaged clocks or of malice.
+const PARTITIONS_MAX: usize = 10_000;
+/// Where it is remembered what has been written.
+const MEMORY: &str = "_nfdecode";
+
+/// What sets the content of a directory.
+pub(crate) struct Settings<'a> {
+    pub(crate) columns: &'a Projection,
+    pub(crate) slot: Slot,
+    pub(crate) bloom: bool,
+    pub(crate) selection: &'a Selection,
+    /// All that can be had of damaged files is taken.
+    pub(crate) salvage: bool,
+}
+
+/// A capture that inputs were made from, and the length of the slots into which it was cut.
+pub(crate) type Origin<'a> = (&'a Path, Duration);
+
+/// What an input was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    /// Name of its files, without partition and ending.
+    stem: String,
+    source: String,
+    size: u64,
+    /// Nanoseconds since the epoch.
+    modified: u64,
+    /// Seconds of the slots of a capture.
+    capture_slot: Option<u64>,
+}
+
+impl Input {
+    /// `origin`: what the file was made from, which then is what must not change.
+    fn of(source: &Source, origin: Option<Origin<'_>>) -> io::Result<Self> {
+        let path = origin.map_or(source.path.as_path(), |(capture, _)| capture);
+        let metadata = fs::metadata(path)?;
+        let mut path = fs::canonicalize(path)?;
+        if origin.is_some() {
+            path.push(&source.name);
+        }
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        let id = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        Ok(Self {
+            // Names that begin with a dot or an underscore are not seen by readers.
+            stem: format!(
+                "{}-{}",
+                name.chars()
+                    .map(plain)
+                    .collect::<String>()
+                    .trim_start_matches('.'),
+                id.collect::<String>()
+            ),
+            source: path.to_string_lossy().into_owned(),
+            size: metadata.len(),
+            modified: modified.map_or(0, |time| time.as_nanos() as u64),
+            capture_slot: origin.map(|(_, slot)| slot.as_secs()),
+        })
+    }
+
+    /// `state`: how far its files are; `found` and `salvaged`: how it was read.
+    fn memory(&self, state: &str, found: State, salvaged: bool, files: &[(PathBuf, u64)]) -> Value {
+        let files = files
+            .iter()
+            .map(|(path, rows)| json!({ "path": path.to_string_lossy(), "flows": rows }));
+        json!({
+            "source": self.source,
+            "size": self.size,
+            "modified": self.modified,
+            "capture_slot": self.capture_slot,
+            "state": state,
+            "damaged": found == State::Damaged,
+            "salvaged": salvaged,
+            "files": files.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Whether this is what was remembered, and there is no more to be had of it.
+    fn is(&self, memory: &Value, salvage: bool) -> bool {
+        memory["source"] == self.source.as_str()
+            && memory["size"] == self.size
+            && memory["modified"] == self.modified
+            && memory["capture_slot"].as_u64() == self.capture_slot
+            && memory["state"] == "written"
+            && !(salvage && memory["damaged"] == true && memory["salvaged"] != true)
+    }
+}
+
+/// Files that a memory tells of.
+fn files_of(memory: &Value) -> Vec<PathBuf> {
+    let files = memory["files"].as_array().into_iter().flatten();
+    let paths = files
+        .filter_map(|file| file["path"].as_str())
+        .map(PathBuf::from);
+    // A memory is a file like others; it must not lead out of the directory.
+    let inside = |path: &PathBuf| {
+        path.components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)))
+    };
+    paths.filter(inside).collect()
+}
+
+/// The directory and how its files are written.
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// What the user called it.
+    named: PathBuf,
+    slot: Slot,
+    salvage: bool,
+    format: GroupFormat,
+    inputs: std::sync::Mutex<BTreeMap<PathBuf, Input>>,
+}
+
+impl Directory {
+    pub(crate) fn new(path: &Path, settings: &Settings<'_>) -> Result<Self, Stop> {
+        let Settings {
+            columns,
+            slot,
+            bloom,
+            selection,
+            salvage,
+        } = *settings;
+        // Names of temporary files are absolute; what is below the directory must be seen to be.
+        let absolute = std::path::absolute(path)
+            .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
+        let this = Self {
+            path: absolute,
+            named: path.to_owned(),
+            slot,
+            salvage,
+            format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
+            inputs: std::sync::Mutex::default(),
+        };
+        fs::create_dir_all(this.path.join(MEMORY)).map_err(|error| this.failed(error))?;
+        let names: Vec<_> = columns
+            .columns()
+            .iter()
+            .map(|column| column.name())
+            .collect();
+        let wanted = json!({
+            "schema_version": SCHEMA_VERSION,
+            "partition_by": slot.name(),
+            "columns": names,
+            "filter": selection.filter.as_ref().map(ToString::to_string),
+        });
+        let known = path.join(MEMORY).join("settings.json");
+        match read_json(&known) {
+            Ok(Some(found)) if found == wanted => {}
+            Ok(Some(_)) => {
+                return Err(Stop::Usage(format!(
+                    "{}: this directory was written with other columns, partitions or filter; see {}",
+                    path.display(),
+                    known.display()
+                )));
+            }
+            Ok(None) => this.write_json(&known, &wanted)?,
+            Err(error) => {
+                let known = known.display();
+                return Err(Stop::failed(format!(
+                    "{known}: what the directory holds is not known any more ({error}); begin a new one"
+                )));
+            }
+        }
+        Ok(this)
+    }
+
+    fn failed(&self, error: io::Error) -> Stop {
+        let error = target::of_the_system(&error);
+        Stop::failed(format!("{}: {error}", self.named.display()))
+    }
+
+    /// As `failed`, for what the library makes of it.
+    fn not_written(&self, error: ParquetError) -> Stop {
+        match error {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(error) => self.failed(*error),
+                Err(inner) => failed(ParquetError::External(inner)),
+            },
+            error => failed(error),
+        }
+    }
+
+    fn memory_of(&self, input: &Input) -> PathBuf {
+        self.path.join(MEMORY).join(format!("{}.json", input.stem))
+    }
+
+    /// Replaces a file as a whole.
+    fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
+        let result = (|| {
+            let make = || target::temporary(&self.path.join(MEMORY));
+            let mut file = interrupt::temporary(make, |file| file.path())?;
+            serde_json::to_writer_pretty(&mut file, value)?;
+            let name = file.path().to_owned();
+            let result = file.persist(path);
+            interrupt::forget(&name);
+            result.map(drop).map_err(|error| error.error)
+        })();
+        result.map_err(|error| self.failed(error))
+    }
+
+    /// The sources that are not in the directory yet, or have changed, and how many others there are.
+    pub(crate) fn not_yet_written(
+        &self,
+        sources: Vec<Source>,
+        origin: Option<Origin<'_>>,
+        report: &Report,
+    ) -> (Vec<Source>, u64) {
+        let (mut wanted, mut known) = (Vec::new(), 0);
+        let mut inputs = BTreeMap::new();
+        for source in sources {
+            // One that cannot be looked at cannot be opened either, which is reported then.
+            let Ok(input) = Input::of(&source, origin) else {
+                wanted.push(source);
+                continue;
+            };
+            let memory = remembered(&self.memory_of(&input));
+            let there = files_of(&memory)
+                .iter()
+                .all(|path| self.path.join(path).is_file());
+            if there && input.is(&memory, self.salvage) {
+                known += 1;
+                if memory["damaged"] == true {
+                    let source = input.source;
+                    report.damage(format!("{source}: was damaged when it was written earlier"));
+                }
+                continue;
+            }
+            inputs.insert(source.path.clone(), input);
+            wanted.push(source);
+        }
+        if let Ok(mut known) = self.inputs.lock() {
+            *known = inputs;
+        }
+        (wanted, known)
+    }
+
+    /// Takes away what was made of a capture when it was cut otherwise, or held flows of other times, than
+    /// those of these names. To be done when these are written.
+    pub(crate) fn keep_only(&self, capture: &Path, names: &HashSet<String>) -> Result<(), Stop> {
+        let failed = |error| self.failed(error);
+        let capture = fs::canonicalize(capture).map_err(failed)?;
+        let kept = |source: &Path| {
+            let name = source.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| names.contains(name))
+        };
+        for entry in fs::read_dir(self.path.join(MEMORY)).map_err(failed)? {
+            let name = entry.map_err(failed)?.path();
+            let memory = remembered(&name);
+            let source = memory["source"].as_str().map(Path::new);
+            let is_of_capture =
+                source.and_then(Path::parent) == Some(&capture) && memory["capture_slot"].is_u64();
+            if is_of_capture && !source.is_some_and(kept) {
+                for path in files_of(&memory) {
+                    self.remove(&path)?;
+                }
+                fs::remove_file(name).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a file of a partition, and the partition if it has no other.
+    fn remove(&self, path: &Path) -> Result<(), Stop> {
+        let path = self.path.join(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => {
+                if let Some(partition) = path.parent() {
+                    interrupt::remove_empty(partition, &self.path);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn begin(&self) -> Files {
+        Files::default()
+    }
+
+    /// The input that a file is.
+    fn input(&self, open: &Open) -> Result<Input, Stop> {
+        let known = self.inputs.lock().ok();
+        let input = known.and_then(|known| known.get(&open.source.path).cloned());
+        input.ok_or_else(|| Stop::failed(format!("{}: has vanished", open.source.path.display())))
+    }
+}
+
+/// `None` if there is no such file.
+fn read_json(path: &Path) -> io::Result<Option<Value>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is remembered in a file: nothing, if it cannot be read.
+fn remembered(path: &Path) -> Value {
+    read_json(path).ok().flatten().unwrap_or_default()
+}
+
+/// The files of the input at work.
+#[derive(Default)]
+pub(crate) struct Files {
+    /// By start of their partition.
+    open: BTreeMap<Option<i64>, (SerializedFileWriter<fs::File>, Hidden, u64)>,
+    /// Those that are complete: partition, flows.
+    complete: Vec<(Option<i64>, Hidden, u64)>,
+}
+
+/// A file that readers do not see yet. Unless it becomes visible it goes, and so do partitions that have
+/// nothing else.
+struct Hidden {
+    path: Option<TempPath>,
+    /// The directory of all partitions.
+    root: PathBuf,
+}
+
+impl Hidden {
+    fn make_visible(mut self, name: &Path) -> io::Result<()> {
+        let Some(path) = self.path.take() else {
+            return Ok(());
+        };
+        let temporary = path.to_path_buf();
+        match path.persist(name) {
+            Ok(()) => {
+                interrupt::forget(&temporary);
+                Ok(())
+            }
+            Err(error) => {
+                self.path = Some(error.path);
+                Err(error.error)
+            }
+        }
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            let temporary = path.to_path_buf();
+            drop(path);
+            interrupt::forget(&temporary);
+            if let Some(partition) = temporary.parent() {
+                interrupt::remove_empty(partition, &self.root);
+            }
+        }
+    }
+}
+
+impl Directory {
+    fn close_all(&self, files: &mut Files, source: &str) -> Result<(), Stop> {
+        for (start, (mut writer, path, rows)) in std::mem::take(&mut files.open) {
+            name_sources(&mut writer, &[source.to_owned()]);
+            writer.close().map_err(|error| self.not_written(error))?;
+            files.complete.push((start, path, rows));
+        }
+        Ok(())
+    }
+
+    /// Makes the files of an input visible, and remembers them.
+    fn commit(&self, files: &mut Files, input: &Input, found: State) -> Result<(), Stop> {
+        self.close_all(files, &input.source)?;
+        let mut numbers = BTreeMap::<Option<i64>, u32>::new();
+        let mut names = Vec::new();
+        for (start, _, rows) in &files.complete {
+            let number = numbers.entry(*start).or_default();
+            *number += 1;
+            let name = match number {
+                1 => format!("{}.parquet", input.stem),
+                number => format!("{}-{number}.parquet", input.stem),
+            };
+            names.push((self.slot.directory(*start).join(name), *rows));
+        }
+        let memory_with = |state, files: &[_]| input.memory(state, found, self.salvage, files);
+        let memory = self.memory_of(input);
+        let before = files_of(&remembered(&memory));
+        // Until all is done both are listed, what was there before and what comes.
+        let mut listed = names.clone();
+        let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
+        let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
+        listed.extend(gone.iter().map(|path| (path.clone(), 0)));
+        self.write_json(&memory, &memory_with("writing", &listed))?;
+        for ((_, file, _), (name, _)) in files.complete.drain(..).zip(&names) {
+            let result = file.make_visible(&self.path.join(name));
+            result.map_err(|error| self.failed(error))?;
+        }
+        for path in gone {
+            self.remove(&path)?;
+        }
+        // What was not read for want of memory, or because of the system, is to be read the next time.
+        let state = match found {
+            State::Sound | State::Damaged => "written",
+            State::Unread => "incomplete",
+        };
+        self.write_json(&memory, &memory_with(state, &names))
+    }
+}
+
+impl Sink for Directory {
+    type Worker = GroupEncoder;
+    /// A row group for each partition, by start, and the input they are from.
+    type Piece = (Input, Vec<(Option<i64>, RowGroup)>);
+    type Out = Files;
+
+    fn groups(&self) -> GroupShape {
+        groups(true)
+    }
+
+    fn worker(&self) -> GroupEncoder {
+        self.format.encoder()
+    }
+
+    fn make(
+        &self,
+        encoder: &mut GroupEncoder,
+        mut rows: Rows<'_>,
+        files: &[Arc<Open>],
+    ) -> Result<Self::Piece, Stop> {
+        let Some(open) = files.first() else {
+            return Err(Stop::failed("flows of no file"));
+        };
+        encoder.set_labels(labels(files));
+        let slot = self.slot.millis();
+        let starts: Vec<_> = rows
+            .sort_by_first()
+            .into_iter()
+            .map(|first| first.map(|first| first - first.rem_euclid(slot)))
+            .collect();
+        let mut groups = Vec::new();
+        let mut begin = 0;
+        for run in starts.chunk_by(|a, b| a == b) {
+            if groups.len() >= PARTITIONS_MAX {
+                return Err(too_many(open));
+            }
+            let range = begin..begin + run.len();
+            begin = range.end;
+            let group = self.format.encode(encoder, &rows, range).map_err(failed)?;
+            groups.push((run.first().copied().flatten(), group));
+        }
+        Ok((self.input(open)?, groups))
+    }
+
+    fn write(&self, files: &mut Files, (input, groups): Self::Piece) -> Result<(), Stop> {
+        for (start, group) in groups {
+            if !files.open.contains_key(&start) && files.open.len() >= OPEN_MAX {
+                self.close_all(files, &input.source)?;
+            }
+            let entry = match files.open.entry(start) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let directory = self.path.join(self.slot.directory(start));
+                    let make = || {
+                        let made = fs::create_dir_all(&directory);
+                        made.and_then(|()| target::temporary(&directory))
+                            .inspect_err(|_| interrupt::remove_empty(&directory, &self.path))
+                    };
+                    let opened = interrupt::temporary_below(&self.path, make, |file| file.path());
+                    let opened = opened.map_err(|error| self.failed(error))?;
+                    let (file, path) = opened.into_parts();
+                    let path = Hidden {
+                        path: Some(path),
+                        root: self.path.clone(),
+                    };
+                    let writer = self.format.writer(file);
+                    let writer = writer.map_err(|error| self.not_written(error))?;
+                    entry.insert((writer, path, 0))
+                }
+            };
+            entry.2 += group.rows as u64;
+            let written = group.write(&mut entry.0);
+            written.map_err(|error| self.not_written(error))?;
+        }
+        if files.open.len() + files.complete.len() > PARTITIONS_MAX {
+            return Err(Stop::failed(format!(
+                "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+                input.source
+            )));
+        }
+        Ok(())
+    }
+
+    fn end_file(&self, files: &mut Files, open: &Open, state: State) -> Result<(), Stop> {
+        let input = self.input(open)?;
+        if !open.passed_over {
+            return self.commit(files, &input, state);
+        }
+        // It was not read, so that there is nothing to remember but that nothing is there any more.
+        match self.memory_of(&input).exists() {
+            true => self.commit(files, &input, State::Unread),
+            false => Ok(()),
+        }
+    }
+}
+
+fn too_many(open: &Open) -> Stop {
+    Stop::failed(format!(
+        "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+        open.source.path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_is_read_again() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("nfcapd.202601011200");
+        fs::write(&path, "a file").expect("written");
+        let out = place.path().join("out");
+        let columns = Projection::standard();
+        let settings = Settings {
+            columns: &columns,
+            slot: Slot::Day,
+            bloom: false,
+            selection: &Selection::default(),
+            salvage: false,
+        };
+        let directory = Directory::new(&out, &settings);
+        let directory = directory.unwrap_or_else(|_| panic!("a directory"));
+        let report = Report::default();
+        let known_after = |found: State| {
+            let source = || Source {
+                path: path.clone(),
+                name: "nfcapd.202601011200".to_owned(),
+                copied_from: None,
+            };
+            let input = Input::of(&source(), None).expect("it is there");
+            let written = directory.commit(&mut directory.begin(), &input, found);
+            assert!(written.is_ok(), "{found:?}");
+            directory.not_yet_written(vec![source()], None, &report).1
+        };
+        assert_eq!(known_after(State::Unread), 0);
+        assert_eq!(known_after(State::Damaged), 1);
+        assert_eq!(known_after(State::Unread), 0);
+        assert_eq!(known_after(State::Sound), 1);
+    }
+}

@@ -1,0 +1,23 @@
+//! Parquet files of flows: a writer, and properties for those who have their own.
+//!
+//! ```no_run
+//! use nfdecode::columns::{Projection, Reader, parquet};
+//!
+//! let columns = Projection::standard();
+//! let out = std::fs::File::create("flows.parquet")?;
+//! let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
+//! for batch in Reader::new(["nfcapd.202601011200"], &columns) {
+//!     writer.write(&batch?)?;
+//! }
+//! writer.finish()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub(crate) mod chunk;
+pub(crate) mod options;
+pub(crate) mod row_group;
+pub(crate) mod writer;
+
+pub use options::{Options, ROW_GROUP, properties};
+pub use row_group::{GroupEncoder, GroupFormat, RowGroup, name_sources};
+pub use writer::Writer;

@@ -1,0 +1,16 @@
+//! Where flows lie: files, their headers and blocks, the names in them, and decryption.
+
+pub(crate) mod block;
+#[cfg(feature = "encryption")]
+pub(crate) mod decrypt;
+pub(crate) mod handle;
+pub(crate) mod header;
+pub(crate) mod names;
+pub(crate) mod options;
+#[cfg(feature = "encryption")]
+pub(crate) mod passphrase;
+
+pub use block::{BlockCounts, Flows};
+pub use handle::{BlockRefs, Blocks, IntoBlockRefs, Position};
+pub use header::{Compression, Counters, Header, Statistics};
+pub use names::{ApplicationName, Exporter, Sampler};

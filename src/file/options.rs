@@ -1,0 +1,82 @@
+//! How to open a file.
+
+#[cfg(feature = "encryption")]
+use crate::file::passphrase::Passphrase;
+use crate::raw;
+
+/// How to open a file: what [`File::open`], [`File::open_partial`] and the like do, and encrypted files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct OpenOptions {
+    partial: bool,
+    cut_block: bool,
+    #[cfg(feature = "encryption")]
+    passphrase: Option<Passphrase>,
+}
+
+impl OpenOptions {
+    /// As [`File::open`] does.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether to take what is there of an unfinished or truncated file, see [`File::open_partial`].
+    pub fn partial(mut self, partial: bool) -> Self {
+        self.partial = partial;
+        self
+    }
+
+    /// With [`partial`](Self::partial): whether to take also what is there of a last block that the end of the
+    /// file cuts. It comes after the error that tells of it.
+    ///
+    /// Not for a file that is still written and read on later from [`BlockRefs::position`]: that stays
+    /// where the block begins, so that its flows come again. Blocks of encrypted files are only taken whole,
+    /// for else nobody could tell whether they were changed.
+    pub fn cut_block(mut self, cut_block: bool) -> Self {
+        self.cut_block = cut_block;
+        self
+    }
+
+    /// The passphrase of encrypted files (layout 3). Others are opened all the same.
+    ///
+    /// A file that does not match the code in its footer is refused with
+    /// [`ErrorKind::Checksum`](crate::ErrorKind::Checksum), unless opened [partially](Self::partial); a
+    /// block that was changed is an error of its own with the same kind.
+    #[cfg(feature = "encryption")]
+    pub fn passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.passphrase = Some(passphrase);
+        self
+    }
+
+    /// Whether to take all that can be had of a file that is not read on later.
+    pub fn salvage(self, wanted: bool) -> Self {
+        self.partial(wanted).cut_block(wanted)
+    }
+
+    /// Whether unfinished and truncated files are read as far as they go.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    #[cfg(feature = "encryption")]
+    pub(crate) fn passphrase_of(&self) -> Option<&Passphrase> {
+        self.passphrase.as_ref()
+    }
+
+    /// The flags of the C library's open functions.
+    pub(crate) fn flags(&self) -> u32 {
+        let mut flags = 0;
+        if self.partial {
+            flags |= raw::OPEN_PARTIAL;
+        }
+        if self.cut_block {
+            flags |= raw::OPEN_CUT;
+        }
+        #[cfg(feature = "encryption")]
+        if self.passphrase.is_some() {
+            flags |= raw::OPEN_ENCRYPTED;
+        }
+        flags
+    }
+}

@@ -1,0 +1,72 @@
+//! `docs/fields.md` is made from the tables of names and must be current.
+
+use crate::support;
+use std::fmt::Write as _;
+
+use nfdecode::output::csv::TOKENS;
+use nfdecode::output::fields;
+
+const INTRODUCTION: &str = "\
+# Names of fields and columns
+
+Made by `NFDECODE_REGENERATE=1 cargo test --test fields_doc` from the tables in `src/output/fields.rs`,
+`src/element.rs` and `src/output/csv.rs`; do not edit. `nfdecode fields` prints the same.
+
+## Fields, for `--fields`
+
+```sh
+nfdecode read FILE -f csv --fields first,duration,src_addr,dst_addr,dst_port,in_bytes
+nfdecode read FILE -f csv --fields first,user_name --delimiter tab --no-header
+nfdecode read FILE -f ndjson --fields first,src4_addr,dst4_addr
+```
+
+* Columns and members come in the order of the list and are called what the list calls them. nfdump's own
+  JSON keys are understood beside our names, and then are the names.
+* A value that the flow does not have is empty in CSV, and left out in JSON and NDJSON.
+* Values have the text that they have in nfdump's JSON: times in local time (`--utc`, `--tz`) with
+  milliseconds, latencies in milliseconds. Kinds `u8` to `u64`, `milliseconds` and `seconds` are numbers in
+  JSON, all others strings. Bytes, which nfdump does not print, are hexadecimal.
+* CSV is quoted as in RFC 4180 where a value holds the delimiter, a quote or a line end. Lines end with LF.
+  The first line has the names unless `--no-header` is given.
+* Names do not change between versions; new ones may come.
+
+";
+
+fn page() -> String {
+    let mut page = String::from(INTRODUCTION);
+    page.push_str("| name | nfdump's key | kind | element | meaning |\n|---|---|---|--:|---|\n");
+    for field in fields::all() {
+        let key = match field.key {
+            "" => String::new(),
+            key => format!("`{key}`"),
+        };
+        let element = field.element.map_or(String::new(), |id| id.to_string());
+        writeln!(
+            page,
+            "| `{}` | {key} | {} | {element} | {} |",
+            field.name, field.kind, field.doc
+        )
+        .expect("a String");
+    }
+    page.push_str(
+        "\n## Columns of nfdump, for `-f csv:%TOKEN,…`\n\n\
+         As `nfdump -o csv:…` prints them ([differences](deviations.md#csv)); `%csv` stands for the default\n\
+         list, `csv-fast` for a fixed one.\n\n\
+         | token | header | token | header | token | header |\n|---|---|---|---|---|---|\n",
+    );
+    for row in TOKENS.chunks(3) {
+        for token in row {
+            write!(page, "| `%{}` | {} ", token.name, token.header).expect("a String");
+        }
+        for _ in row.len()..3 {
+            page.push_str("| | ");
+        }
+        page.push_str("|\n");
+    }
+    page
+}
+
+#[test]
+fn fields_page_is_current() {
+    support::assert_page("fields.md", &page(), "fields_doc");
+}

@@ -1,0 +1,19 @@
+//! Tests of the library through its public interface.
+#![allow(missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allocations;
+mod c_header;
+mod elements_doc;
+mod examples;
+mod fields_doc;
+mod filter;
+mod filter_doc;
+mod filter_random;
+mod packaging;
+mod reading;
+mod schema_doc;
+mod second;
+mod serde;

@@ -1,0 +1,21 @@
+//! Tests of the program `nfdecode`, and of the library where the program is the easiest way to ask it.
+#![allow(missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod columns;
+mod columns_cli;
+mod command_line;
+mod convert;
+mod csv;
+mod deviations;
+mod endings;
+mod filter_cli;
+mod identity;
+mod layout1;
+mod layout3;
+mod lines;
+mod mutations;
+mod rewrite;
+mod roundtrip;
