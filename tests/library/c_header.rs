@@ -124,3 +124,36 @@ fn c_header_is_current() {
         );
     }
 }
+
+/// `make examples` compares what the examples in C and Python print with this file.
+#[test]
+fn c_examples_print_what_the_library_reads() {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let mut expected =
+        String::from("first,last,proto,src_addr,dst_addr,src_port,dst_port,in_packets,in_bytes\n");
+    for name in ["202611241330", "202611241335", "202611241340"] {
+        let path = support::root().join(format!("tests/fixtures/archive/nfcapd.{name}"));
+        let file = nfdecode::File::open(path).expect("an nfcapd file");
+        for block in file.blocks() {
+            for flow in block.expect("a whole block").flows() {
+                let columns = [
+                    text(flow.first().map(|time| time.as_millis().to_string())),
+                    text(flow.last().map(|time| time.as_millis().to_string())),
+                    text(flow.proto().map(|number| number.to_string())),
+                    text(flow.src_addr().map(|address| address.to_string())),
+                    text(flow.dst_addr().map(|address| address.to_string())),
+                    text(flow.src_port().map(|port| port.to_string())),
+                    text(flow.dst_port().map(|port| port.to_string())),
+                    text(flow.in_packets().map(|number| number.to_string())),
+                    text(flow.in_bytes().map(|number| number.to_string())),
+                ];
+                writeln!(expected, "{}", columns.join(",")).expect("a String");
+            }
+        }
+    }
+    let examples = support::root().join("vendor/libnfdump/examples");
+    if examples.is_dir() {
+        let kept = std::fs::read_to_string(examples.join("flows.expected")).expect("text");
+        assert!(kept == expected, "flows.expected is out of date");
+    }
+}

@@ -19,10 +19,6 @@
 
 #include "nfdump.h"
 
-#ifndef NFDUMP_API
-#define NFDUMP_API
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif
