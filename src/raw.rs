@@ -65,6 +65,7 @@ fn convert(error: &sys::nfdump_error) -> Error {
         sys::NFDUMP_E_COUNT => ErrorKind::Count,
         sys::NFDUMP_E_CHECKSUM => ErrorKind::Checksum,
         sys::NFDUMP_E_ENCRYPTED => ErrorKind::Encrypted,
+        sys::NFDUMP_E_LIMIT => ErrorKind::NotSearched,
         sys::NFDUMP_E_NOMEM => ErrorKind::OutOfMemory,
         _ => ErrorKind::ImpossibleSize,
     };

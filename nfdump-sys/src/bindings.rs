@@ -23,6 +23,8 @@ pub const NFDUMP_OPEN_CUT: u32 = 4;
 pub const NFDUMP_OPEN_ENCRYPTED: u32 = 2;
 pub const NFDUMP_RECORD_FLOW: u32 = 11;
 pub const NFDUMP_RECORD_FLOW_LAYOUT3: u32 = 16;
+pub const NFDUMP_SEARCH_MIN: u32 = 67108864;
+pub const NFDUMP_SEARCH_FACTOR: u32 = 8;
 pub const NFDUMP_NONE: u32 = 4294967295;
 pub const NFDUMP_LIST_PRESENT: u32 = 2;
 pub const NFDUMP_OK: nfdump_status = 0;
@@ -41,6 +43,7 @@ pub const NFDUMP_E_ELEMENT: nfdump_status = 12;
 pub const NFDUMP_E_COUNT: nfdump_status = 13;
 pub const NFDUMP_E_CHECKSUM: nfdump_status = 14;
 pub const NFDUMP_E_ENCRYPTED: nfdump_status = 15;
+pub const NFDUMP_E_LIMIT: nfdump_status = 16;
 pub type nfdump_status = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -311,6 +314,11 @@ pub struct nfdump_file {
 pub struct nfdump_block {
     _unused: [u8; 0],
 }
+pub const NFDUMP_CURSOR_OPEN: nfdump_cursor_state = 0;
+pub const NFDUMP_CURSOR_ENDED: nfdump_cursor_state = 1;
+pub const NFDUMP_CURSOR_CUT: nfdump_cursor_state = 2;
+pub const NFDUMP_CURSOR_SPENT: nfdump_cursor_state = 3;
+pub type nfdump_cursor_state = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
 pub struct nfdump_cursor {
@@ -321,11 +329,12 @@ pub struct nfdump_cursor {
     pub records: u32,
     pub type_: u16,
     pub flags: u16,
-    pub tries: u32,
+    pub behind_damage: u32,
+    pub searched: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_cursor"][::core::mem::size_of::<nfdump_cursor>() - 32usize];
+    ["Size of nfdump_cursor"][::core::mem::size_of::<nfdump_cursor>() - 40usize];
     ["Alignment of nfdump_cursor"][::core::mem::align_of::<nfdump_cursor>() - 8usize];
     ["Offset of field: nfdump_cursor::offset"]
         [::core::mem::offset_of!(nfdump_cursor, offset) - 0usize];
@@ -341,8 +350,10 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_cursor, type_) - 24usize];
     ["Offset of field: nfdump_cursor::flags"]
         [::core::mem::offset_of!(nfdump_cursor, flags) - 26usize];
-    ["Offset of field: nfdump_cursor::tries"]
-        [::core::mem::offset_of!(nfdump_cursor, tries) - 28usize];
+    ["Offset of field: nfdump_cursor::behind_damage"]
+        [::core::mem::offset_of!(nfdump_cursor, behind_damage) - 28usize];
+    ["Offset of field: nfdump_cursor::searched"]
+        [::core::mem::offset_of!(nfdump_cursor, searched) - 32usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]

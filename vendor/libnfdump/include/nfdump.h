@@ -93,6 +93,11 @@ extern "C" {
  * NFDUMP_ELEMENT_MAX_LAYOUT2. */
 #define NFDUMP_RECORD_FLOW 11u
 #define NFDUMP_RECORD_FLOW_LAYOUT3 16u
+/* Bytes that one cursor may read and decode on trial while it looks for blocks behind damage: a part that is enough
+ * for ten of the largest blocks, and a part for each byte that the file has on its disk.  Decoding an honest file
+ * makes some 8 bytes of each stored one, so that searching costs at most about as much again. */
+#define NFDUMP_SEARCH_MIN 67108864u
+#define NFDUMP_SEARCH_FACTOR 8u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -112,7 +117,8 @@ typedef enum nfdump_status {
     NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
     NFDUMP_E_COUNT = 13,      /* fewer records or blocks than announced */
     NFDUMP_E_CHECKSUM = 14,   /* bytes are not those that were written */
-    NFDUMP_E_ENCRYPTED = 15   /* a file or block that somebody has to decrypt first */
+    NFDUMP_E_ENCRYPTED = 15,  /* a file or block that somebody has to decrypt first */
+    NFDUMP_E_LIMIT = 16       /* more work than is done for one file: the rest was not looked at */
 } nfdump_status;
 
 /* What went wrong and where.  All strings are static. */
@@ -200,17 +206,27 @@ typedef struct nfdump_info {
 typedef struct nfdump_file nfdump_file;
 typedef struct nfdump_block nfdump_block;
 
-/* Position in the chain of blocks.  Start with all zeros. */
+/* What is left of the chain of blocks, for nfdump_cursor.ended. */
+typedef enum nfdump_cursor_state {
+    NFDUMP_CURSOR_OPEN = 0,
+    NFDUMP_CURSOR_ENDED = 1, /* nothing: the next call returns NFDUMP_END */
+    NFDUMP_CURSOR_CUT = 2,   /* the last block as far as it is there: the next call returns it */
+    NFDUMP_CURSOR_SPENT = 3  /* bytes that were not searched: the next call returns NFDUMP_E_LIMIT */
+} nfdump_cursor_state;
+
+/* Position in the chain of blocks.  Start with all zeros.  Only the first three members are for callers. */
 typedef struct nfdump_cursor {
-    uint64_t offset;  /* of the next block header; 0 = start */
-    uint32_t index;   /* number of the next block */
-    uint32_t ended;   /* 1: NFDUMP_END or an error that ends the file was returned; 2: what is there of the
-                         last block is still to come */
-    uint32_t stored;  /* not 0: the header of the next block is wrong; this is its size, ... */
-    uint32_t records; /* its number of records, ... */
-    uint16_t type;    /* its type */
-    uint16_t flags;   /* and its flags */
-    uint32_t tries;   /* of finding blocks behind damage, so far */
+    uint64_t offset; /* of the next block header; 0 = start */
+    uint32_t index;  /* number of the next block */
+    uint32_t ended;  /* nfdump_cursor_state */
+    /* Private. Not 0: the header of the next block is wrong, and `stored` is its size; then its number of records,
+     * type and flags. */
+    uint32_t stored;
+    uint32_t records;
+    uint16_t type;
+    uint16_t flags;
+    uint32_t behind_damage; /* private; not 0: the number of blocks in the header of the file tells nothing */
+    uint64_t searched;      /* private: bytes read and decoded on trial so far */
 } nfdump_cursor;
 
 /* One flow record of a decoded block. */

@@ -1,5 +1,11 @@
 /* Work and memory are bounded for input that was made to cost much. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#define _FILE_OFFSET_BITS 64
+#include <bzlib.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../src/record/index.h"
 #include "test.h"
@@ -153,13 +159,141 @@ static void collisions(records *r)
     EXPECT(view.flows[0].shape == 0 && view.flows[99].shape == NFDUMP_SHAPE_NONE);
 }
 
+/* ---- files --------------------------------------------------------------------- */
+
+/* The header of a file of layout 2 in bzip2. */
+static void begin_file(records *r, uint32_t blocks, uint16_t appendix_blocks, uint64_t appendix)
+{
+    r->length = 0;
+    add(r, 0xA50C, 2), add(r, 2, 2), add(r, 0, 4), add(r, 0, 8), add(r, NFDUMP_COMPRESSION_BZ2, 1), add(r, 0, 1);
+    add(r, appendix_blocks, 2), add(r, 1, 4), add(r, appendix, 8), add(r, 0, 4), add(r, blocks, 4);
+}
+
+/* A block of `size` bytes, which are records of `record` bytes each, that announces `count` of them. */
+static void add_bomb(records *r, const uint8_t *plain, size_t size, uint32_t count)
+{
+    unsigned stored = 1 << 20;
+    union {
+        const uint8_t *in;
+        char *out;
+    } input = {.in = plain};
+    uint8_t *header = r->data + r->length;
+    EXPECT(BZ2_bzBuffToBuffCompress((char *)header + 12, &stored, input.out, (unsigned)size, 9, 0, 0) == BZ_OK);
+    add(r, count, 4), add(r, stored, 4), add(r, 3, 2), add(r, 0, 2);
+    r->length += stored;
+}
+
+/* Goes through the chain of blocks.  Returns what it ends with in front of NFDUMP_END, and how many errors there are. */
+static nfdump_status last_error(const nfdump_file *file, nfdump_cursor *cursor, size_t *errors)
+{
+    nfdump_block_ref ref;
+    nfdump_status last = NFDUMP_OK;
+    *cursor = (nfdump_cursor){0};
+    *errors = 0;
+    for (nfdump_status status; (status = nfdump_file_next(file, cursor, &ref, &error)) != NFDUMP_END;) {
+        if (status != NFDUMP_OK) {
+            last = status;
+            ++*errors;
+        }
+    }
+    return last;
+}
+
+/* A damaged header, then `count` places that could be blocks and turn out to be none. */
+static void places(records *r, const uint8_t *plain, uint32_t records_of_each, size_t count)
+{
+    begin_file(r, 9, 0, 0);
+    add(r, 7, 4), add(r, UINT32_MAX, 4), add(r, 3, 2), add(r, 0, 2);
+    const size_t first = r->length;
+    add_bomb(r, plain, NFDUMP_BLOCK_MAX, records_of_each);
+    const size_t size = r->length - first;
+    for (size_t i = 1; i < count; i++) {
+        memcpy(r->data + r->length, r->data + first, size);
+        r->length += size;
+    }
+}
+
+/* Searching ends when its budget is spent, and says so; layout 1 or 2, it is the same code. */
+static void searches(records *r)
+{
+    static const uint32_t size = 1024;
+    nfdump_file *file = NULL;
+    nfdump_cursor cursor;
+    size_t errors = 0;
+    uint8_t *plain = calloc(1, NFDUMP_BLOCK_MAX);
+    EXPECT(plain != NULL);
+    if (plain == NULL) {
+        return;
+    }
+    /* Nothing but zeros: the first record is impossible, and little of it is decoded. */
+    places(r, plain, 5000, 200);
+    EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_SIZE && errors == 1);
+    EXPECT(cursor.searched < 200 * (65536 + 16384));
+    nfdump_file_close(file);
+    /* Records to the end, but fewer than announced: that is known at the end only. */
+    for (size_t at = 0; at + size <= NFDUMP_BLOCK_MAX; at += size) {
+        plain[at] = 11, plain[at + 3] = size >> 8;
+    }
+    static const uint32_t last = NFDUMP_BLOCK_MAX % 1024;
+    uint8_t *end = plain + NFDUMP_BLOCK_MAX - last;
+    end[0] = 11, end[2] = last & 0xFF, end[3] = last >> 8;
+    places(r, plain, NFDUMP_BLOCK_MAX / size + 9, 200);
+    const uint64_t budget = NFDUMP_SEARCH_MIN + NFDUMP_SEARCH_FACTOR * (uint64_t)r->length;
+    EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_LIMIT && errors == 2);
+    EXPECT(cursor.searched > budget && cursor.searched < budget + 2 * NFDUMP_BLOCK_MAX);
+    nfdump_file_close(file);
+    free(plain);
+}
+
+/* What is searched counts, not how large a file says it is. */
+static void holes(records *r)
+{
+    nfdump_file *file = NULL;
+    nfdump_cursor cursor;
+    size_t errors = 0;
+    FILE *sparse = tmpfile();
+    begin_file(r, 9, 0, 0);
+    add(r, 7, 4), add(r, UINT32_MAX, 4), add(r, 3, 2), add(r, 0, 2);
+    EXPECT(sparse != NULL && fwrite(r->data, 1, r->length, sparse) == r->length && fflush(sparse) == 0 &&
+           ftruncate(fileno(sparse), (off_t)1 << 34) == 0);
+    EXPECT(nfdump_file_open_fd(fileno(sparse), 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_LIMIT && errors == 2);
+    EXPECT(cursor.searched < NFDUMP_SEARCH_MIN + NFDUMP_SEARCH_FACTOR * 65536u + 65536u);
+    nfdump_file_close(file);
+    (void)fclose(sparse);
+}
+
+/* An appendix of more blocks than any writer makes is read as far as the first ones. */
+static void appendix(records *r)
+{
+    nfdump_file *file = NULL;
+    static const uint8_t ident[] = {0x01, 0x80, 8, 0, 'f', 'o', 'o', 0};
+    static const uint8_t other[] = {0x01, 0x80, 8, 0, 'b', 'a', 'r', 0};
+    for (uint16_t blocks = 16; blocks <= 500; blocks += 484) {
+        begin_file(r, 0, blocks, 40);
+        for (size_t i = 0; i < blocks; i++) {
+            add_bomb(r, i < 16 ? ident : other, sizeof ident, 1);
+        }
+        EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+        const nfdump_info *info = nfdump_file_info(file);
+        EXPECT(info->has_ident && memcmp(info->ident, "foo", 4) == 0);
+        EXPECT(info->appendix.status == (blocks == 16 ? NFDUMP_OK : NFDUMP_E_LIMIT));
+        nfdump_file_close(file);
+    }
+}
+
 void test_limits(void)
 {
-    records r = {.data = malloc(NFDUMP_BLOCK_MAX)};
+    records r = {.data = malloc(4 * NFDUMP_BLOCK_MAX)};
     block = nfdump_block_new();
     if (r.data != NULL && block != NULL) {
         lists(&r);
         collisions(&r);
+        searches(&r);
+        holes(&r);
+        appendix(&r);
     }
     EXPECT(r.data != NULL && block != NULL);
     nfdump_block_free(block);

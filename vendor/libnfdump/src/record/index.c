@@ -470,6 +470,19 @@ bool nfdump_records_fill(span data, uint32_t *records)
     return *records != 0;
 }
 
+bool nfdump_records_begin(span front, uint32_t most)
+{
+    uint32_t records = 0;
+    for (size_t at = 0; span_has(front, at, RECORD_HEADER); records++) {
+        const size_t size = load_u16(front.data + at + 2);
+        if (size < RECORD_HEADER || records == most) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
 uint16_t nfdump_records_block_type(span data, uint32_t announced)
 {
     uint32_t records = 0;

@@ -81,6 +81,8 @@ static inline nfdump_flow_ref *flow_index_next(const flow_index *index)
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view);
 /* Whether `data` is a sequence of whole records and nothing else; `*records` is their number. */
 bool nfdump_records_fill(span data, uint32_t *records);
+/* Whether `front` can be the start of such records, `most` of them at most. */
+bool nfdump_records_begin(span front, uint32_t most);
 /* The type of the block that holds such records, if `data` is as many whole records as announced and nothing else,
  * flows among them, and none that only the other layout has.  0 if not. */
 uint16_t nfdump_records_block_type(span data, uint32_t announced);
