@@ -116,7 +116,7 @@ impl BatchBuilder {
         for (number, taken) in rows.rows(range).chunks(STRIDE).enumerate() {
             stride.set(number, taken);
             for column in &mut self.columns {
-                column.take(&stride, rows.shapes(), &self.labels);
+                column.take(&stride, &self.labels);
             }
         }
         let Self {
@@ -448,19 +448,14 @@ impl Builder {
         }
     }
 
-    fn take<'a>(
-        &mut self,
-        stride: &Stride<'_, 'a>,
-        shapes: &[Option<&'a RawShape>],
-        labels: &Labels,
-    ) {
+    fn take<'a>(&mut self, stride: &Stride<'_, 'a>, labels: &Labels) {
         if self.absent {
             return;
         }
         let rows = stride.rows();
         self.count += rows.len();
         match self.column.source {
-            Source::Field(element, field) => self.take_field(stride, shapes, element, field),
+            Source::Field(element, field) => self.take_field(stride, element, field),
             Source::Header(header) => self.take_header(stride, header),
             Source::Either([v4, v6]) => {
                 let (places, second) = (&self.places, &self.second);
@@ -530,16 +525,9 @@ impl Builder {
         }
     }
 
-    fn take_field<'a>(
-        &mut self,
-        stride: &Stride<'_, 'a>,
-        shapes: &[Option<&'a RawShape>],
-        element: u8,
-        field: &'static Field,
-    ) {
+    fn take_field<'a>(&mut self, stride: &Stride<'_, 'a>, element: u8, field: &'static Field) {
         let find = Find {
             places: &self.places,
-            shapes,
             element,
             field,
         };
@@ -566,7 +554,7 @@ impl Builder {
                         };
                         fill(stride, values, validity, in_group, |row| {
                             match find.value(row, u64::from_le_bytes)? {
-                                0 => find.flow(row).first().map(|first| first.as_millis()),
+                                0 => row.flow().first().map(|first| first.as_millis()),
                                 first => Some(first),
                             }
                             .and_then(|first| i64::try_from(first).ok())
@@ -914,17 +902,16 @@ fn is_nat(kind: FieldKind) -> bool {
 }
 
 /// A field, and where it lies.
-struct Find<'f, 'a> {
+struct Find<'f> {
     places: &'f [Place],
-    shapes: &'f [Option<&'a RawShape>],
     element: u8,
     field: &'static Field,
 }
 
-impl<'a> Find<'_, 'a> {
+impl Find<'_> {
     /// Values of `N` bytes.
     #[inline]
-    fn fill<const N: usize, T: Copy + Default>(
+    fn fill<'a, const N: usize, T: Copy + Default>(
         &self,
         stride: &Stride<'_, 'a>,
         values: &mut [T],
@@ -966,7 +953,7 @@ impl<'a> Find<'_, 'a> {
 
     /// The value of a field without condition.
     #[inline]
-    fn value<const N: usize, T>(&self, row: &Row<'a>, decode: impl Fn([u8; N]) -> T) -> Option<T> {
+    fn value<const N: usize, T>(&self, row: &Row<'_>, decode: impl Fn([u8; N]) -> T) -> Option<T> {
         match place(self.places, row) {
             Place::ABSENT => None,
             place => read(row, place).or_else(|| self.search(row)).map(decode),
@@ -975,7 +962,7 @@ impl<'a> Find<'_, 'a> {
 
     /// The bytes of a field that may be cut off, or whose place is not known.
     #[cold]
-    fn search<const N: usize>(&self, row: &Row<'a>) -> Option<[u8; N]> {
+    fn search<const N: usize>(&self, row: &Row<'_>) -> Option<[u8; N]> {
         let flow = row.flow();
         let payload = flow.element(self.element)?;
         let at = self.field.offset;
@@ -989,35 +976,29 @@ impl<'a> Find<'_, 'a> {
         })
     }
 
-    fn payload(&self, row: &Row<'a>) -> Option<&'a [u8]> {
+    fn payload<'a>(&self, row: &Row<'a>) -> Option<&'a [u8]> {
         if place(self.places, row) == Place::ABSENT {
             return None;
         }
-        self.flow(row).element(self.element)
-    }
-
-    #[inline]
-    fn flow(&self, row: &Row<'a>) -> Flow<'a> {
-        let shape = self.shapes.get(row.shape as usize).copied().flatten();
-        Flow::new(row.record, shape)
+        row.flow().element(self.element)
     }
 
     /// The TLS hello in a payload; only TCP flows carry one.
-    fn hello(&self, row: &Row<'a>) -> Option<Hello<'a>> {
+    fn hello<'a>(&self, row: &Row<'a>) -> Option<Hello<'a>> {
         const TCP: u8 = 6;
         let hello = Hello::parse(self.payload(row)?)?;
-        (self.flow(row).proto() == Some(TCP)).then_some(hello)
+        (row.flow().proto() == Some(TCP)).then_some(hello)
     }
 
     /// Appends the bytes of a field of variable length; `None` if there are none.
-    fn text(&self, row: &Row<'a>, out: &mut Vec<u8>) -> Option<()> {
+    fn text(&self, row: &Row<'_>, out: &mut Vec<u8>) -> Option<()> {
         let at = self.field.offset;
         match self.field.kind {
             FieldKind::TlsSni => lossy(self.hello(row)?.sni()?, out),
             FieldKind::TlsJa3 => out.extend(self.hello(row)?.ja3()),
             FieldKind::TlsJa4 => out.extend(self.hello(row)?.ja4()?),
             FieldKind::UserName => lossy(
-                text_at(self.payload(row)?, at, self.flow(row).user_name_max()),
+                text_at(self.payload(row)?, at, row.flow().user_name_max()),
                 out,
             ),
             FieldKind::Text => lossy(text_at(self.payload(row)?, at, usize::MAX), out),

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::file::block::Block;
+use crate::flow::places::Places;
 use crate::flow::view::Flow;
 use crate::raw::RawShape;
 
@@ -17,19 +18,19 @@ pub(crate) struct Row<'a> {
     pub(crate) shape: u32,
     /// Number of its file among the labels.
     pub(crate) label: u32,
-    /// Its shape in its block, which tells what counts also where it is looked for.
-    known: Option<&'a RawShape>,
+    /// Where its elements lie, for what is not decided by the shape.
+    places: Places<'a>,
 }
 
 impl<'a> Row<'a> {
-    /// The flow, for what must be looked for in it.
-    #[cold]
+    /// The flow, for fields that must be looked up.
+    #[inline]
     pub(crate) fn flow(&self) -> Flow<'a> {
-        Flow::new(self.record, self.known)
+        Flow::new(self.record, self.places)
     }
 }
 
-/// The shape number of flows whose elements must be looked for one by one.
+/// The shape number of flows whose fields must be looked up one by one.
 pub(crate) const UNSHAPED: u32 = 0;
 
 /// Rows of one block or more.
@@ -55,10 +56,9 @@ impl<'a> Rows<'a> {
         let shapes = block.shapes();
         let first = self.shapes.len() as u32;
         self.shapes.extend(shapes.iter().map(Some));
-        let row = |(record, shape): (&'a [u8], u16)| {
+        let row = |(record, shape, places): (&'a [u8], u16, Places<'a>)| {
             // Which of two address families counts is not a matter of the shape.
-            let known = shapes.get(usize::from(shape));
-            let shape = match known {
+            let shape = match shapes.get(usize::from(shape)) {
                 Some(known) if known.present & FAMILIES != FAMILIES => first + u32::from(shape),
                 _ => UNSHAPED,
             };
@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
                 record,
                 shape,
                 label,
-                known,
+                places,
             }
         };
         let flows = block.flow_records();
@@ -108,7 +108,7 @@ impl<'a> Rows<'a> {
         let stored = at.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
         let first = match stored.map(u64::from_le_bytes) {
             // Then the start of an event may stand for it.
-            None | Some(0) => Flow::new(row.record, shape).first()?.as_millis(),
+            None | Some(0) => row.flow().first()?.as_millis(),
             Some(first) => first,
         };
         i64::try_from(first).ok()
