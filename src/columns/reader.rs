@@ -39,7 +39,7 @@ use crate::scan::pipeline::{Lane, Stages, Stopped};
 /// use std::num::NonZeroUsize;
 /// use nfdecode::columns::{Projection, Reader};
 ///
-/// let columns = Projection::of(["src_addr", "dst_addr", "in_bytes"])?;
+/// let columns = Projection::from_names(["src_addr", "dst_addr", "in_bytes"])?;
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
 /// let reader = Reader::new(["nfcapd.202601011200", "nfcapd.202601011205"], &columns).threads(threads);
 /// let batches = reader.collect::<Result<Vec<_>, _>>()?;
@@ -145,7 +145,7 @@ impl Reader {
     /// use nfdecode::columns::{Projection, Reader};
     /// use nfdecode::Filter;
     ///
-    /// let columns = Projection::of(["src_addr", "in_bytes"])?;
+    /// let columns = Projection::from_names(["src_addr", "in_bytes"])?;
     /// let filter = Filter::parse("proto udp and dst port 53")?;
     /// for batch in Reader::new(["nfcapd.202601011200"], &columns).with_filter(&filter) {
     ///     println!("{} flows", batch?.num_rows());

@@ -6,7 +6,7 @@ use crate::support;
 use std::fmt::Write as _;
 
 use arrow_schema::{DataType, TimeUnit};
-use nfdecode::columns::{COLUMNS, Projection, SCHEMA_VERSION};
+use nfdecode::columns::{Projection, SCHEMA_VERSION, columns};
 
 fn arrow(data_type: &DataType) -> String {
     match data_type {
@@ -48,7 +48,7 @@ fn page() -> String {
          | column | Arrow | Parquet | null | standard | element | key | meaning |\n|---|---|---|---|---|---|---|---|\n"
     );
     let schema = Projection::all().schema();
-    for (column, field) in COLUMNS.iter().zip(schema.fields()) {
+    for (column, field) in columns().iter().zip(schema.fields()) {
         assert_eq!(
             (column.name(), &column.data_type(), column.is_nullable()),
             (

@@ -14,7 +14,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _};
 use nfdecode::Timestamp;
-use nfdecode::columns::{BatchBuilder, COLUMNS, Column, ColumnKind, Decoder, Projection, Reader};
+use nfdecode::columns::{BatchBuilder, Column, ColumnKind, Decoder, Projection, Reader, columns};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
@@ -459,9 +459,9 @@ fn any_choice_of_columns_gives_the_same_values() {
     let Some(files) = files() else { return };
     let all = batches(&files, &Projection::all(), 2);
     // Each column at least once, in an order that is not that of the schema.
-    let names: Vec<_> = COLUMNS.iter().rev().map(Column::name).collect();
+    let names: Vec<_> = columns().iter().rev().map(Column::name).collect();
     for names in names.chunks(16) {
-        let projection = Projection::of(names).expect("columns");
+        let projection = Projection::from_names(names).expect("columns");
         let some = batches(&files, &projection, 2);
         assert_eq!(some.len(), all.len());
         for (all, some) in all.iter().zip(&some) {
@@ -488,7 +488,7 @@ fn filters_choose_rows_on_any_number_of_threads() {
     use nfdecode::Filter;
     use nfdecode::filter::{Scope, records_in};
     let Some(files) = files() else { return };
-    let projection = Projection::of(["in_bytes", "dst_addr"]).expect("columns");
+    let projection = Projection::from_names(["in_bytes", "dst_addr"]).expect("columns");
     let mut chosen = 0;
     for text in [
         "any",
@@ -571,7 +571,7 @@ fn in_pieces(
 
 #[test]
 fn other_layouts_are_not_read_in_pieces() {
-    let projection = Projection::of(["first"]).expect("a column");
+    let projection = Projection::from_names(["first"]).expect("a column");
     let files = [
         layout1::file(Encoding::None, 0, "none", &[]),
         layout3::file(None, 0, &[]),
@@ -591,12 +591,12 @@ fn other_layouts_are_not_read_in_pieces() {
 fn bytes_in_pieces_give_the_same_batches() {
     let Some(files) = files() else { return };
     // All columns but the one that stands at the end of a file.
-    let names: Vec<_> = COLUMNS
+    let names: Vec<_> = columns()
         .iter()
         .map(Column::name)
         .filter(|name| *name != "ident")
         .collect();
-    let projection = Projection::of(names).expect("columns");
+    let projection = Projection::from_names(names).expect("columns");
     let mut random = random(1);
     let mut intact = 0;
     for path in files {
@@ -642,7 +642,7 @@ fn pieces_of_damaged_files() {
         None,
         &[vec![flow.clone()], vec![flow.clone()], vec![flow]],
     );
-    let projection = Projection::of(["flow_id"]).expect("a column");
+    let projection = Projection::from_names(["flow_id"]).expect("a column");
     let (whole, ended) = in_pieces(&good, &projection, "", || 11);
     assert!(ended && whole.len() == 3 && whole.iter().all(Result::is_ok));
     // Cut anywhere, it never claims to be complete, and gives what was whole.
@@ -680,19 +680,19 @@ fn pieces_of_damaged_files() {
 #[test]
 fn unknown_names_are_told_with_what_was_meant() {
     for (name, text) in [
-        ("FlowID", "no column is called FlowID; there is flow_id"),
+        ("FlowID", "unknown column FlowID: did you mean flow_id?"),
         (
             "In_Bytes",
-            "no column is called In_Bytes; there is in_bytes",
+            "unknown column In_Bytes: did you mean in_bytes?",
         ),
-        ("bytes", "no column is called bytes"),
+        ("bytes", "unknown column bytes"),
     ] {
-        let error = Projection::of([name]).expect_err("no such column");
+        let error = Projection::from_names([name]).expect_err("no such column");
         assert_eq!(error.to_string(), text);
     }
-    let twice = Projection::of(["in_bytes", "first", "in_bytes"]).expect("columns");
+    let twice = Projection::from_names(["in_bytes", "first", "in_bytes"]).expect("columns");
     assert_eq!(twice.columns().len(), 2);
-    let by_key = Projection::of(["flowID"]).expect("a key of nfdump's");
+    let by_key = Projection::from_names(["flowID"]).expect("a key of nfdump's");
     assert_eq!(by_key.columns()[0].name(), "flow_id");
 }
 
@@ -703,7 +703,7 @@ fn words_are_the_same_in_all_batches() {
     };
     let files = support::files_below(&folder);
     let projection =
-        Projection::of(["event", "nat_event", "ip_fragment", "in_tls"]).expect("columns");
+        Projection::from_names(["event", "nat_event", "ip_fragment", "in_tls"]).expect("columns");
     let mut first: Option<RecordBatch> = None;
     for batch in batches(&files, &projection, 2).into_iter().flatten() {
         let known = first.get_or_insert_with(|| batch.clone());
@@ -719,10 +719,10 @@ fn words_are_the_same_in_all_batches() {
 
 #[test]
 fn element_names_are_unique_and_types_known() {
-    let mut names: Vec<_> = COLUMNS.iter().map(Column::name).collect();
+    let mut names: Vec<_> = columns().iter().map(Column::name).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), COLUMNS.len());
+    assert_eq!(names.len(), columns().len());
 }
 
 /// Flows with the elements of routers, for what reads our columns in `tests/consumers`: the file in the

@@ -369,7 +369,7 @@ fn fields_filters_and_limits() {
     for (arguments, message) in [
         (
             &["-f", "parquet", "--fields", "bytess"][..],
-            "no column is called bytess",
+            "unknown column bytess",
         ),
         (&["-f", "json", "--bloom"], "go with -f parquet"),
         (

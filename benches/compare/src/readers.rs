@@ -67,7 +67,7 @@ pub fn columns(path: &Path, threads: NonZeroUsize, names: &[&str]) -> Outcome {
         let elements = block.flows().fold(0, |set, flow| set | flow.elements());
         Projection::all().filled_by(elements)
     } else {
-        Projection::of(names)?
+        Projection::from_names(names)?
     };
     let mut sum = Sum::default();
     for batch in Reader::new([path], &projection).threads(threads) {

@@ -65,7 +65,7 @@ pub(crate) fn labels(files: &[Arc<Open>]) -> Labels {
     let names = files
         .iter()
         .map(|open| (open.source.name.as_str(), open.file.ident()));
-    Labels::of(names)
+    Labels::from_files(names)
 }
 
 impl Sink for OneFile {
