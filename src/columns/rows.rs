@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::columns::column::locate;
 use crate::file::block::Block;
+use crate::flow::places::Places;
 use crate::flow::view::{BOTH_FAMILIES, Flow};
 use crate::raw::RawShape;
 
@@ -18,15 +19,15 @@ pub(crate) struct Row<'a> {
     pub(crate) shape: u32,
     /// Number of its file in the labels.
     pub(crate) label: u32,
-    /// Its shape in its block, also where [`shape`](Self::shape) is [`UNSHAPED`].
-    known: Option<&'a RawShape>,
+    /// Where its elements lie, for fields whose place the shape does not say.
+    places: Places<'a>,
 }
 
 impl<'a> Row<'a> {
     /// The flow, for fields whose place the shape does not say.
-    #[cold]
+    #[inline]
     pub(crate) fn flow(&self) -> Flow<'a> {
-        Flow::new(self.record, self.known)
+        Flow::new(self.record, self.places)
     }
 }
 
@@ -82,17 +83,17 @@ impl<'a> Rows<'a> {
         let shapes = block.shapes();
         let first = self.shapes.len();
         self.shapes.extend(shapes.iter().map(Some));
-        let row = |(record, shape): (&'a [u8], u16)| {
+        let row = |(record, shape, places): (&'a [u8], u16, Places<'a>)| {
             // Which of two address families counts does not follow from the shape.
-            let known = shapes.get(usize::from(shape));
-            let shape = known
+            let shape = shapes
+                .get(usize::from(shape))
                 .filter(|known| known.present & BOTH_FAMILIES != BOTH_FAMILIES)
                 .and_then(|_| u32::try_from(first + usize::from(shape)).ok());
             Row {
                 record,
                 shape: shape.unwrap_or(UNSHAPED),
                 label,
-                known,
+                places,
             }
         };
         let flows = block.flow_records();

@@ -16,8 +16,8 @@ pub struct Scope<'a> {
 #[must_use]
 pub fn records_in(block: &Block) -> u64 {
     block.content().map_or(0, |content| {
-        let mut numbers = RecordNumbers::new(content.data, 0);
-        numbers.of(content.data.len()) - 1
+        let mut numbers = RecordNumbers::new(content.data(), 0);
+        numbers.of(content.data().len()) - 1
     })
 }
 

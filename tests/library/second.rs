@@ -160,7 +160,7 @@ impl Tally {
             let told = elements.len() - usize::from(whole == Whole::Clipped);
             unknown += elements[..told]
                 .iter()
-                .filter(|element| element.id > 42)
+                .filter(|element| element.id > second::ELEMENT_MAX)
                 .count() as u64;
             let flow = flows
                 .next()

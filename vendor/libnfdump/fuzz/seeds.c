@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "nfdump.h"
 #include "parts.h"
 
 static parts file;
@@ -59,15 +60,18 @@ static part *add_block(uint32_t type)
 
 /* ---- layout 2 -------------------------------------------------------------- */
 
-static const uint16_t element_sizes_2[43] = {0, 48, 8, 32, 16, 24, 8, 8, 4, 16, 4, 16, 4, 16, 40, 32, 8, 24, 16, 16, 8, 32,
+/* Payload bytes of the elements of layout 2, by id. */
+static const uint16_t element_sizes_2[] = {0, 48, 8, 32, 16, 24, 8, 8, 4, 16, 4, 16, 4, 16, 40, 32, 8, 24, 16, 16, 8, 32,
                                              4, 24, 68, 16, 8, 4, 8, 12, 12, 12, 40, 16, 4, 20, 8, 28, 32, 8, 4, 9, 4};
+#define ELEMENTS_2 (NFDUMP_ELEMENT_MAX_LAYOUT2 + 1)
+_Static_assert(sizeof element_sizes_2 / sizeof *element_sizes_2 == ELEMENTS_2, "a size for each element");
 
 static void flow_2(part *block, uint64_t elements)
 {
     const size_t start = block->length;
     uint32_t count = 0;
     put(block, 11, 2), put(block, 0, 2), put(block, 0, 2), put(block, 0x01110001, 4), put(block, 0x0900, 2);
-    for (size_t id = 0; id < 43; id++) {
+    for (size_t id = 0; id < ELEMENTS_2; id++) {
         if (elements >> id & 1) {
             put(block, id, 2), put(block, element_sizes_2[id] + 4u, 2);
             pattern(block, element_sizes_2[id], (uint8_t)id);
@@ -111,9 +115,9 @@ static void file_2(uint8_t method)
     }
     block = add_block(3);
     others_2(block);
-    flow_2(block, (UINT64_C(1) << 43) - 2);
+    flow_2(block, (UINT64_C(1) << ELEMENTS_2) - 2);
     block = add_block(3);
-    for (unsigned id = 1; id < 43; id++) {
+    for (unsigned id = 1; id < ELEMENTS_2; id++) {
         flow_2(block, UINT64_C(2) | UINT64_C(1) << id);
     }
     block = add_block(4);

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 4u
+#define NFDUMP_ABI_VERSION 5u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
@@ -57,10 +57,16 @@ extern "C" {
 #define NFDUMP_ELEMENT_SLOTS 64u
 /* Highest element id with a defined layout in files of layout 2; others are unknown there. */
 #define NFDUMP_ELEMENT_MAX_LAYOUT2 42u
-/* Highest element id of all.  Those above 42 hold what only layout 3 has room for. */
-#define NFDUMP_ELEMENT_MAX 46u
-/* Distinct element arrangements remembered per block.  Flows beyond that are
- * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
+/* Elements of this library, for what layout 3 stores and no element of layout 2 has room for.  Their ids are the
+ * highest ones, so that the next ids of nfdump are free. */
+#define NFDUMP_ELEMENT_WIDE_EXPORTER 60u    /* number of the exporter, 4 bytes */
+#define NFDUMP_ELEMENT_WIDE_OBSERVATION 61u /* observation domain, 8 bytes */
+#define NFDUMP_ELEMENT_WIDE_NAT_EVENT 62u   /* NAT event, 2 bytes */
+#define NFDUMP_ELEMENT_EVENT_KIND 63u       /* 1 NSEL, 2 NAT; 2 bytes */
+/* Highest element id of all. */
+#define NFDUMP_ELEMENT_MAX 63u
+/* Distinct element arrangements remembered per block: 1 MiB of shapes.  Flows beyond that, and flows with more than
+ * 48 elements or damaged ones, have the shape NFDUMP_SHAPE_NONE and a list of their own (nfdump_flow_list). */
 #define NFDUMP_SHAPES_MAX 2048u
 #define NFDUMP_SHAPE_NONE 0xFFFFu
 /* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
@@ -221,6 +227,18 @@ typedef struct nfdump_shape {
     uint16_t length[NFDUMP_ELEMENT_SLOTS]; /* of the payload in bytes */
 } nfdump_shape;
 
+/* Where the elements of a flow without shape lie.  Lists are in ascending order of offset; a flow without shape and
+ * without list has no element.
+ *
+ * A list is a range of view.list_words: NFDUMP_LIST_PRESENT words with the bits of the elements that are there (as
+ * nfdump_shape.present, the lower half first), then for each of them, by ascending id, a word with the offset of the
+ * payload from the start of the record in its lower half and the length of the payload in its upper half. */
+typedef struct nfdump_flow_list {
+    uint32_t offset; /* of the flow's record, as nfdump_flow_ref.offset */
+    uint32_t first;  /* word of the list */
+} nfdump_flow_list;
+#define NFDUMP_LIST_PRESENT 2u
+
 /* A decoded block.  Records of layout 1 have become those of layout 2; `walked` and `skipped` still count
  * what is stored.  The pointers stay valid until the block is loaded again or freed
  * (data of an uncompressed block of a memory file point into that memory). */
@@ -233,6 +251,10 @@ typedef struct nfdump_block_view {
     size_t num_records;
     const nfdump_shape *shapes;
     size_t num_shapes;
+    const nfdump_flow_list *lists;
+    size_t num_lists;
+    const uint32_t *list_words;
+    size_t num_list_words;
     uint32_t walked;           /* records seen, of every type */
     uint32_t skipped;          /* records not handed out: of types not needed or not known, extension maps */
     uint32_t dropped;          /* flow records left out because they are damaged */
@@ -307,6 +329,11 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
 nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                   const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
                                   nfdump_block_view *view, nfdump_error *error);
+
+/* The payload of element `id` of flow number `flow` of a view: found by its shape, or by a binary search for its list.
+ * NFDUMP_END if the flow does not have the element, NFDUMP_E_ARGUMENT if there is no such flow. */
+nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
+                                  size_t *length);
 
 /* Takes ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
 nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
