@@ -2,6 +2,7 @@
 //! choice of columns, any number of threads, and however the bytes arrive.
 
 use crate::support;
+use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -14,12 +15,14 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _};
 use nfdecode::Timestamp;
-use nfdecode::columns::{BatchBuilder, Column, ColumnKind, Decoder, Projection, Reader, columns};
+use nfdecode::columns::{
+    BatchBuilder, Column, ColumnKind, Decoder, Projection, Reader, Rows, columns,
+};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 use nfdecode::value::{MacAddr, MplsLabel, TcpFlags};
-use nfdecode::{File, Flow};
+use nfdecode::{Block, File, Flow};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A value as text that can be compared; `None` if it is null.
@@ -544,6 +547,110 @@ fn filters_choose_rows_on_any_number_of_threads() {
 }
 
 /// Numbers that are the same in each run, of 31 bits.
+/// Rows with a user name whose bytes are not UTF-8, so that each takes three bytes as text.
+fn records_with_text(count: u64) -> Vec<Vec<u8>> {
+    let record = |number: u64| {
+        let mut generic = vec![0; 48];
+        generic[..8].copy_from_slice(&(1_767_225_600_000 + number).to_le_bytes());
+        FlowRecord {
+            elements: vec![(1, generic), (24, vec![0xFF; 60])],
+            ..FlowRecord::default()
+        }
+        .bytes()
+    };
+    (0..count).map(record).collect()
+}
+
+#[test]
+fn batches_end_at_the_limit_of_text() {
+    let bytes = writer::file(Encoding::None, None, &[records_with_text(2000)]);
+    let file = File::from_bytes(bytes).expect("a file");
+    let block = file.blocks().next().expect("a block").expect("intact");
+    let projection = Projection::from_names(["first", "user_name"]).expect("columns");
+    let whole = BatchBuilder::new(&projection)
+        .block(&block)
+        .expect("batches");
+    assert_eq!(whole.len(), 1);
+
+    let rows = |limit: usize| -> Vec<usize> {
+        let mut builder = BatchBuilder::new(&projection).with_text_max(limit);
+        let batches = builder.block(&block).expect("batches");
+        let mut start = 0;
+        for batch in &batches {
+            assert_eq!(*batch, whole[0].slice(start, batch.num_rows()));
+            start += batch.num_rows();
+        }
+        batches.iter().map(RecordBatch::num_rows).collect()
+    };
+    // 512 rows have 92,160 bytes of text.
+    assert_eq!(rows(0), [512, 512, 512, 464]);
+    assert_eq!(rows(92_160), [512, 512, 512, 464]);
+    assert_eq!(rows(92_161), [1024, 976]);
+    assert_eq!(rows(usize::MAX), [2000]);
+}
+
+#[test]
+fn parquet_pages_end_at_the_limit_of_text() {
+    use nfdecode::columns::parquet::{GroupFormat, Options};
+    let bytes = writer::file(Encoding::None, None, &[records_with_text(2000)]);
+    let file = File::from_bytes(bytes).expect("a file");
+    let block = file.blocks().next().expect("a block").expect("intact");
+    let projection = Projection::from_names(["last", "user_name"]).expect("columns");
+    let format = GroupFormat::new(&projection, &Options::new()).expect("a format");
+    let mut rows = Rows::new();
+    rows.add(&block, 0, None, usize::MAX);
+    let mut group = |limit: usize| {
+        let mut encoder = format.encoder().with_text_max(limit);
+        let mut out = format.writer(Vec::new()).expect("a file");
+        let group = format.encode(&mut encoder, &rows, 0..rows.len());
+        let group = group.expect("a group");
+        assert_eq!(group.rows(), 2000);
+        group.write(&mut out).expect("it is written");
+        let mut file = tempfile::tempfile().expect("a file");
+        let bytes = out.into_inner().expect("a file");
+        file.write_all(&bytes).expect("it is written");
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(file, 4096);
+        reader
+            .expect("a file")
+            .collect::<Result<Vec<_>, _>>()
+            .expect("batches")
+    };
+    assert_eq!(group(1), group(usize::MAX));
+}
+
+/// A record with too many elements for a shape costs no more per column than any other.
+///
+/// Building batches of a decoded block is compared with that of records which have 60 elements. A walk over
+/// the elements for each field and row would take 250 times as long.
+#[test]
+fn elements_are_walked_once_per_flow() {
+    let block = |elements: usize| {
+        let mut all = vec![(99, Vec::new()); elements];
+        all.push((1, vec![1; 48]));
+        all.push((4, vec![1; 16]));
+        let record = FlowRecord {
+            elements: all,
+            ..FlowRecord::default()
+        };
+        let bytes = writer::file(Encoding::Zstd, None, &[vec![record.bytes(); 60]]);
+        let file = File::from_bytes(bytes).expect("a file");
+        file.blocks().next().expect("a block").expect("intact")
+    };
+    let (few, many) = (block(60), block(15_000));
+    let mut builder = BatchBuilder::new(&Projection::all());
+    let mut fastest = |block: &Block| {
+        let times = (0..9).map(|_| {
+            let start = std::time::Instant::now();
+            let batches = builder.block(block).expect("batches");
+            assert_eq!(batches[0].num_rows(), 60);
+            start.elapsed()
+        });
+        times.min().expect("a time")
+    };
+    let (few, many) = (fastest(&few), fastest(&many));
+    assert!(many < few * 20, "{many:?} instead of {few:?}");
+}
+
 fn random(mut seed: u64) -> impl FnMut() -> usize {
     move || {
         seed = seed

@@ -76,6 +76,13 @@ pub struct GroupEncoder {
 }
 
 impl GroupEncoder {
+    /// Ends pages early where a column has this many bytes of text, see [`BatchBuilder::with_text_max`].
+    #[must_use]
+    pub fn with_text_max(mut self, bytes: usize) -> Self {
+        self.builder = self.builder.with_text_max(bytes);
+        self
+    }
+
     /// Sets names and idents of the files that rows come from, for the columns `file` and `ident`.
     pub fn set_labels(&mut self, labels: Labels) {
         self.builder.set_labels(labels);
