@@ -1,5 +1,4 @@
 //! `docs/schema.md` is generated from the columns. A change of it is a change of the public schema.
-#![cfg(feature = "parquet")]
 
 use crate::support;
 use std::fmt::Write as _;

@@ -4,12 +4,13 @@
 //! [`properties`] configure the writer of the `parquet` crate in the same way.
 //!
 //! ```no_run
-//! use nfdecode::columns::{Projection, Reader, parquet};
+//! use nfdecode::Scan;
+//! use nfdecode::columns::{Projection, parquet};
 //!
 //! let columns = Projection::standard();
 //! let out = std::fs::File::create("flows.parquet")?;
 //! let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
-//! for batch in Reader::new(["nfcapd.202601011200"], &columns) {
+//! for batch in Scan::new(["nfcapd.202601011200"]).columns(&columns) {
 //!     writer.write(&batch?)?;
 //! }
 //! writer.finish()?;
