@@ -32,6 +32,7 @@
 pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod decoder;
+pub(crate) mod order;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub(crate) mod projection;

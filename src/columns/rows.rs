@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::columns::column::locate;
+use crate::columns::order::ascending;
 use crate::file::block::Block;
 use crate::flow::places::Places;
 use crate::flow::view::{BOTH_FAMILIES, Flow};
@@ -162,25 +163,23 @@ impl<'a> Rows<'a> {
     /// Rows without a start come first. Rows with the same start keep their order.
     pub fn sort_by_first(&mut self) -> Vec<Option<i64>> {
         let places = self.places_of_first();
-        let mut order: Vec<(Option<i64>, u32)> = self
-            .rows
-            .iter()
-            .zip(0..)
-            .map(|(row, number)| {
-                let place = places.get(row.shape as usize).copied().flatten();
-                (Self::first(row, place), number)
-            })
+        let rows = self.rows.iter();
+        let first: Vec<Option<i64>> = rows
+            .map(|row| Self::first(row, places.get(row.shape as usize).copied().flatten()))
             .collect();
-        if !order.is_sorted() {
-            order.sort_unstable();
-            let rows = std::mem::take(&mut self.rows);
-            self.rows = order
-                .iter()
-                .filter_map(|(_, number)| rows.get(*number as usize).copied())
-                .collect();
+        if first.is_sorted() {
+            return first;
         }
-        order.into_iter().map(|(first, _)| first).collect()
+        let order = ascending(&first);
+        self.rows = in_order(&self.rows, &order);
+        in_order(&first, &order)
     }
+}
+
+/// The items with these numbers.
+fn in_order<T: Copy>(items: &[T], order: &[u32]) -> Vec<T> {
+    let item = |number: &u32| items.get(*number as usize).copied();
+    order.iter().filter_map(item).collect()
 }
 
 impl Default for Rows<'_> {

@@ -596,7 +596,7 @@ fn parquet_pages_end_at_the_limit_of_text() {
     let format = GroupFormat::new(&projection, &Options::new()).expect("a format");
     let mut rows = Rows::new();
     rows.add(&block, 0, None, usize::MAX);
-    let mut group = |limit: usize| {
+    let group = |limit: usize| {
         let mut encoder = format.encoder().with_text_max(limit);
         let mut out = format.writer(Vec::new()).expect("a file");
         let group = format.encode(&mut encoder, &rows, 0..rows.len());
