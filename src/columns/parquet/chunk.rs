@@ -248,11 +248,6 @@ impl ChunkWriter {
         }
         out.flush()?;
         let bytes = out.into_inner()?;
-        let mut levels = LevelHistogram::try_new(self.descriptor.max_def_level());
-        if let Some(levels) = &mut levels {
-            levels.increment_by(0, in_format(self.nulls)?);
-            levels.increment_by(1, in_format(rows - self.nulls)?);
-        }
         let metadata = ColumnChunkMetaData::builder(ColumnDescPtr::clone(&self.descriptor))
             .set_compression(self.compression)
             .set_encodings(encodings.all)
@@ -262,7 +257,7 @@ impl ChunkWriter {
             .set_num_values(in_format(rows)?)
             .set_data_page_offset(data_offset.unwrap_or_default())
             .set_dictionary_page_offset(dictionary_offset)
-            .set_definition_level_histogram(levels)
+            .set_definition_level_histogram(self.level_histogram(rows)?)
             .set_statistics(self.values.statistics(self.nulls as u64, &self.descriptor))
             .build()?;
         Ok(EncodedChunk {
@@ -276,6 +271,16 @@ impl ChunkWriter {
             },
             bytes: bytes.into(),
         })
+    }
+
+    /// How many of the rows are null and how many are not.
+    fn level_histogram(&self, rows: usize) -> Result<Option<LevelHistogram>> {
+        let mut levels = LevelHistogram::try_new(self.descriptor.max_def_level());
+        if let Some(levels) = &mut levels {
+            levels.increment_by(0, in_format(self.nulls)?);
+            levels.increment_by(1, in_format(rows - self.nulls)?);
+        }
+        Ok(levels)
     }
 
     fn has_dictionary(&self) -> bool {
@@ -363,19 +368,7 @@ impl ChunkValues {
                 encoder.encode(wide, PlainForm::Differences, numbers, page)
             }
             Self::Fixed(encoder, width) => {
-                let values = array
-                    .as_fixed_size_binary_opt()
-                    .ok_or_else(unexpected_type)?;
-                widest.clear();
-                let bytes = values.value_data().chunks_exact((*width).max(1));
-                append_valid(bytes, nulls, widest, |bytes| {
-                    if let Some(bytes) = bytes.first_chunk::<16>() {
-                        return u128::from_be_bytes(*bytes);
-                    }
-                    bytes
-                        .iter()
-                        .fold(0, |number, byte| number << 8 | u128::from(*byte))
-                });
+                fixed_values(array, nulls, *width, widest)?;
                 encoder.encode(widest, PlainForm::Bytes(*width), numbers, page)
             }
             Self::Words(encoder, words, seen) => {
@@ -450,6 +443,29 @@ impl ChunkValues {
             }
         }
     }
+}
+
+/// Replaces `out` by the values of an array of bytes that are not null.
+fn fixed_values(
+    array: &dyn Array,
+    nulls: Option<&NullBuffer>,
+    width: usize,
+    out: &mut Vec<u128>,
+) -> Result<()> {
+    let values = array
+        .as_fixed_size_binary_opt()
+        .ok_or_else(unexpected_type)?;
+    out.clear();
+    let bytes = values.value_data().chunks_exact(width.max(1));
+    append_valid(bytes, nulls, out, |bytes| {
+        if let Some(bytes) = bytes.first_chunk::<16>() {
+            return u128::from_be_bytes(*bytes);
+        }
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u128::from(*byte))
+    });
+    Ok(())
 }
 
 /// Appends the values of an array that are not null.
