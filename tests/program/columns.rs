@@ -1,5 +1,5 @@
-//! Columns hold what NDJSON prints, for every flow of all test data of layout 2; the same for any
-//! choice of columns, any number of threads, and however the bytes arrive.
+//! Columns have the values that NDJSON prints, for every flow of all test data of layout 2. They are the same for
+//! any choice of columns, any number of threads, and any pieces that bytes arrive in.
 
 use crate::support;
 use std::io::Write as _;
@@ -786,7 +786,7 @@ fn pieces_of_damaged_files() {
 }
 
 #[test]
-fn unknown_names_are_told_with_what_was_meant() {
+fn unknown_names_are_reported_with_a_suggestion() {
     for (name, text) in [
         ("FlowID", "unknown column FlowID: did you mean flow_id?"),
         (
