@@ -263,7 +263,7 @@ impl<'a> Flow<'a> {
 
 const IPV4: u64 = 1 << 2;
 const IPV6: u64 = 1 << 3;
-const BOTH_FAMILIES: u64 = IPV4 | IPV6;
+pub(crate) const BOTH_FAMILIES: u64 = IPV4 | IPV6;
 
 #[inline]
 fn is_icmp(generic: &[u8]) -> bool {
