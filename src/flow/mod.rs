@@ -6,5 +6,7 @@ pub(crate) mod fields;
 pub(crate) mod owned;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(feature = "filter")]
+pub(crate) mod stored;
 pub(crate) mod table;
 pub(crate) mod view;
