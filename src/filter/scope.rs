@@ -1,6 +1,5 @@
 //! What the terms `ident` and `count` need to know of a block.
 
-use crate::file::block::Block;
 use crate::flow::bytes::u16_at;
 
 /// The file of a block, and its place among all records: for the terms `ident` and `count`.
@@ -16,7 +15,8 @@ use crate::flow::bytes::u16_at;
 pub struct Scope<'a> {
     /// The ident of the file; without one it is `none`.
     pub ident: Option<&'a [u8]>,
-    /// Records of all kinds in earlier blocks and files, see [`records_in`].
+    /// Records of all kinds in earlier blocks and files: the sum of their
+    /// [`numbered_records`](crate::Block::numbered_records).
     pub records_before: u64,
 }
 
@@ -41,17 +41,6 @@ impl<'a> Scope<'a> {
     pub(crate) fn ident_or_none(ident: Option<&[u8]>) -> &[u8] {
         ident.unwrap_or(b"none")
     }
-}
-
-/// The number of records in a block, flows and others: what [`Scope::records_before`] counts.
-///
-/// Walks through the block.
-#[must_use]
-pub fn records_in(block: &Block) -> u64 {
-    block.content().map_or(0, |content| {
-        let mut numbers = RecordNumbers::new(content.data, 0);
-        numbers.of(content.data.len()) - 1
-    })
 }
 
 /// Running numbers of records of all kinds, from 1.

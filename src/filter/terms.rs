@@ -415,10 +415,10 @@ others! {
     "asa denied NAME" [xevent_id] "Why NSEL denied: `ingress`, `egress`, `interface`, `nosyn`, `ignore`.";
     "asa user NAME" [user_name] "NSEL user; case matters.";
     "pf interface NAME" [pf_interface] "Interface of the packet filter; case matters.";
-    "mpls label0 … label9 N" [mpls_1] "An entry of the MPLS label stack, from 0; takes comparators.";
-    "mpls exp0 … exp9 N" [mpls_1] "Traffic class of an entry, from 0; takes comparators.";
+    "mpls label0 … label9 N" [mpls_1] "An entry of the MPLS label stack, from 0; accepts comparators.";
+    "mpls exp0 … exp9 N" [mpls_1] "Traffic class of an entry, from 0; accepts comparators.";
     "mpls any N" [mpls_1] "One of the ten labels equals N.";
-    "mpls eos N" [mpls_1] "The label at the bottom of the stack; takes comparators.";
+    "mpls eos N" [mpls_1] "The label at the bottom of the stack; accepts comparators.";
     "payload content TEXT" [in_payload out_payload] "The payload of either direction contains TEXT.";
     "payload regex PATTERN [ims]" [in_payload out_payload] "The pattern matches in the payload of either direction.";
     "payload dns defined" [in_payload] "The payload is a DNS message; `out payload` looks at the reverse direction.";

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use crate::support::writer::{Encoding, FlowRecord};
 use nfdecode::File;
 use nfdecode::Filter;
-use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, SIDES};
-use nfdecode::filter::{self, FilterError, Number, Options, Scope};
+use nfdecode::filter::terms::{AddressTerm, MacTerm, NumberTerm};
+use nfdecode::filter::{FilterError, Number, Options, Scope};
 use nfdecode::value::Zone;
 use proptest::prelude::*;
 
@@ -220,7 +220,7 @@ impl Generator<'_> {
             9..13 => self.address(),
             13 => self.numbers_in(),
             14 => {
-                let (_, side, _) = *self.numbers.pick(MAC_SIDES);
+                let side = self.numbers.pick(MacTerm::all()).syntax;
                 if self.seen.macs.is_empty() {
                     return "any".to_owned();
                 }
@@ -288,7 +288,7 @@ impl Generator<'_> {
 
     fn comparison(&mut self) -> String {
         let term = loop {
-            let term = self.numbers.pick(NUMBERS);
+            let term = self.numbers.pick(NumberTerm::all());
             // Only names are accepted for these.
             let named = [Number::PfAction, Number::PfReason, Number::PfDirection];
             if !named.contains(&term.number) {
@@ -316,7 +316,7 @@ impl Generator<'_> {
     }
 
     fn numbers_in(&mut self) -> String {
-        let lists: Vec<_> = NUMBERS.iter().filter(|term| term.list).collect();
+        let lists: Vec<_> = NumberTerm::all().iter().filter(|term| term.list).collect();
         let term = *self.numbers.pick(&lists);
         let mut text = format!("{} in [", term.syntax[0]);
         for item in 0..1 + self.numbers.below(5) {
@@ -330,7 +330,7 @@ impl Generator<'_> {
     }
 
     fn address(&mut self) -> String {
-        let side = *self.numbers.pick(SIDES);
+        let side = *self.numbers.pick(AddressTerm::all());
         let v6 = self.numbers.chance(40) && !self.seen.v6.is_empty();
         let pool = if v6 { &self.seen.v6 } else { &self.seen.v4 };
         let Some(address) = (!pool.is_empty()).then(|| self.numbers.pick(pool).clone()) else {
@@ -447,10 +447,7 @@ fn count(filter: &Filter, file: &File) -> u64 {
     let mut selected = Vec::new();
     for block in file.blocks() {
         let block = block.expect("a sound block");
-        let scope = Scope {
-            ident: file.ident(),
-            records_before,
-        };
+        let scope = Scope::new(file.ident()).with_records_before(records_before);
         filter.select(&block, scope, &mut selected);
         if !filter.needs_count() {
             let asked = block.flows().enumerate();
@@ -463,12 +460,9 @@ fn count(filter: &Filter, file: &File) -> u64 {
             );
         }
         total += selected.len() as u64;
-        records_before += filter::records_in(&block);
+        records_before += block.numbered_records();
     }
-    assert!(
-        total == 0 || filter.may_select(file),
-        "{filter}: passed over"
-    );
+    assert!(total == 0 || filter.may_select(file), "{filter}: skipped");
     total
 }
 

@@ -216,7 +216,7 @@ fn check_number(number: Number, compare: Compare, value: u64) -> Checked {
 fn check_numbers(number: Number, values: &[u64]) -> Checked {
     let term = number.term();
     if !term.list {
-        let message = format!("`{}` takes no list", term.name());
+        let message = format!("`{}` accepts no list", term.name());
         return refuse(FilterErrorKind::Syntax, message);
     }
     if values.is_empty() {
@@ -253,7 +253,7 @@ fn check_set(side: Side, set: &IpSet) -> Checked {
     if !side.term().list {
         return refuse(
             FilterErrorKind::Direction,
-            format!("`{} ip` takes no list", side.term().syntax),
+            format!("`{} ip` accepts no list", side.term().syntax),
         );
     }
     if set.is_empty() {
