@@ -20,6 +20,6 @@ pub(crate) const HOST_ADDRESSES_MAX: usize = 1024;
 
 /// Most items of all patterns of a filter, repetitions written out.
 ///
-/// A short pattern may need 1 MiB (`\w{9999}`), so that a filter of many could fill the memory. An
+/// A short pattern may need 1 MiB (`\w{5000}`), so that a filter of many could fill the memory. An
 /// item takes about 64 bytes: 64 MiB together.
 pub(crate) const PATTERN_ITEMS_MAX: usize = 1 << 20;
