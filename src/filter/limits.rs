@@ -18,8 +18,11 @@ pub(crate) const INCLUDES_MAX: usize = 10_000;
 /// Most addresses of one host name.
 pub(crate) const HOST_ADDRESSES_MAX: usize = 1024;
 
-/// Most items of all patterns of a filter, repetitions written out.
+/// Most items of all patterns and texts to find of a filter, repetitions written out.
 ///
 /// A short pattern may need 1 MiB (`\w{5000}`), so that a filter of many could fill the memory. An
-/// item takes about 64 bytes: 64 MiB together.
+/// item needs about 120 bytes: 128 MiB together.
 pub(crate) const PATTERN_ITEMS_MAX: usize = 1 << 20;
+
+/// What each pattern counts in addition to its items: it needs a few KiB, however short it is.
+pub(crate) const PATTERN_BASE: usize = 64;

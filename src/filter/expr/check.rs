@@ -167,7 +167,9 @@ impl Term {
     /// The size of the term's pattern, repetitions written out; 0 without one.
     fn pattern_items(&self) -> usize {
         match self {
-            Self::Payload(Payload::Regex(pattern)) => pattern.items(),
+            Self::Payload(Payload::Regex(pattern) | Payload::Content(_, pattern)) => {
+                pattern.items()
+            }
             _ => 0,
         }
     }

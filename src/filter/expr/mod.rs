@@ -190,7 +190,7 @@ impl Expr {
     /// # Errors
     /// [`FilterErrorKind::Regex`](super::FilterErrorKind::Regex) if the text is empty.
     pub fn payload_content(text: &str) -> Result<Self, FilterError> {
-        let pattern = Arc::new(Pattern::literal(text)?);
+        let pattern = Arc::new(Pattern::literal(text, PATTERN_ITEMS_MAX)?);
         Ok(Self::of(Term::Payload(Payload::Content(
             text.into(),
             pattern,

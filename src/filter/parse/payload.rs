@@ -88,10 +88,11 @@ impl Parser<'_> {
         })
     }
 
-    fn payload_content(&self, arguments: Arguments) -> Result<Payload> {
+    fn payload_content(&mut self, arguments: Arguments) -> Result<Payload> {
         let (text, span) = arguments.second;
-        let pattern =
-            Pattern::literal(&text).map_err(|error| error.at(self.lexer.excerpt(span)))?;
+        let pattern = Pattern::literal(&text, self.pattern_items)
+            .map_err(|error| error.at(self.lexer.excerpt(span)))?;
+        self.pattern_items = self.pattern_items.saturating_sub(pattern.items());
         Ok(Payload::Content(text.into(), Arc::new(pattern)))
     }
 

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::filter::error::{FilterError, FilterErrorKind};
+use crate::filter::limits::PATTERN_BASE;
 
 /// Most memory of a compiled pattern, and of each thread that runs it, in bytes.
 const SIZE_MAX: usize = 1 << 20;
@@ -38,6 +39,17 @@ fn refuse(message: impl Into<String>) -> FilterError {
     FilterError::new(FilterErrorKind::Regex, message)
 }
 
+/// Refuses a pattern before it is compiled, which is what needs time and memory.
+fn check_items(items: usize, items_max: usize) -> Result<(), FilterError> {
+    if items <= items_max {
+        return Ok(());
+    }
+    Err(FilterError::new(
+        FilterErrorKind::Limit,
+        "the patterns of the filter are too large together",
+    ))
+}
+
 impl Pattern {
     /// Translates and compiles a pattern of at most `items_max` [items](Self::items).
     pub(crate) fn new(text: &str, modifiers: &str, items_max: usize) -> Result<Self, FilterError> {
@@ -55,23 +67,20 @@ impl Pattern {
             }
         }
         let (translated, items) = written.translate(text)?;
-        // Checked first: compiling is what takes time and memory.
-        if items > items_max {
-            return Err(FilterError::new(
-                FilterErrorKind::Limit,
-                "the patterns of the filter are too large together",
-            ));
-        }
+        let items = items.saturating_add(PATTERN_BASE);
+        check_items(items, items_max)?;
         let ignore_case = written.ignore_case;
         Self::compile(text, modifiers, &translated, ignore_case, items)
     }
 
-    /// A pattern that finds this very text.
-    pub(crate) fn literal(text: &str) -> Result<Self, FilterError> {
+    /// A pattern that finds this very text, of at most `items_max` [items](Self::items).
+    pub(crate) fn literal(text: &str, items_max: usize) -> Result<Self, FilterError> {
+        let items = text.len().saturating_add(PATTERN_BASE);
+        check_items(items, items_max)?;
         if text.is_empty() {
             return Err(refuse("the text to look for is empty"));
         }
-        Self::compile(text, "", &regex::escape(text), false, text.len())
+        Self::compile(text, "", &regex::escape(text), false, items)
     }
 
     fn compile(
@@ -110,7 +119,8 @@ impl Pattern {
         &self.modifiers
     }
 
-    /// The size of the pattern: its characters and classes, with repetitions written out.
+    /// The size of the pattern: its characters and classes, with repetitions written out, and
+    /// [`PATTERN_BASE`].
     pub(crate) fn items(&self) -> usize {
         self.items
     }
@@ -518,7 +528,7 @@ mod tests {
             assert!(Pattern::new(pattern, "", usize::MAX).is_err(), "{pattern}");
         }
         assert!(Pattern::new("a", "q", usize::MAX).is_err());
-        assert!(Pattern::literal("").is_err());
+        assert!(Pattern::literal("", usize::MAX).is_err());
     }
 
     #[test]
@@ -535,7 +545,7 @@ mod tests {
             ("((a{10}){10}", 110),
         ] {
             let pattern = Pattern::new(pattern, "", usize::MAX).unwrap();
-            assert_eq!(pattern.items(), items, "{}", pattern.text());
+            assert_eq!(pattern.items(), items + PATTERN_BASE, "{}", pattern.text());
         }
         let error = Pattern::new("a{1000}", "", 999).unwrap_err();
         assert_eq!(error.kind(), FilterErrorKind::Limit);

@@ -235,7 +235,7 @@ impl IpSet {
     }
 }
 
-/// A set of numbers: a bit for each of 16 bits, or sorted.
+/// A set of numbers: a bit for each number up to the largest, or sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NumberSet {
     Bits(Box<[u64]>),
@@ -250,11 +250,12 @@ impl NumberSet {
     /// `values` must be sorted.
     pub(crate) fn new(values: &[u64]) -> Self {
         /// Values below this can have a bit each.
-        const SMALL: usize = 1 << 16;
-        /// A small list must not take the 8 KiB of all bits: there may be as many lists as terms.
-        const MANY: usize = 256;
-        let is_small = values.last().is_some_and(|last| *last < SMALL as u64);
-        if values.len() < MANY || !is_small {
+        const SMALL: u64 = 1 << 16;
+        /// Most words of bits per value: there may be as many lists as terms.
+        const WORDS_PER_VALUE: usize = 32;
+        let largest = values.last().copied().unwrap_or_default();
+        let words = (largest / 64 + 1) as usize;
+        if largest >= SMALL || words > WORDS_PER_VALUE * values.len() {
             let mut sieve = [0; 4];
             for value in values {
                 let (word, bit) = sieve_bit(*value);
@@ -267,7 +268,7 @@ impl NumberSet {
                 values: values.into(),
             };
         }
-        let mut bits = vec![0_u64; SMALL / 64];
+        let mut bits = vec![0_u64; words];
         for value in values {
             if let Some(word) = bits.get_mut((value / 64) as usize) {
                 *word |= 1 << (value % 64);
@@ -377,7 +378,14 @@ mod tests {
     fn small_sets_take_little_memory() {
         let one = set(&["192.0.2.1/32"]);
         assert_eq!((one.v4.sieve.map.len(), one.v6.sieve.map.len()), (1, 0));
-        assert!(matches!(NumberSet::new(&[1, 2]), NumberSet::Sorted { .. }));
+        assert!(matches!(
+            NumberSet::new(&[1, 60_000]),
+            NumberSet::Sorted { .. }
+        ));
+        let NumberSet::Bits(bits) = NumberSet::new(&[22, 80, 443]) else {
+            panic!("a few bits");
+        };
+        assert_eq!(bits.len(), 7);
     }
 
     proptest::proptest! {
