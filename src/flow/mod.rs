@@ -7,5 +7,7 @@ pub(crate) mod owned;
 pub(crate) mod places;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(feature = "filter")]
+pub(crate) mod stored;
 pub(crate) mod table;
 pub(crate) mod view;

@@ -12,6 +12,7 @@ mod fields_doc;
 mod filter;
 mod filter_doc;
 mod filter_random;
+mod filter_text;
 mod packaging;
 mod reading;
 mod schema_doc;

@@ -511,10 +511,7 @@ fn filters_choose_rows_on_any_number_of_threads() {
                 continue;
             }
             for block in file.blocks().flatten() {
-                let scope = Scope {
-                    ident: file.ident(),
-                    records_before,
-                };
+                let scope = Scope::new(file.ident()).with_records_before(records_before);
                 let mut selected = Vec::new();
                 filter.select(&block, scope, &mut selected);
                 let flows = selected.iter().filter_map(|at| block.flow(*at as usize));

@@ -1,28 +1,48 @@
-//! The terms of the language, as data: how each is written, what it accepts, which fields it reads.
+//! The terms of the language as tables: syntax, accepted values, fields read.
 //!
-//! Parser, program, builder and the table in `docs/filter.md` are made from it. Fields are named as
-//! in [`crate::element`]; where they lie is looked up there.
+//! Parser, compiled program, builder and the table in `docs/filter.md` are made from these tables.
+//! Fields are named as in [`crate::element`], which also says where they are stored.
 
-use crate::flow::table::{ELEMENTS, FieldKind};
+use crate::flow::stored::Stored;
 
-/// One term that compares a number.
+/// A term that compares a number.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct NumberTerm {
-    /// What it is.
+    /// The number that is compared.
     pub number: Number,
-    /// How it is written, the usual way first.
+    /// How the term is written, the usual way first.
     pub syntax: &'static [&'static str],
-    /// The largest number accepted.
+    /// The largest accepted number.
     pub max: u64,
-    /// Whether `>`, `<` and so on are accepted; else only equality, without `=`.
+    /// Whether `>`, `<` and so on are accepted; otherwise only equality, without `=`.
     pub compare: bool,
     /// Whether `in [...]` is accepted.
     pub list: bool,
     /// The fields of a flow that are read; any of them may match.
     pub fields: &'static [&'static str],
-    /// One line on what it tests.
+    /// What the term tests, in one line.
     pub doc: &'static str,
+    /// Where `fields` are stored.
+    pub(crate) stored: &'static [Stored],
+}
+
+impl NumberTerm {
+    /// All terms that compare a number, in the order of [`Number`].
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        NUMBERS
+    }
+
+    /// The usual way to write the term.
+    pub(crate) fn name(&self) -> &'static str {
+        self.syntax.first().copied().unwrap_or_default()
+    }
+
+    /// The term that is written like this.
+    pub(crate) fn written(syntax: &str) -> Option<&'static Self> {
+        NUMBERS.iter().find(|term| term.syntax.contains(&syntax))
+    }
 }
 
 macro_rules! flag {
@@ -35,13 +55,12 @@ macro_rules! flag {
 
 macro_rules! numbers {
     ($( $(#[doc = $doc:literal])+ $name:ident [$($syntax:literal)+] $max:expr, ($($flag:ident)*) [$($field:ident)*]; )*) => {
-        /// A number of a flow that filters can compare.
+        /// A number of a flow that a filter can compare.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Number { $( $(#[doc = $doc])+ $name, )* }
 
-        /// All of them.
-        pub static NUMBERS: &[NumberTerm] = &[ $( NumberTerm {
+        static NUMBERS: &[NumberTerm] = &[ $( NumberTerm {
             number: Number::$name,
             syntax: &[$($syntax),+],
             max: $max,
@@ -49,6 +68,7 @@ macro_rules! numbers {
             list: flag!(list; $($flag)*),
             fields: &[$(stringify!($field)),*],
             doc: concat!($($doc),+),
+            stored: &[$(Stored::field(stringify!($field))),*],
         }, )* ];
     };
 }
@@ -95,7 +115,7 @@ numbers! {
     OutBytes ["out bytes"] U64, (compare) [out_bytes];
     /// Flows aggregated into this one; false for flows without that counter.
     Flows ["flows"] U64, (compare) [aggr_flows];
-    /// Last seen less first seen, in ms.
+    /// Last seen minus first seen, in ms.
     Duration ["duration"] U64, (compare) [first last];
     /// Packets per second; 0 if the duration is 0.
     Pps ["pps"] U64, (compare) [in_packets first last];
@@ -139,7 +159,7 @@ numbers! {
     SrcMask ["src mask"] U8, () [src_mask];
     /// Destination prefix length.
     DstMask ["dst mask"] U8, () [dst_mask];
-    /// Any VLAN id but those of customers.
+    /// Any VLAN id except those of customers.
     Vlan ["vlan"] U32, () [src_vlan dst_vlan vlan_id post_vlan_id];
     /// Source or 802.1Q VLAN id.
     SrcVlan ["src vlan"] U32, () [src_vlan vlan_id];
@@ -196,98 +216,12 @@ numbers! {
 }
 
 impl Number {
-    /// Its row in [`NUMBERS`].
+    /// The term that compares this number.
     #[must_use]
     pub fn term(self) -> &'static NumberTerm {
-        // The table has one row a variant, in their order.
-        let row = NUMBERS.get(self as usize);
-        row.unwrap_or(&NUMBERS[0])
+        // The table has one row per variant, in their order.
+        NUMBERS.get(self as usize).unwrap_or(&NUMBERS[0])
     }
-
-    /// The number that is written like this.
-    pub(crate) fn written(syntax: &str) -> Option<&'static NumberTerm> {
-        NUMBERS.iter().find(|term| term.syntax.contains(&syntax))
-    }
-}
-
-/// Where a number lies in a flow record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
-    /// 0 is the record header.
-    pub(crate) element: u8,
-    pub(crate) offset: u16,
-    pub(crate) width: Width,
-    /// The element has two layouts, told apart by its length.
-    pub(crate) nat_layout: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Width {
-    One,
-    Two,
-    Four,
-    Eight,
-}
-
-impl Width {
-    pub(crate) fn bytes(self) -> u16 {
-        match self {
-            Self::One => 1,
-            Self::Two => 2,
-            Self::Four => 4,
-            Self::Eight => 8,
-        }
-    }
-}
-
-impl Place {
-    pub(crate) const fn new(element: u8, offset: u16, width: Width) -> Self {
-        Self {
-            element,
-            offset,
-            width,
-            nat_layout: false,
-        }
-    }
-}
-
-/// The places of a field: one, but three of an ACL.
-pub(crate) fn places(field: &str) -> impl Iterator<Item = Place> {
-    let found = ELEMENTS.iter().find_map(|element| {
-        let known = element.fields.iter().find(|known| known.name == field)?;
-        Some((element.id, known))
-    });
-    let words = found.map_or(0, |(_, field)| match field.kind {
-        FieldKind::Acl => 3,
-        _ => 1,
-    });
-    (0..words).filter_map(move |word| {
-        let (element, field) = found?;
-        let width = match field.kind {
-            FieldKind::U8
-            | FieldKind::TcpFlags
-            | FieldKind::NselEvent
-            | FieldKind::NatEvent
-            | FieldKind::NatEventId => Width::One,
-            FieldKind::U16 => Width::Two,
-            FieldKind::U32 | FieldKind::Ip4 | FieldKind::Acl | FieldKind::Mpls => Width::Four,
-            _ => Width::Eight,
-        };
-        Some(Place {
-            element,
-            offset: u16::try_from(field.offset).ok()? + 4 * word,
-            width,
-            nat_layout: matches!(field.kind, FieldKind::NatEvent | FieldKind::NatEventId),
-        })
-    })
-}
-
-/// The place of a field that has one.
-pub(crate) fn place(field: &str) -> Place {
-    // Names come from the tables here; a test looks each of them up.
-    places(field)
-        .next()
-        .unwrap_or(Place::new(u8::MAX, 0, Width::Eight))
 }
 
 macro_rules! sides {
@@ -297,31 +231,41 @@ macro_rules! sides {
         #[non_exhaustive]
         pub enum Side { $( #[doc = $doc] $name, )* }
 
-        /// One direction that addresses can have.
-        #[derive(Clone, Copy, Debug)]
-        #[non_exhaustive]
-        pub struct SideTerm {
-            /// Which.
-            pub side: Side,
-            /// What stands before `ip` and `net`.
-            pub syntax: &'static str,
-            /// Whether `ip in [...]` is accepted.
-            pub list: bool,
-            /// The fields of IPv4 and of IPv6; any of them may match.
-            pub fields: &'static [(&'static str, &'static str)],
-            /// What it is.
-            pub doc: &'static str,
-        }
-
-        /// All of them.
-        pub static SIDES: &[SideTerm] = &[ $( SideTerm {
+        static SIDES: &[AddressTerm] = &[ $( AddressTerm {
             side: Side::$name,
             syntax: $syntax,
             list: $list,
             fields: &[$((stringify!($v4), stringify!($v6))),+],
             doc: $doc,
+            stored: &[$((Stored::field(stringify!($v4)), Stored::field(stringify!($v6)))),+],
         }, )* ];
     };
+}
+
+/// A term that compares addresses, for one direction.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AddressTerm {
+    /// The direction.
+    pub side: Side,
+    /// What is written before `ip` and `net`; may be empty.
+    pub syntax: &'static str,
+    /// Whether `ip in [...]` is accepted.
+    pub list: bool,
+    /// The fields of IPv4 and of IPv6; any of them may match.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// Which address it is.
+    pub doc: &'static str,
+    /// Where `fields` are stored.
+    pub(crate) stored: &'static [(Stored, Stored)],
+}
+
+impl AddressTerm {
+    /// All terms that compare addresses, in the order of [`Side`].
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        SIDES
+    }
 }
 
 sides! {
@@ -352,9 +296,9 @@ sides! {
 }
 
 impl Side {
-    /// Its row in [`SIDES`].
+    /// The term that compares this address.
     #[must_use]
-    pub fn term(self) -> &'static SideTerm {
+    pub fn term(self) -> &'static AddressTerm {
         SIDES.get(self as usize).unwrap_or(&SIDES[0])
     }
 }
@@ -366,38 +310,66 @@ macro_rules! mac_sides {
         #[non_exhaustive]
         pub enum MacSide { $( #[doc = $doc] $name, )* }
 
-        /// One direction that MAC addresses can have: what stands before `mac`, and fields.
-        pub static MAC_SIDES: &[(MacSide, &str, &[&str])] =
-            &[ $( (MacSide::$name, $syntax, &[$(stringify!($field)),+]), )* ];
+        static MAC_SIDES: &[MacTerm] = &[ $( MacTerm {
+            side: MacSide::$name,
+            syntax: $syntax,
+            fields: &[$(stringify!($field)),+],
+            doc: $doc,
+            stored: &[$(Stored::field(stringify!($field))),+],
+        }, )* ];
     };
 }
 
+/// A term that compares MAC addresses, for one direction.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct MacTerm {
+    /// The direction.
+    pub side: MacSide,
+    /// What is written before `mac`; may be empty.
+    pub syntax: &'static str,
+    /// The fields that are read; any of them may match.
+    pub fields: &'static [&'static str],
+    /// Which address it is.
+    pub doc: &'static str,
+    /// Where `fields` are stored.
+    pub(crate) stored: &'static [Stored],
+}
+
+impl MacTerm {
+    /// All terms that compare MAC addresses, in the order of [`MacSide`].
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        MAC_SIDES
+    }
+}
+
 mac_sides! {
-    /// Any of the four.
+    /// Any of the four MAC addresses.
     Any "" [in_src_mac out_dst_mac in_dst_mac out_src_mac];
-    /// On ingress.
+    /// Source or destination MAC address on ingress.
     In "in" [in_src_mac in_dst_mac];
-    /// On egress.
+    /// Source or destination MAC address on egress.
     Out "out" [out_dst_mac out_src_mac];
-    /// Source.
+    /// Source MAC address.
     Src "src" [in_src_mac out_src_mac];
-    /// Destination.
+    /// Destination MAC address.
     Dst "dst" [out_dst_mac in_dst_mac];
-    /// Source on ingress.
+    /// Source MAC address on ingress.
     InSrc "in src" [in_src_mac];
-    /// Destination on ingress.
+    /// Destination MAC address on ingress.
     InDst "in dst" [in_dst_mac];
-    /// Source on egress.
+    /// Source MAC address on egress.
     OutSrc "out src" [out_src_mac];
-    /// Destination on egress.
+    /// Destination MAC address on egress.
     OutDst "out dst" [out_dst_mac];
 }
 
 impl MacSide {
-    /// What stands before `mac`, and the fields.
-    pub(crate) fn term(self) -> (&'static str, &'static [&'static str]) {
-        let (_, syntax, fields) = MAC_SIDES.get(self as usize).unwrap_or(&MAC_SIDES[0]);
-        (syntax, fields)
+    /// The term that compares this address.
+    #[must_use]
+    pub fn term(self) -> &'static MacTerm {
+        MAC_SIDES.get(self as usize).unwrap_or(&MAC_SIDES[0])
     }
 }
 
@@ -405,18 +377,25 @@ impl MacSide {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct OtherTerm {
-    /// How it is written.
+    /// How the term is written; words in capitals are arguments.
     pub syntax: &'static str,
     /// The fields that are read.
     pub fields: &'static [&'static str],
-    /// One line on what it tests.
+    /// What the term tests, in one line.
     pub doc: &'static str,
+}
+
+impl OtherTerm {
+    /// All terms that compare neither a number nor an address.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        OTHERS
+    }
 }
 
 macro_rules! others {
     ($($syntax:literal [$($field:ident)*] $doc:literal;)*) => {
-        /// All of them.
-        pub static OTHERS: &[OtherTerm] = &[ $( OtherTerm {
+        static OTHERS: &[OtherTerm] = &[ $( OtherTerm {
             syntax: $syntax,
             fields: &[$(stringify!($field)),*],
             doc: $doc,
@@ -436,10 +415,10 @@ others! {
     "asa denied NAME" [xevent_id] "Why NSEL denied: `ingress`, `egress`, `interface`, `nosyn`, `ignore`.";
     "asa user NAME" [user_name] "NSEL user; case matters.";
     "pf interface NAME" [pf_interface] "Interface of the packet filter; case matters.";
-    "mpls label0 … label9 N" [mpls_1] "An entry of the MPLS label stack, from 0; takes comparators.";
-    "mpls exp0 … exp9 N" [mpls_1] "Traffic class of an entry, from 0; takes comparators.";
-    "mpls any N" [mpls_1] "One of the ten labels is N.";
-    "mpls eos N" [mpls_1] "The label at the bottom of the stack; takes comparators.";
+    "mpls label0 … label9 N" [mpls_1] "An entry of the MPLS label stack, from 0; accepts comparators.";
+    "mpls exp0 … exp9 N" [mpls_1] "Traffic class of an entry, from 0; accepts comparators.";
+    "mpls any N" [mpls_1] "One of the ten labels equals N.";
+    "mpls eos N" [mpls_1] "The label at the bottom of the stack; accepts comparators.";
     "payload content TEXT" [in_payload out_payload] "The payload of either direction contains TEXT.";
     "payload regex PATTERN [ims]" [in_payload out_payload] "The pattern matches in the payload of either direction.";
     "payload dns defined" [in_payload] "The payload is a DNS message; `out payload` looks at the reverse direction.";
@@ -457,30 +436,33 @@ others! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::table::field;
 
     #[test]
-    fn rows_stand_at_their_variant_and_fields_exist() {
+    fn rows_are_in_the_order_of_the_variants() {
         for term in NUMBERS {
             assert_eq!(term.number.term().syntax, term.syntax);
         }
         for term in SIDES {
             assert_eq!(term.side.term().syntax, term.syntax);
         }
-        for (side, syntax, _) in MAC_SIDES {
-            assert_eq!(side.term().0, *syntax);
+        for term in MAC_SIDES {
+            assert_eq!(term.side.term().syntax, term.syntax);
         }
-        let fields = NUMBERS
-            .iter()
-            .flat_map(|term| term.fields)
-            .chain(
-                SIDES
-                    .iter()
-                    .flat_map(|term| term.fields.iter().flat_map(|(v4, v6)| [v4, v6])),
-            )
-            .chain(MAC_SIDES.iter().flat_map(|(_, _, fields)| *fields))
-            .chain(OTHERS.iter().flat_map(|term| term.fields));
-        for field in fields {
-            assert!(places(field).next().is_some(), "{field}");
+    }
+
+    #[test]
+    fn fields_of_all_terms_exist() {
+        for name in OTHERS.iter().flat_map(|term| term.fields) {
+            assert!(field(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn compared_numbers_have_a_known_width() {
+        let numbers = NUMBERS.iter().flat_map(|term| term.stored);
+        for stored in numbers.chain(MAC_SIDES.iter().flat_map(|term| term.stored)) {
+            assert_ne!(stored.width.bytes(), 0, "{stored:?}");
         }
     }
 }
