@@ -21,7 +21,7 @@ use crate::columns::stride::{Bits, Group, STRIDE, Stride};
 use crate::file::block::Block;
 use crate::flow::bytes::Condition;
 use crate::flow::bytes::{acl_at, bytes_at, nat_offset, text_at, u8_at, u16_at};
-use crate::flow::table::{Field, FieldKind};
+use crate::flow::element::{Field, FieldKind};
 use crate::flow::view::Flow;
 use crate::payload::tls::Hello;
 use crate::raw::RawShape;

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::StringArray;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::flow::element::{self, Field, FieldKind};
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::IpFragment;
 
@@ -215,7 +215,7 @@ static TLS_VERSIONS: LazyLock<Arc<StringArray>> = LazyLock::new(|| {
 /// both families where the first of the two stands.
 pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let mut columns = header_columns();
-    for element in ELEMENTS {
+    for element in element::elements() {
         if let Some(joined) = EITHER
             .iter()
             .find(|joined| joined.elements[0] == element.id)

@@ -147,7 +147,7 @@ impl Block {
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         /// Aggregated counters.
-        const COUNTERS: u64 = 1 << 5;
+        const COUNTERS: u64 = 1 << crate::flow::at::id::COUNTERS;
         let Some(raw) = &self.raw else { return 0 };
         let plain = raw
             .shapes()

@@ -3,7 +3,7 @@
 //! Parser, program, builder and the table in `docs/filter.md` are made from it. Fields are named as
 //! in [`crate::element`]; where they lie is looked up there.
 
-use crate::flow::table::{ELEMENTS, FieldKind};
+use crate::flow::element::{self, FieldKind};
 
 /// One term that compares a number.
 #[derive(Clone, Copy, Debug)]
@@ -253,7 +253,7 @@ impl Place {
 
 /// The places of a field: one, but three of an ACL.
 pub(crate) fn places(field: &str) -> impl Iterator<Item = Place> {
-    let found = ELEMENTS.iter().find_map(|element| {
+    let found = element::elements().iter().find_map(|element| {
         let known = element.fields.iter().find(|known| known.name == field)?;
         Some((element.id, known))
     });

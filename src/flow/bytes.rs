@@ -21,7 +21,7 @@ pub enum Condition {
 }
 
 /// Elements above this id exist in files of layout 3 only.
-pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = 42;
+pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
 
 /// What the user name element holds at most.
 pub(crate) const USER_NAME_MAX: usize = 66;

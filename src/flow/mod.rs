@@ -1,9 +1,13 @@
 //! What a flow can hold: the element table, views of stored flows, and owned flows.
 
+pub(crate) mod accessors;
+pub(crate) mod at;
 pub(crate) mod bytes;
+pub(crate) mod element;
 pub(crate) mod field_value;
 pub(crate) mod fields;
 pub(crate) mod owned;
+pub(crate) mod record;
 #[cfg(feature = "serde")]
 mod serialize;
 pub(crate) mod table;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::flow::bytes::u64_at;
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::flow::element::{self, Field, FieldKind};
 use crate::flow::view::Flow;
 use crate::output::format::FlowFormat;
 use crate::output::json;
@@ -191,9 +191,7 @@ const EITHER: &[(&str, [&str; 2], &str)] = &[
 ];
 
 fn stored() -> impl Iterator<Item = (u8, &'static Field)> {
-    ELEMENTS
-        .iter()
-        .flat_map(|element| element.fields.iter().map(|field| (element.id, field)))
+    element::fields()
 }
 
 /// All names, in the order of `docs/fields.md`: the record's header, what combines elements, then the

@@ -13,8 +13,8 @@ use std::ops::Range;
 use crate::flow::bytes::Condition;
 use crate::flow::bytes::{acl_at, ip4_at, ip6_at, nat_offset};
 use crate::flow::bytes::{text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
-use crate::flow::view::Flow;
+use crate::flow::element::{self, Field, FieldKind};
+use crate::flow::view::{Flow, Side};
 use crate::output::format::FlowFormat;
 use crate::output::keys::AROUND_KEY;
 use crate::output::keys::show_fields;
@@ -298,7 +298,7 @@ impl Template {
             members: Vec::new(),
             groups: Vec::new(),
         };
-        for element in ELEMENTS
+        for element in element::elements()
             .iter()
             .filter(|element| elements >> element.id & 1 == 1)
         {
@@ -418,8 +418,8 @@ impl<const JSON: bool> ShowField for Show<'_, '_, '_, JSON> {
             FieldKind::TcpFlags => line.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
             FieldKind::Time => self.time(u64_at(payload, at)),
             FieldKind::FirstSeen => self.time(self.flow.first_seen_at(payload, at)),
-            FieldKind::SrcNet => self.network(self.flow.network_of(payload, 0)),
-            FieldKind::DstNet => self.network(self.flow.network_of(payload, 1)),
+            FieldKind::SrcNet => self.network(self.flow.network_of(payload, Side::Source)),
+            FieldKind::DstNet => self.network(self.flow.network_of(payload, Side::Destination)),
             _ => {}
         }
         self.line.push(b'"');
@@ -582,7 +582,7 @@ mod tests {
     #[test]
     fn every_compiled_element_fits_a_line() {
         let (before, after) = Layout::Json.around_key();
-        for element in ELEMENTS {
+        for element in element::elements() {
             let fields = element.fields.iter().filter(|field| {
                 !field.key.is_empty() && element.size != 0 && field.kind.is_compiled()
             });

@@ -1,7 +1,9 @@
 //! The JSON keys of all fields with the text around them, made when this crate is compiled.
 
 use crate::flow::bytes::Condition;
-use crate::flow::table::{FieldKind, element_table};
+use crate::flow::element::FieldKind;
+use crate::flow::table::element_table;
+
 /// Room for a key with all that stands around it; the longest is `,\n  "observationDomainID" : `.
 pub(crate) const KEY_ROOM: usize = 32;
 
@@ -96,7 +98,7 @@ impl FieldKind {
 /// Makes [`show_fields`] from the element table.
 macro_rules! show_fields {
     ($(
-        $id:literal $title:literal $size:literal {
+        $id:literal $const:ident $title:literal $size:literal {
             $( $(#[doc = $doc:literal])+ $name:ident: $kind:ident @ $at:literal $(if $when:ident)? $(=> $key:literal)?; )*
         }
     )*) => {

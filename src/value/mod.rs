@@ -6,6 +6,8 @@ pub(crate) mod event;
 pub(crate) mod flags;
 pub(crate) mod mac;
 pub(crate) mod mpls;
+pub(crate) mod packet_filter;
+pub(crate) mod protocol;
 pub(crate) mod time;
 #[cfg(feature = "output")]
 pub(crate) mod zone;

@@ -3,7 +3,7 @@
 use crate::support;
 use std::fmt::Write as _;
 
-use nfdecode::element::{Condition, ELEMENTS, FieldKind};
+use nfdecode::element::{self, Condition, FieldKind};
 
 fn condition(condition: Condition) -> &'static str {
     match condition {
@@ -23,7 +23,7 @@ fn page() -> String {
          element's payload. Fields are in nfdump's order. Numbers are stored little-endian. Source: the\n\
          description of layout 2, checked against files of nfdump 1.7.0 to 1.7.10.\n",
     );
-    for element in ELEMENTS {
+    for element in element::elements() {
         let size = if element.size == 0 {
             "variable".to_owned()
         } else {
@@ -79,9 +79,13 @@ fn elements_page_is_current() {
 
 #[test]
 fn element_ids_ascend_and_fields_fit() {
-    assert!(ELEMENTS.windows(2).all(|pair| pair[0].id < pair[1].id));
-    assert_eq!(ELEMENTS.len(), 46);
-    for element in ELEMENTS {
+    assert!(
+        element::elements()
+            .windows(2)
+            .all(|pair| pair[0].id < pair[1].id)
+    );
+    assert_eq!(element::elements().len(), 46);
+    for element in element::elements() {
         let beyond = element
             .fields
             .iter()

@@ -2,6 +2,8 @@
 //!
 //! Not the names that output shows: a filter has shorter ones.
 
+use crate::value::packet_filter;
+
 /// A name and its number.
 pub(crate) type Named = (&'static str, u64);
 
@@ -111,46 +113,25 @@ pub(crate) const NAT_EVENTS: &[Named] = &[
 ];
 
 /// What a packet filter did.
-pub(crate) const PF_ACTIONS: &[Named] = &[
-    ("pass", 0),
-    ("block", 1),
-    ("scrub", 2),
-    ("noscrub", 3),
-    ("nat", 4),
-    ("nonat", 5),
-    ("binat", 6),
-    ("nobinat", 7),
-    ("rdr", 8),
-    ("nordr", 9),
-    ("synblock", 10),
-    ("defer", 11),
-    ("match", 12),
-    ("divert", 13),
-    ("rt", 14),
-    ("afrt", 15),
-];
+pub(crate) const PF_ACTIONS: &[Named] =
+    &numbered::<{ packet_filter::ACTIONS.len() }>(&packet_filter::ACTIONS, ("", 0));
 
-/// Why a packet filter did it. nfdump spells `memory` with a parenthesis.
-pub(crate) const PF_REASONS: &[Named] = &[
-    ("match", 0),
-    ("bad-offset", 1),
-    ("fragment", 2),
-    ("short", 3),
-    ("normalize", 4),
-    ("memory", 5),
-    ("memory)", 5),
-    ("bad-timestamp", 6),
-    ("congestion", 7),
-    ("ip-option", 8),
-    ("proto-cksum", 9),
-    ("state-mismatch", 10),
-    ("state-insert", 11),
-    ("state-limit", 12),
-    ("src-limit", 13),
-    ("synproxy", 14),
-    ("translate", 15),
-    ("no-route", 16),
-];
+/// Why a packet filter did it. nfdump spells `memory` with a parenthesis, which is accepted beside it.
+pub(crate) const PF_REASONS: &[Named] = &numbered::<{ packet_filter::REASONS.len() + 1 }>(
+    &packet_filter::REASONS,
+    packet_filter::REASON_MEMORY,
+);
+
+/// Names with their numbers, and `rest` in the place of those that are missing.
+const fn numbered<const N: usize>(names: &[&'static str], rest: (&'static str, u8)) -> [Named; N] {
+    let mut all = [(rest.0, rest.1 as u64); N];
+    let mut at = 0;
+    while at < names.len() {
+        all[at] = (names[at], at as u64);
+        at += 1;
+    }
+    all
+}
 
 /// Directions of a packet filter.
 pub(crate) const PF_DIRECTIONS: &[Named] = &[("in", 1), ("out", 0)];
