@@ -86,6 +86,7 @@ pub use file::options::OpenOptions;
 pub use file::passphrase::Passphrase;
 #[cfg(feature = "filter")]
 pub use filter::compiled::Filter;
+pub use flow::builder::{BuildError, FlowBuilder};
 pub use flow::field_value::FieldValue;
 pub use flow::owned::OwnedFlow;
 pub use flow::view::Flow;

@@ -217,6 +217,18 @@ impl Block {
         })
     }
 
+    /// The number of the record of each flow, in the order of [`flows`](Self::flows): `before` records
+    /// of all types came before this block, and the first record of the input has the number 1.
+    pub fn record_numbers(&self, before: u64) -> impl Iterator<Item = u64> {
+        let mut records = (1..).zip(self.record_offsets());
+        let offsets = self.raw.iter().flat_map(|raw| raw.flows().iter());
+        // Flows are records in ascending order, so that both advance together.
+        offsets.map_while(move |found| {
+            let (number, _) = records.find(|(_, at)| *at >= found.offset)?;
+            Some(before + number)
+        })
+    }
+
     /// Records with names of applications, interfaces and VRFs, header included.
     pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {
         self.records()

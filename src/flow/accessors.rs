@@ -278,3 +278,5 @@ impl OwnedFlow {
         self.view().duration()
     }
 }
+
+pub(crate) use {header_type, kind_type};

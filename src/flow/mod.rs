@@ -2,6 +2,7 @@
 
 pub(crate) mod accessors;
 pub(crate) mod at;
+pub(crate) mod builder;
 pub(crate) mod bytes;
 pub(crate) mod element;
 pub(crate) mod field_value;

@@ -14,7 +14,7 @@ pub(crate) mod zone;
 
 pub use event::{NatEvent, NselEvent};
 pub use flags::{IpFragment, TcpFlags};
-pub use mac::MacAddr;
+pub use mac::{MacAddr, ParseMacAddrError};
 pub use mpls::MplsLabel;
 #[cfg(feature = "output")]
 pub use zone::{TimeFormatter, Zone, ZoneError};

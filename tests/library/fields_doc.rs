@@ -3,7 +3,7 @@
 use crate::support;
 use std::fmt::Write as _;
 
-use nfdecode::output::csv::TOKENS;
+use nfdecode::output::csv;
 use nfdecode::output::fields;
 
 const INTRODUCTION: &str = "\
@@ -54,7 +54,7 @@ fn page() -> String {
          list, `csv-fast` for a fixed one.\n\n\
          | token | header | token | header | token | header |\n|---|---|---|---|---|---|\n",
     );
-    for row in TOKENS.chunks(3) {
+    for row in csv::tokens().chunks(3) {
         for token in row {
             write!(page, "| `%{}` | {} ", token.name, token.header).expect("a String");
         }

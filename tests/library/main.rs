@@ -5,12 +5,14 @@
 mod support;
 
 mod allocations;
+mod builder;
 mod elements_doc;
 mod examples;
 mod fields_doc;
 mod filter;
 mod filter_doc;
 mod filter_random;
+mod one_table;
 mod packaging;
 mod reading;
 mod schema_doc;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nfdecode::file::Flows;
 use nfdecode::filter::Scope;
-use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat, TextBuffer};
 use nfdecode::scan::{self, Lane, Stages, Stopped};
 use nfdecode::value::Zone;
 use nfdecode::{Block, BlockRef};
@@ -447,22 +447,21 @@ pub(crate) fn items_of(
 struct Worker {
     format: Formatter,
     buffer: TextBuffer,
-    /// The file that `format` was told of.
+    /// The file of the last block.
     file: Option<Arc<Open>>,
+    /// What `format` prints of that file.
+    context: FlowContext,
 }
 
 impl Worker {
-    fn tell_file(&mut self, open: &Arc<Open>) {
-        if self
-            .file
-            .as_ref()
-            .is_none_or(|known| !Arc::ptr_eq(known, open))
-        {
-            let format = self.format.any();
-            format.set_file(open.file.ident(), &open.source.name);
-            if let Some(names) = &open.names {
-                format.set_names(names);
-            }
+    fn enter(&mut self, open: &Arc<Open>) {
+        let same = |known| Arc::ptr_eq(known, open);
+        if !self.file.as_ref().is_some_and(same) {
+            let context = FlowContext::new(open.file.ident(), &open.source.name);
+            self.context = match &open.names {
+                Some(names) => context.with_names(names),
+                None => context,
+            };
             self.file = Some(Arc::clone(open));
         }
     }
@@ -483,6 +482,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
             // Memory that is never written to is never there.
             buffer: TextBuffer::with_capacity(waiting(self.0.threads) + PIECE),
             file: None,
+            context: FlowContext::default(),
         }
     }
 
@@ -632,8 +632,7 @@ impl FlowWriter<'_> {
                 });
             }
         };
-        worker.tell_file(&open);
-        worker.format.any().set_block(&block, before);
+        worker.enter(&open);
         worker.buffer.clear();
         if !self.count_only {
             let wanted = match &selected {
@@ -642,12 +641,27 @@ impl FlowWriter<'_> {
             };
             let take = usize::try_from(take).unwrap_or(usize::MAX);
             let flows = wanted.take(take).zip(count + 1..);
-            let buffer = &mut worker.buffer;
+            let records = worker.format.any().needs_record_numbers().then(|| {
+                let all: Vec<u64> = block.record_numbers(before).collect();
+                match &selected {
+                    Some(selected) => selected
+                        .iter()
+                        .filter_map(|at| all.get(*at as usize).copied())
+                        .collect(),
+                    None => all,
+                }
+            });
+            let mut text = FlowText {
+                flows,
+                records: records.map(Vec::into_iter),
+                context: &mut worker.context,
+                buffer: &mut worker.buffer,
+            };
             match &mut worker.format {
-                Formatter::Json(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Csv(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Fields(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Lines(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
+                Formatter::Json(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Csv(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Fields(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Lines(format) => text.format(format.as_mut(), lane)?,
             }
         }
         let (records, stands_for) = (block.len() as u64, block.flow_count());
@@ -663,31 +677,46 @@ impl FlowWriter<'_> {
     }
 }
 
-/// Formats numbered flows into `buffer`; what gets too large for it is written already, and so is
-/// every piece when nobody is to be waited for.
-fn format_flows<'b>(
-    format: &mut impl FlowFormat,
-    flows: impl Iterator<Item = (Flow<'b>, u64)>,
-    buffer: &mut TextBuffer,
-    lane: &mut Lane<'_, Tally<'_, '_>>,
-) -> Result<(), Stopped> {
-    let mut look_at = PIECE;
-    for (flow, number) in flows {
-        format.flow(number, &flow, buffer);
-        if buffer.len() < look_at {
-            continue;
+/// The flows of a block on their way to text.
+struct FlowText<'w, F> {
+    /// Flows with their numbers in the output.
+    flows: F,
+    /// The numbers of their records in the input, if the format prints these.
+    records: Option<std::vec::IntoIter<u64>>,
+    context: &'w mut FlowContext,
+    buffer: &'w mut TextBuffer,
+}
+
+impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
+    /// Formats all flows into the buffer. Writes text early when the buffer is full, and each piece when it
+    /// is this thread's turn.
+    fn format(
+        &mut self,
+        format: &mut impl FlowFormat,
+        lane: &mut Lane<'_, Tally<'_, '_>>,
+    ) -> Result<(), Stopped> {
+        let buffer = &mut *self.buffer;
+        let mut look_at = PIECE;
+        for (flow, number) in self.flows.by_ref() {
+            if let Some(record) = self.records.as_mut().and_then(Iterator::next) {
+                self.context.set_record_number(record);
+            }
+            format.flow(number, &flow, self.context, buffer);
+            if buffer.len() < look_at {
+                continue;
+            }
+            look_at = buffer.len() + PIECE;
+            if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
+                lane.in_turn(|tally| {
+                    let result = tally.text.write(buffer.as_bytes());
+                    tally.stop_with(result)
+                })?;
+                buffer.clear();
+                look_at = PIECE;
+            }
         }
-        look_at = buffer.len() + PIECE;
-        if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
-            lane.in_turn(|tally| {
-                let result = tally.text.write(buffer.as_bytes());
-                tally.stop_with(result)
-            })?;
-            buffer.clear();
-            look_at = PIECE;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The end of a file's array, without the newline: a comma or the end of the object follows.

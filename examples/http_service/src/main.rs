@@ -29,7 +29,7 @@ use nfdecode::FileSet;
 use nfdecode::Filter;
 use nfdecode::filter::Scope;
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -98,7 +98,7 @@ fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) ->
             ident: file.ident(),
             ..Scope::default()
         };
-        format.set_file(file.ident(), "");
+        let context = FlowContext::new(file.ident(), "");
         for block in &file {
             if answer.out.is_closed() {
                 return Ok(());
@@ -121,7 +121,7 @@ fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) ->
                 }
                 if let Some(flow) = flows.nth(index - passed) {
                     found += 1;
-                    format.flow(found, &flow, &mut answer.text);
+                    format.flow(found, &flow, &context, &mut answer.text);
                 }
                 passed = index + 1;
                 answer.flush(PIECE)?;
