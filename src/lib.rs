@@ -90,6 +90,7 @@ pub use flow::builder::{BuildError, FlowBuilder};
 pub use flow::field_value::FieldValue;
 pub use flow::owned::OwnedFlow;
 pub use flow::view::Flow;
+pub use scan::builder::Scan;
 pub use scan::fileset::FileSet;
 pub use value::time::Timestamp;
 
