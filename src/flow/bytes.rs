@@ -23,7 +23,7 @@ pub enum Condition {
 /// Elements above this id exist in files of layout 3 only.
 pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
 
-/// What the user name element holds at most.
+/// Bytes of a user name at most.
 pub(crate) const USER_NAME_MAX: usize = 66;
 
 /// The same in layout 3.
@@ -95,7 +95,7 @@ pub(crate) fn text_at(payload: &[u8], at: usize, limit: usize) -> &[u8] {
 }
 
 /// nfdump 1.7.0 stored two VRF ids (8 bytes) in front of pool and event, which made the element
-/// longer; otherwise nothing tells the layouts apart.
+/// longer; only the length distinguishes the layouts.
 pub(crate) fn nat_offset(payload: &[u8], at: usize) -> usize {
     const SIZE_OF_1_7_0: usize = 24;
     if payload.len() >= SIZE_OF_1_7_0 {

@@ -10,7 +10,6 @@ pub(crate) const ELEMENT_HEADER: usize = 4;
 /// Offset of the record type, 2 bytes.
 pub(crate) const TYPE: usize = 0;
 /// Offset of the size of the record with its header, 2 bytes.
-#[cfg(feature = "write")]
 pub(crate) const SIZE: usize = 2;
 /// Offset of the number of elements, 2 bytes.
 pub(crate) const ELEMENT_COUNT: usize = 4;

@@ -1,6 +1,6 @@
 //! [`Serialize`] for flows and the values in them (feature `serde`).
 //!
-//! A [`Flow`] or [`OwnedFlow`] is a map: first what its record header tells - `export_version`,
+//! A [`Flow`] or [`OwnedFlow`] is a map: first the fields of the record header - `export_version`,
 //! `engine_type`, `engine_id`, `exporter_sysid`, `is_event`, `is_sampled`, `is_anonymized` - then
 //! every field it has, under the name of its accessor ([`element`](crate::element)), in the order of
 //! the element table. Fields that are absent are left out. These names are stable; they are not

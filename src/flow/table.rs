@@ -392,7 +392,7 @@ macro_rules! element_table {
                 wide_nat_event_id: U16 @ 0 => "nat_event_id_wide";
             }
             46 EVENT_KIND "event kind (layout 3)" 2 {
-                /// What an event is, where its writer tells: 1 NSEL, 2 NAT.
+                /// Kind of the event, if its writer stored it: 1 NSEL, 2 NAT.
                 event_kind: U16 @ 0 => "event_kind";
             }
         }

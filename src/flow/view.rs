@@ -108,7 +108,7 @@ impl<'a> Flow<'a> {
     }
 
     /// The record in the form of layout 2, header included: as stored there, converted from others. Its
-    /// type is 11, or 16 when it was made of a record of layout 3.
+    /// type is 11, or 16 if it was converted from a record of layout 3.
     #[must_use]
     pub fn record(&self) -> &'a [u8] {
         self.record
@@ -149,14 +149,13 @@ impl<'a> Flow<'a> {
             return None;
         }
         let (mask, v4, v6) = match side {
-            Side::Source => (src, at::src4_addr, at::src6_addr),
-            Side::Destination => (dst, at::dst4_addr, at::dst6_addr),
+            Side::Source => (src, at::src4_addr.offset, at::src6_addr.offset),
+            Side::Destination => (dst, at::dst4_addr.offset, at::dst6_addr.offset),
         };
-        if let Some(addresses) = self.element(v4.element) {
-            let address = ip4_at(addresses, v4.offset);
-            return Some(IpAddr::V4(network4(address, mask)));
+        if let Some(addresses) = self.element(id::IPV4) {
+            return Some(IpAddr::V4(network4(ip4_at(addresses, v4), mask)));
         }
-        let address = ip6_at(self.element(v6.element)?, v6.offset);
+        let address = ip6_at(self.element(id::IPV6)?, v6);
         Some(IpAddr::V6(network6(address, mask)))
     }
 
@@ -225,7 +224,7 @@ fn is_icmp(generic: &[u8]) -> bool {
     matches!(u8_at(generic, at::proto.offset), ICMP | ICMP6)
 }
 
-/// The highest element id that means something. Records made of those of layout 3 have a type that no
+/// The highest element id with a meaning. Records converted from layout 3 have a type that no
 /// stored flow of layout 2 has, and only they have elements above 42.
 fn element_max(record: &[u8]) -> u8 {
     if u16_at(record, TYPE) == raw::FLOW_LAYOUT3 {

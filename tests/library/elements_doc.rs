@@ -1,4 +1,4 @@
-//! `docs/elements.md` is made from the element table and must be current.
+//! `docs/elements.md` is generated from the element table and must be current.
 
 use crate::support;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ fn condition(condition: Condition) -> &'static str {
 fn page() -> String {
     let mut page = String::from(
         "# What a flow can hold\n\n\
-         Made from `src/element.rs` by `NFDECODE_REGENERATE=1 cargo test --test elements_doc`; do not edit.\n\n\
+         Made from `src/flow/table.rs` by `cargo xtask generate`; do not edit.\n\n\
          *Accessor* is the method of `Flow`, *key* the name in JSON and NDJSON, *byte* the place in the\n\
          element's payload. Fields are in nfdump's order. Numbers are stored little-endian. Source: the\n\
          description of layout 2, checked against files of nfdump 1.7.0 to 1.7.10.\n",

@@ -119,7 +119,7 @@ impl FieldsFormat {
             let before = out.len();
             self.value::<false>(&chosen.source, number, flow, context, out);
             if let Form::Csv { quoting, .. } = &mut self.form
-                && (quoting.any_value || chosen.source.is_free_text())
+                && (quoting.any_value || chosen.is_free_text)
             {
                 quoting.apply(before, out);
             }

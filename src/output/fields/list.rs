@@ -41,7 +41,7 @@ pub(super) enum Source {
 
 impl Source {
     /// Whether its text can be anything.
-    pub(super) fn is_free_text(&self) -> bool {
+    fn is_free_text(&self) -> bool {
         match self {
             Self::Computed(value) => matches!(value, Computed::File | Computed::Ident),
             Self::Header(_) => false,
@@ -91,6 +91,18 @@ impl Source {
 pub(super) struct Chosen {
     pub(super) name: String,
     pub(super) source: Source,
+    /// See [`Source::is_free_text`].
+    pub(super) is_free_text: bool,
+}
+
+impl Chosen {
+    fn new(name: &str, source: Source) -> Self {
+        Self {
+            name: name.to_owned(),
+            is_free_text: source.is_free_text(),
+            source,
+        }
+    }
 }
 
 /// Fields in the order in which they are printed.
@@ -105,10 +117,7 @@ impl FieldList {
     pub fn parse(list: &str) -> Result<Self, UnknownField> {
         let find = |name: &str| {
             let source = Source::named(name).ok_or_else(|| UnknownField(name.to_owned()))?;
-            Ok(Chosen {
-                name: name.to_owned(),
-                source,
-            })
+            Ok(Chosen::new(name, source))
         };
         let chosen: Result<Vec<_>, _> = list.split(',').map(|name| find(name.trim())).collect();
         Ok(Self(chosen?.into()))
@@ -121,10 +130,7 @@ impl FieldList {
         if self.0.iter().any(is_file) {
             return self;
         }
-        let file = Chosen {
-            name: "file".to_owned(),
-            source: Source::Computed(Computed::File),
-        };
+        let file = Chosen::new("file", Source::Computed(Computed::File));
         Self(
             std::iter::once(file)
                 .chain(self.0.iter().cloned())
