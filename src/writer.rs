@@ -5,7 +5,7 @@
 //! kept, and a missing start time is filled in, as nfdump does when it copies flows. Exporters of
 //! several source files get new numbers where theirs clash.
 //!
-//! Not kept: elements above 42, which would only confuse readers, and the last bytes of user names
+//! Not kept: elements that layout 2 has not got, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
 
 use std::collections::{HashMap, HashSet};
@@ -17,11 +17,11 @@ use crate::file::handle::File;
 use crate::file::header::Compression;
 use crate::file::names::{Exporter, Names, Sampler};
 use crate::flow::at::{self, id};
-use crate::flow::bytes::ELEMENT_MAX_LAYOUT2;
 use crate::flow::bytes::{USER_NAME_MAX, u64_at};
 use crate::flow::element;
 use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER as RECORD_HEADER, SIZE, TYPE};
 use crate::flow::view::Flow;
+use crate::raw::ELEMENT_MAX_LAYOUT2;
 use crate::value::protocol;
 
 const HEADER: usize = 40;
@@ -342,7 +342,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     /// How many flows were written without some of their values, which layout 2 has no place for: those of
-    /// elements above 42, and the end of user names above 66 bytes.
+    /// elements that only layout 3 has, and the end of user names above 66 bytes.
     #[must_use]
     pub fn reduced(&self) -> u64 {
         self.reduced

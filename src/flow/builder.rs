@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::flow::accessors::{header_type, kind_type};
 use crate::flow::at::id;
-use crate::flow::bytes::{ELEMENT_MAX_LAYOUT2, USER_NAME_MAX};
+use crate::flow::bytes::USER_NAME_MAX;
 use crate::flow::element::{self, Element, Field, FieldKind};
 use crate::flow::field_value::FieldValue;
 use crate::flow::owned::OwnedFlow;
 use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER, SIZE, TYPE};
 use crate::flow::table::{either_table, element_table, header_table};
 use crate::raw;
+use crate::raw::ELEMENT_MAX_LAYOUT2;
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::IpFragment;
 use crate::value::flags::TcpFlags;

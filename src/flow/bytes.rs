@@ -20,9 +20,6 @@ pub enum Condition {
     AnyTtl,
 }
 
-/// Elements above this id exist in files of layout 3 only.
-pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
-
 /// Bytes of a user name at most.
 pub(crate) const USER_NAME_MAX: usize = 66;
 

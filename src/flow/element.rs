@@ -161,7 +161,7 @@ pub fn element(id: u8) -> Option<&'static Element> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Element {
-    /// The id stored in files of layout 2. Ids above 42 are this library's own, for what only layout 3 holds.
+    /// The id stored in files of layout 2. Ids from 60 on are this library's own, for what only layout 3 holds.
     pub id: u8,
     /// Its title.
     pub name: &'static str,

@@ -8,6 +8,7 @@ pub(crate) mod element;
 pub(crate) mod field_value;
 pub(crate) mod fields;
 pub(crate) mod owned;
+pub(crate) mod places;
 pub(crate) mod record;
 #[cfg(feature = "serde")]
 mod serialize;

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use crate::flow::places::{self, Places};
 use crate::flow::view::Flow;
+use crate::raw::ListWord;
 
 /// A flow that owns its record: keep it, send it, collect it.
 ///
-/// As large in memory as in the file, plus three words. It has the accessors of [`Flow`]; each one
-/// searches the record for its element, which for the usual records takes some ten steps.
+/// Its size in memory is that of the record, plus 8 bytes and 4 for each of its elements, which say where
+/// these lie. It has the accessors of [`Flow`].
 ///
 /// ```
 /// use nfdecode::{File, OwnedFlow};
@@ -21,24 +23,10 @@ use crate::flow::view::Flow;
 /// ```
 #[derive(Clone)]
 pub struct OwnedFlow {
-    record: Box<[u8]>,
-    /// The elements of `record`, see [`Flow::elements`].
-    present: u64,
-}
-
-/// Flows are equal when their stored records are.
-impl PartialEq for OwnedFlow {
-    fn eq(&self, other: &Self) -> bool {
-        self.record == other.record
-    }
-}
-
-impl Eq for OwnedFlow {}
-
-impl Hash for OwnedFlow {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.record.hash(state);
-    }
+    /// The record, then its list of places.
+    bytes: Box<[u8]>,
+    /// Length of the record.
+    length: usize,
 }
 
 impl OwnedFlow {
@@ -46,21 +34,48 @@ impl OwnedFlow {
     /// has what can be found in them.
     #[must_use]
     pub fn from_record(record: impl Into<Box<[u8]>>) -> Self {
-        let record = record.into();
-        let present = Flow::new(&record, None).elements();
-        Self { record, present }
+        let mut bytes = record.into().into_vec();
+        let length = bytes.len();
+        let mut list = Vec::new();
+        places::append_list(&bytes, &mut list);
+        bytes.extend(list);
+        Self {
+            bytes: bytes.into(),
+            length,
+        }
     }
 
     /// The view with all the accessors.
     #[must_use]
     pub fn view(&self) -> Flow<'_> {
-        Flow::from_parts(&self.record, self.present)
+        let (record, list) = self.parts();
+        Flow::new(record, Places::List(list))
+    }
+
+    fn parts(&self) -> (&[u8], &[ListWord]) {
+        let (record, list) = self.bytes.split_at_checked(self.length).unwrap_or_default();
+        (record, list.as_chunks().0)
     }
 
     /// The stored record, header included.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        &self.record
+        self.parts().0
+    }
+}
+
+/// Flows are equal when their records are.
+impl PartialEq for OwnedFlow {
+    fn eq(&self, other: &Self) -> bool {
+        self.record() == other.record()
+    }
+}
+
+impl Eq for OwnedFlow {}
+
+impl Hash for OwnedFlow {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.record().hash(state);
     }
 }
 
@@ -86,9 +101,13 @@ impl Flow<'_> {
     /// A copy that does not borrow the block.
     #[must_use]
     pub fn to_owned_flow(&self) -> OwnedFlow {
+        let (record, places) = (self.record(), self.places());
+        let mut bytes = Vec::with_capacity(record.len() + places.list_size());
+        bytes.extend_from_slice(record);
+        places.append_to(&mut bytes);
         OwnedFlow {
-            record: self.record().into(),
-            present: self.elements(),
+            bytes: bytes.into(),
+            length: record.len(),
         }
     }
 }

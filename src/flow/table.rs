@@ -7,7 +7,7 @@
 //! `elements`, serde, JSON keys, columns, filter terms and `docs/elements.md`. Adding an element is one
 //! entry here; `docs/internals-adding-an-element.md` lists the steps.
 //!
-//! Sources: `spec/nfcapd-layout2.md` for layout 2, `spec/nfcapd-layout3.md` for the ids from 43 on; files of
+//! Sources: `spec/nfcapd-layout2.md` for layout 2, `spec/nfcapd-layout3.md` for the ids from 60 on, which are this library's own; files of
 //! nfdump 1.7.0 to 1.7.10 agree.
 
 /// Hands the stored fields to a macro, one entry per element and one line per field.
@@ -379,19 +379,19 @@ macro_rules! element_table {
                 /// TTL of the first packet (nfdump 1.7.5 only); absent if 0.
                 ttl: U8 @ 0 if NonZero;
             }
-            43 WIDE_EXPORTER "large exporter number (layout 3)" 4 {
+            60 WIDE_EXPORTER "large exporter number (layout 3)" 4 {
                 /// Number of the exporter where it is above 65535, which is all that layout 2 has room for.
                 wide_export_sysid: U32 @ 0 => "export_sysid_wide";
             }
-            44 WIDE_DOMAIN "large observation domain (layout 3)" 8 {
+            61 WIDE_DOMAIN "large observation domain (layout 3)" 8 {
                 /// Observation domain where it is above 2^32-1, which is all that layout 2 has room for.
                 wide_observation_domain_id: U64 @ 0 => "observationDomainID64";
             }
-            45 WIDE_NAT_EVENT "large NAT event (layout 3)" 2 {
+            62 WIDE_NAT_EVENT "large NAT event (layout 3)" 2 {
                 /// NAT event number where it is above 255, which is all that layout 2 has room for.
                 wide_nat_event_id: U16 @ 0 => "nat_event_id_wide";
             }
-            46 EVENT_KIND "event kind (layout 3)" 2 {
+            63 EVENT_KIND "event kind (layout 3)" 2 {
                 /// Kind of the event, if its writer stored it: 1 NSEL, 2 NAT.
                 event_kind: U16 @ 0 => "event_kind";
             }

@@ -442,9 +442,9 @@ impl FlowFormat for LineFormat {
         let seen = Seen::of(flow);
         if flow.elements() & tunnel::ELEMENTS != 0
             && !matches!(self.lines, Lines::Table { .. })
-            && let Some(record) = tunnel::outer_record(flow, Ports::None)
+            && let Some(outer) = tunnel::outer_flow(flow, Ports::None)
         {
-            let outer = Flow::new(&record, None);
+            let outer = outer.view();
             let seen = Seen {
                 generic: outer.element(id::GENERIC).unwrap_or_default(),
                 first: seen.first,

@@ -2,6 +2,7 @@
 
 use crate::flow::at::{self, id, size};
 use crate::flow::bytes::u8_at;
+use crate::flow::owned::OwnedFlow;
 use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER};
 use crate::flow::view::Flow;
 
@@ -17,9 +18,9 @@ pub(crate) enum Ports {
     None,
 }
 
-/// A record of what is known of the outer packets of a tunnel: the generic element with the tunnel's
+/// A flow of what is known of the outer packets of a tunnel: the generic element with the tunnel's
 /// protocol, and its addresses. `None` if the flow has no tunnel.
-pub(crate) fn outer_record(flow: &Flow<'_>, ports: Ports) -> Option<Vec<u8>> {
+pub(crate) fn outer_flow(flow: &Flow<'_>, ports: Ports) -> Option<OwnedFlow> {
     const { assert!(at::tun4_proto.offset == size::IPV4 && at::tun6_proto.offset == size::IPV6) }
     let stored = flow.element(id::GENERIC)?;
     let (addresses, length, tunnel) = match (flow.element(id::TUNNEL4), flow.element(id::TUNNEL6)) {
@@ -47,7 +48,7 @@ pub(crate) fn outer_record(flow: &Flow<'_>, ports: Ports) -> Option<Vec<u8>> {
     };
     element(id::GENERIC, &generic, size::GENERIC);
     element(addresses, tunnel, length);
-    Some(record)
+    Some(OwnedFlow::from_record(record))
 }
 
 /// Copies as many bytes as there is room for.

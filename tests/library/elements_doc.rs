@@ -1,4 +1,4 @@
-//! `docs/elements.md` is generated from the element table and must be current.
+//! `docs/elements.md` is made from the element table and must be current.
 
 use crate::support;
 use std::fmt::Write as _;
@@ -83,6 +83,15 @@ fn element_ids_ascend_and_fields_fit() {
         element::elements()
             .windows(2)
             .all(|pair| pair[0].id < pair[1].id)
+    );
+    // Those of nfdump without a gap, then ours.
+    let ids = (1..=nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2)
+        .chain(nfdump_sys::NFDUMP_ELEMENT_WIDE_EXPORTER..=nfdump_sys::NFDUMP_ELEMENT_MAX);
+    assert!(
+        element::elements()
+            .iter()
+            .map(|element| u32::from(element.id))
+            .eq(ids)
     );
     for element in element::elements() {
         let beyond = element

@@ -6,6 +6,7 @@ mod support;
 
 mod allocations;
 mod builder;
+mod c_header;
 mod elements_doc;
 mod examples;
 mod fields_doc;

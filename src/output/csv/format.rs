@@ -53,8 +53,8 @@ impl CsvFormat {
 
     #[cold]
     fn tunnel_line(&mut self, row: &Row<'_>, out: &mut TextBuffer) {
-        if let Some(record) = tunnel::outer_record(&row.flow, tunnel::Ports::Inner) {
-            let flow = Flow::new(&record, None);
+        if let Some(outer) = tunnel::outer_flow(&row.flow, tunnel::Ports::Inner) {
+            let flow = outer.view();
             let outer = Row {
                 flow,
                 generic: flow.element(id::GENERIC).unwrap_or_default(),
