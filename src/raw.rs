@@ -29,6 +29,9 @@ pub(crate) use sys::{NFDUMP_OPEN_CUT as OPEN_CUT, NFDUMP_OPEN_PARTIAL as OPEN_PA
 /// An index into the shapes of a block that stands for "none".
 pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
 
+/// Type of flow records of layout 2.
+pub(crate) const FLOW: u16 = sys::NFDUMP_RECORD_FLOW as u16;
+
 /// Type of flow records that were made of those of layout 3.
 pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
 

@@ -166,7 +166,7 @@ impl Block {
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         /// Aggregated counters.
-        const COUNTERS: u64 = 1 << 5;
+        const COUNTERS: u64 = 1 << crate::flow::at::id::COUNTERS;
         let Some(raw) = &self.raw else { return 0 };
         let plain = raw
             .shapes()
@@ -233,6 +233,18 @@ impl Block {
             let at = next;
             next = at.checked_add(u32::from(size_at(at)?))?;
             Some(at)
+        })
+    }
+
+    /// The number of the record of each flow, in the order of [`flows`](Self::flows): `before` records
+    /// of all types came before this block, and the first record of the input has the number 1.
+    pub fn record_numbers(&self, before: u64) -> impl Iterator<Item = u64> {
+        let mut records = (1..).zip(self.record_offsets());
+        let offsets = self.raw.iter().flat_map(|raw| raw.flows().iter());
+        // Flows are records in ascending order, so that both advance together.
+        offsets.map_while(move |found| {
+            let (number, _) = records.find(|(_, at)| *at >= found.offset)?;
+            Some(before + number)
         })
     }
 

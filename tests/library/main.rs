@@ -5,6 +5,7 @@
 mod support;
 
 mod allocations;
+mod builder;
 mod c_header;
 mod elements_doc;
 mod examples;
@@ -13,6 +14,7 @@ mod filter;
 mod filter_doc;
 mod filter_random;
 mod filter_text;
+mod one_table;
 mod packaging;
 mod reading;
 mod schema_doc;
