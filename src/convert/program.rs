@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::convert::error::ConvertError;
-use crate::convert::ipc;
+use crate::convert::process;
 
 /// The environment variable that names the program.
-pub const VARIABLE: &str = "NFPCAPD";
+pub const NFPCAPD_VARIABLE: &str = "NFPCAPD";
 
 /// How long `nfpcapd -V` may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Nfpcapd {
     /// Nothing was found, or what was found is not nfpcapd.
     pub fn find(explicit: Option<&Path>) -> Result<Self, ConvertError> {
         let named = explicit.map(Path::to_owned).or_else(|| {
-            env::var_os(VARIABLE)
+            env::var_os(NFPCAPD_VARIABLE)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         });
@@ -108,15 +108,15 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         String::from_utf8_lossy(&text).into_owned()
     });
     let deadline = Instant::now() + PATIENCE;
-    while reader.is_ok() && !ipc::has_ended(child.id()) && Instant::now() < deadline {
+    while reader.is_ok() && !process::has_ended(&child) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }
-    let has_ended = ipc::has_ended(child.id());
+    let has_ended = process::has_ended(&child);
     // What it has started may hold the pipe open: that ends with it, unless it has left the group.
-    ipc::kill_group(child.id());
+    process::kill_group(&child);
     child.wait().map_err(cannot_run)?;
     let reader = reader.map_err(cannot_run)?;
-    ipc::drain(&reader);
+    process::drain(&reader);
     let text = match reader.is_finished() && has_ended {
         true => reader.join().unwrap_or_default(),
         false => String::new(),

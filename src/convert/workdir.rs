@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, process, thread};
 
+use crate::convert::isolation;
+
 /// Names end in this many decimal digits at most. nfpcapd derives the keys of its shared memory from
 /// the path; among siblings that differ in so few digits they cannot collide.
 const NAMES: u32 = 1_000_000;
@@ -62,7 +64,7 @@ impl WorkDir {
     /// # Errors
     /// The directory cannot be emptied.
     pub fn clear(&self) -> io::Result<()> {
-        super::ipc::remove_leftovers(&self.out());
+        isolation::remove_leftovers(&self.out());
         remove(&self.out())?;
         fs::create_dir(self.out())
     }
@@ -105,7 +107,7 @@ fn remove(path: &Path) -> io::Result<()> {
 /// Removes a directory made by [`WorkDir::new`] and what an nfpcapd at work there has in the system,
 /// also while it runs: for a process that is about to die.
 pub fn remove_traces(path: &Path) {
-    super::ipc::remove_leftovers(&path.join("out"));
+    isolation::remove_leftovers(&path.join("out"));
     // Nobody is left to be told.
     let _ = remove(path);
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod allocations;
+mod convert;
 mod elements_doc;
 mod examples;
 mod fields_doc;

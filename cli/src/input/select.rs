@@ -74,6 +74,15 @@ impl Selection {
         self
     }
 
+    /// Whether the filter looks at payloads, which nfpcapd stores on request only.
+    pub(crate) fn reads_payload(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| {
+            // Every second part is a quoted text.
+            let text = filter.to_string();
+            text.split('"').step_by(2).any(|part| part.contains("payload "))
+        })
+    }
+
     fn passes_over_none(&self) -> bool {
         self.reads_all || self.counts_records()
     }

@@ -532,6 +532,7 @@ impl<'t, 'a> Stages for Printing<'t, 'a> {
                 *count = tally.count;
                 *whole = tally.left != 0 && !open.passed_over;
                 if tally.left == 0 {
+                    tally.gave_up.store(true, Ordering::Relaxed);
                     return ControlFlow::Break(());
                 }
             }

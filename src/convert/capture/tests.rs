@@ -43,7 +43,7 @@ fn rewrite(capture: &[u8]) -> Result<Rewritten, CaptureError> {
             .sum::<u64>()
     );
     if done.link_type == 1 && done.y2038 == 0 {
-        let again = scan(&out, &mut go_on).expect("scan of the normal form");
+        let again = inspect(&out, &mut go_on).expect("scan of the normal form");
         assert_eq!(again.direct, Ok(()));
         assert_eq!(again.packets, done.packets_written);
         assert_eq!(again.bytes, done.bytes_out);
@@ -57,10 +57,10 @@ fn frames(capture: &[u8]) -> Vec<Vec<u8>> {
     packets.into_iter().map(|(_, frame)| frame).collect()
 }
 
-fn scanned(capture: &[u8]) -> Result<Scan, CaptureError> {
+fn scanned(capture: &[u8]) -> Result<Inspection, CaptureError> {
     let mut file = tempfile::NamedTempFile::new().expect("temporary file");
     file.write_all(capture).expect("write");
-    scan(file.path(), &mut go_on)
+    inspect(file.path(), &mut go_on)
 }
 
 /// One IPv4 packet with UDP.
@@ -264,7 +264,7 @@ fn compression_is_told_by_content() {
         assert_eq!(frames(&packed), expected);
         assert_eq!(
             scanned(&packed).expect("scan").direct,
-            Err(Reason::Compressed)
+            Err(RewriteReason::Compressed)
         );
     }
     let thrice = gzip(&gzip(&gzip(&plain)));
@@ -336,7 +336,7 @@ fn pcapng_interfaces_and_blocks() {
         );
         assert_eq!(
             scanned(&capture.bytes).expect("scan").direct,
-            Err(Reason::PcapNg)
+            Err(RewriteReason::PcapNg)
         );
     }
 }
@@ -365,6 +365,61 @@ fn check_sequence_length_of_one_packet() {
         &[0; 4],
     ]));
     assert_eq!(frames(&capture.block(6, &body).bytes), [ethernet()]);
+}
+
+/// Captures whose link type, interface or packet options claim a check sequence that is not there.
+#[test]
+fn claimed_check_sequences_do_not_cut_ip_packets() {
+    let tagged = join(&[&DESTINATION, &SOURCE, &[0x81, 0, 0, 7, 8, 0], &ipv4()]);
+    let six = join(&[&DESTINATION, &SOURCE, &[0x86, 0xdd], &ipv6()]);
+    let labelled = join(&[
+        &DESTINATION,
+        &SOURCE,
+        &[0x88, 0x47, 0, 1, 0, 64, 0, 1, 1, 64],
+        &ipv4(),
+    ]);
+    let session = join(&[
+        &DESTINATION,
+        &SOURCE,
+        &[0x88, 0x64, 0x11, 0, 0, 1, 0, 35, 0, 0x21],
+        &ipv4(),
+    ]);
+    for frame in [&ethernet(), &tagged, &six, &labelled, &session] {
+        let (done, _, packets) = rewrite(&one(0x2400_0001, frame)).expect("capture");
+        assert_eq!((done.cut, &packets[0].1), (0, frame));
+        let with = join(&[frame, b"FCS!"]);
+        assert_eq!(
+            &frames(&one(0x2400_0001, &with)),
+            std::slice::from_ref(frame)
+        );
+        // Half a check sequence is padding.
+        let half = join(&[frame, b"FC"]);
+        assert_eq!(
+            &frames(&one(0x2400_0001, &half)),
+            std::slice::from_ref(frame)
+        );
+        let interface =
+            PcapNg::new(false)
+                .interface(1, 0, &[(13, &[4])])
+                .packet(0, 0, frame.len(), frame);
+        assert_eq!(&frames(&interface.bytes), std::slice::from_ref(frame));
+        let option = PcapNg::new(true).interface(1, 0, &[]);
+        let length = option.u32(frame.len() as u32);
+        let padding = vec![0; frame.len().next_multiple_of(4) - frame.len()];
+        let flags = option.option(2, &option.u32(4 << 5));
+        let body = join(&[&[0; 12], &length, &length, frame, &padding, &flags]);
+        let option = option.block(6, &body);
+        assert_eq!(&frames(&option.bytes), std::slice::from_ref(frame));
+    }
+    // Other link layers, and 802.11 whose own flag claims one.
+    let raw = frames(&one(0x2400_0065, &ipv4()));
+    assert_eq!(raw, [synthetic(0x0800, &ipv4())]);
+    let head = [0, 0, 9, 0, 2, 0, 0, 0, 0x10];
+    let radio = frames(&one(127, &join(&[&head, &wifi(2, false, &snap())])));
+    assert_eq!(radio, [ethernet()]);
+    // Nothing is known of other protocols: the claim counts.
+    let arp = join(&[&DESTINATION, &SOURCE, &[8, 6], &[1; 28]]);
+    assert_eq!(frames(&one(0x2400_0001, &arp)), [&arp[..arp.len() - 4]]);
 }
 
 fn cooked(protocol: u16, payload: &[u8]) -> Vec<u8> {
@@ -523,6 +578,20 @@ fn frames_without_a_network_packet_are_counted() {
     ] {
         let (done, ..) = rewrite(&one(link_type, &data)).expect("capture");
         assert_eq!((done.packets_read, done.without_payload), (1, 1));
+        let [(contents, 1)] = done.contents[..] else {
+            panic!("{:?}", done.contents);
+        };
+        let expected = match (link_type, data.first()) {
+            (9, _) => "PPP control",
+            (0, _) => "other address families",
+            (101, _) => "neither IPv4 nor IPv6",
+            (105, Some(0x80)) => "802.11 management",
+            (105, _) if data.get(1) == Some(&0x41) => "encrypted 802.11",
+            (105, _) => "without a whole network packet",
+            (113, _) => "without an Ethernet type",
+            _ => "without a network packet",
+        };
+        assert!(contents.contains(expected), "{contents}");
     }
 }
 
@@ -546,7 +615,10 @@ fn tags_become_those_that_are_followed() {
     ] {
         let capture = one(1, &tagged(before));
         let direct = scanned(&capture).expect("scan").direct;
-        assert!(matches!(direct, Err(Reason::Tag(1, _))), "{direct:?}");
+        assert!(
+            matches!(direct, Err(RewriteReason::Tag(1, _))),
+            "{direct:?}"
+        );
         assert_eq!(frames(&capture), [tagged(after)]);
     }
 }
@@ -582,7 +654,10 @@ fn cut_packets_are_filled_up() {
     assert_eq!(packets[1].1, ethernet());
     assert_eq!(packets[2].1.len(), MAX_PACKET as usize);
     let scan = scanned(&capture.bytes).expect("scan");
-    assert_eq!((scan.packets, scan.direct), (0, Err(Reason::Length(1))));
+    assert_eq!(
+        (scan.packets, scan.direct),
+        (0, Err(RewriteReason::Length(1)))
+    );
     // Cut inside the check sequence: the packet itself is whole.
     let capture = classic(0x2400_0001).packet((START, 0), 51, &join(&[&ethernet(), b"FC"]));
     let (done, _, packets) = rewrite(&capture.bytes).expect("capture");
@@ -620,7 +695,7 @@ fn time_stamps_are_brought_into_range() {
     for (time, reason) in [((START, 1_000_000), 1), ((1 << 31, 0), 1)] {
         let capture = classic(1).packet(time, 47, &ethernet());
         let direct = scanned(&capture.bytes).expect("scan").direct;
-        assert_eq!(direct, Err(Reason::Time(reason)));
+        assert_eq!(direct, Err(RewriteReason::Time(reason)));
     }
 }
 
@@ -633,7 +708,7 @@ fn old_versions_may_have_the_lengths_swapped() {
     assert_eq!((frame.len(), &frame[..47]), (60, &ethernet()[..]));
     assert_eq!(
         scanned(&capture).expect("scan").direct,
-        Err(Reason::Variant)
+        Err(RewriteReason::Variant)
     );
 }
 
@@ -681,7 +756,7 @@ fn what_is_no_capture() {
         refused(b"hello\nworld").to_string(),
         "not a capture: neither pcap nor pcapng, begins with \"hello\\nworld\""
     );
-    let Err(error) = scan(Path::new("/no/such/file"), &mut go_on) else {
+    let Err(error) = inspect(Path::new("/no/such/file"), &mut go_on) else {
         panic!("found");
     };
     assert!(error.to_string().contains("/no/such/file"), "{error}");
@@ -804,7 +879,7 @@ fn the_observer_sees_progress_and_stops() {
         ControlFlow::Continue(())
     };
     normalize(&capture.bytes[..], out.path(), &mut note).expect("capture");
-    scan(file.path(), &mut note).expect("scan");
+    inspect(file.path(), &mut note).expect("scan");
     assert!(seen.len() >= 10, "{seen:?}");
     let mut stop = |_| ControlFlow::Break(());
     // The packed form is far smaller than a step: what comes out of it counts.
@@ -817,7 +892,7 @@ fn the_observer_sees_progress_and_stops() {
         assert!(matches!(result, Err(CaptureError::Cancelled)), "{result:?}");
     }
     assert!(matches!(
-        scan(file.path(), &mut stop),
+        inspect(file.path(), &mut stop),
         Err(CaptureError::Cancelled)
     ));
     let mut cut = classic(1);
@@ -887,14 +962,14 @@ fn mutated_captures_do_no_harm() {
             }
         }
         fs::write(&input, &capture).expect("write");
-        let scanned = scan(&input, &mut go_on);
+        let scanned = inspect(&input, &mut go_on);
         if let Ok(done) = normalize(&capture[..], &out, &mut go_on) {
             let rest: u64 = done.left_out.iter().map(|&(_, packets)| packets).sum();
             assert_eq!(
                 done.packets_read,
                 done.packets_written + done.without_payload + rest
             );
-            if let Ok(Scan {
+            if let Ok(Inspection {
                 direct: Ok(()),
                 packets,
                 ..
@@ -905,5 +980,132 @@ fn mutated_captures_do_no_harm() {
                 assert_eq!(done.bytes_out, capture.len() as u64);
             }
         }
+    }
+}
+
+// ---- hostile captures: work is bounded by their length ------------------------------------------------
+
+/// A block of pcapng of which only the header is well-formed.
+fn block_header(kind: u32, total: u32) -> Vec<u8> {
+    [kind, total].map(u32::to_le_bytes).concat()
+}
+
+/// Captures that are made to cost as much as possible, with the packets in them.
+fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+    const SIZE: usize = 1 << 20;
+    let start = PcapNg::new(false).interface(1, 0, &[]).bytes;
+    let fill = |piece: &[u8]| {
+        let mut bytes = start.clone();
+        bytes.extend(piece.repeat(SIZE / piece.len()));
+        bytes
+    };
+    let tiny = PcapNg::new(false).block(0xbad, b"").bytes[28..].to_vec();
+    let interfaces = PcapNg::new(false).interface(1, 0, &[]).bytes[28..].to_vec();
+    let sections = PcapNg::new(false).bytes;
+    let empty_packets = PcapNg::new(false).packet(0, 0, 0, b"").bytes[28..].to_vec();
+    // As many options as fit, none of which is looked for; then a long one.
+    let options = [7, 0, 0, 0].repeat(60_000);
+    let with_options = join(&[&[0; 20], &options]);
+    let option_loop = PcapNg::new(false).block(6, &with_options).bytes[28..].to_vec();
+    let interface_options = join(&[&[1, 0, 0, 0, 0, 0, 0, 0], &options]);
+    let interface_loop = PcapNg::new(false).block(1, &interface_options).bytes[28..].to_vec();
+    let huge = join(&[&start, &block_header(6, 0xffff_fffc), &vec![0; SIZE]]);
+    let long = PcapNg::new(false).block(6, &vec![0; SIZE]).bytes[28..].to_vec();
+    let fields = [4, 0, 1, 0].repeat(60_000);
+    let nflog = one(239, &join(&[&[2, 0, 0, 0], &fields]));
+    let tags = [0x81, 0, 0, 7].repeat(60_000);
+    let tagged = join(&[&[0; 12], &tags]);
+    let labels = join(&[&[0; 12], &[0x88, 0x47], &[0, 0, 0, 0].repeat(60_000)]);
+    let present = join(&[
+        &[0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        &[0xff; 240_000],
+    ]);
+    let records = join(&[&one(1, b"x"), &join(&[&[1; 8], &[0; 8]]).repeat(SIZE / 16)]);
+    vec![
+        ("tiny blocks", fill(&tiny)),
+        ("interfaces", fill(&interfaces)),
+        ("sections", fill(&sections)),
+        ("empty packets", fill(&empty_packets)),
+        ("options of packets", fill(&option_loop)),
+        ("options of interfaces", fill(&interface_loop)),
+        ("a huge block", huge),
+        ("long blocks", fill(&long)),
+        ("netfilter fields", nflog),
+        ("VLAN tags", one(1, &tagged)),
+        ("VLAN tags and a check sequence", one(0x2400_0001, &tagged)),
+        ("labels and a check sequence", one(0x2400_0001, &labels)),
+        ("radiotap words", one(127, &present)),
+        ("empty records", records),
+    ]
+}
+
+/// Counted in numbers that are read and in calls of the observer, since time depends on the machine.
+#[test]
+fn hostile_captures_cost_as_much_as_they_are_long() {
+    for (name, bytes) in hostile() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let out = directory.path().join("out");
+        format::reads::reset();
+        let done = normalize(&bytes[..], &out, &mut go_on).expect(name);
+        let reads = format::reads::count();
+        // An interface block is searched for three options; nothing else is looked at as often.
+        let most = bytes.len() as u64;
+        assert!(reads <= most, "{name}: {reads} reads for {most} bytes");
+        assert!(
+            done.bytes_out <= 24 + 2 * most,
+            "{name}: {}",
+            done.bytes_out
+        );
+        fs::write(&out, &bytes).expect("write");
+        format::reads::reset();
+        inspect(&out, &mut go_on).expect(name);
+        assert!(format::reads::count() <= most, "{name}");
+    }
+}
+
+#[test]
+fn bombs_can_be_stopped_at_every_step() {
+    // 64 MiB of zeros behind a header, in about 64 KiB, and once more inside itself.
+    let plain = join(&[&one(1, &ethernet()), &vec![0; 64 << 20]]);
+    for bomb in [gzip(&plain), zstd(&plain), gzip(&zstd(&plain))] {
+        assert!(bomb.len() < 1 << 20);
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let out = directory.path().join("out");
+        let mut calls = 0;
+        let mut stop_later = |_| {
+            calls += 1;
+            match calls {
+                3 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        };
+        let result = normalize(&bomb[..], &out, &mut stop_later);
+        // Zeros are damage, which may come before the third MiB: then the rest is not unpacked.
+        match result {
+            Err(CaptureError::Cancelled) => assert_eq!(calls, 3),
+            Ok(done) => assert!(done.damage.is_some() && calls < 3),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Members and frames that hold nothing, without end.
+    struct Endless(Vec<u8>, usize);
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            for byte in buffer.iter_mut() {
+                *byte = self.0[self.1];
+                self.1 = (self.1 + 1) % self.0.len();
+            }
+            Ok(buffer.len())
+        }
+    }
+    for nothing in [
+        gzip(b""),
+        zstd(b""),
+        vec![0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0],
+    ] {
+        let out = tempfile::NamedTempFile::new().expect("temporary file");
+        let mut stop = |_| ControlFlow::Break(());
+        let result = normalize(Endless(nothing, 0), out.path(), &mut stop);
+        assert!(matches!(result, Err(CaptureError::Cancelled)), "{result:?}");
     }
 }
