@@ -5,7 +5,7 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `conversion`, `messages` | settings, order of events, final account |
+//! | `settings`, `conversion`, `messages` | settings, order of events, final account |
 //! | `prepare` | the capture as it is or rewritten |
 //! | `run`, `log`, `progress` | one run of nfpcapd: started, watched, judged |
 //! | `program`, `workdir` | the program and its private directory |
@@ -22,10 +22,12 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod progress;
 pub(crate) mod run;
+pub(crate) mod settings;
 pub(crate) mod workdir;
 
-pub use conversion::{Conversion, Convert, ConvertSummary, ConvertedFile, Progress, Stage};
+pub use conversion::{Conversion, ConvertSummary, ConvertedFile, Progress, Stage};
 pub use error::ConvertError;
 pub use messages::Message;
 pub use program::{NFPCAPD_VARIABLE, Nfpcapd, Version};
+pub use settings::Convert;
 pub use workdir::{WorkDir, remove_traces};

@@ -33,6 +33,7 @@ use nfdecode::convert::{
     self, Conversion, Convert, ConvertError, Message, Nfpcapd, Stage, WorkDir,
 };
 use nfdecode::filter::{Includes, Options};
+use nfdecode::value::Zone;
 
 /// Endings of names that are captures rather than filters if there is no such file.
 const ENDINGS: [&str; 6] = [".pcap", ".pcapng", ".cap", ".dmp", ".gz", ".zst"];
@@ -55,31 +56,13 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         .validate()
         .map_err(failed)?;
     let style = Style::new(&args.output, Format::Json)?;
-    let arrangement = if style.can_tell_files() {
-        Arrangement::ByFile
-    } else {
-        Arrangement::Together
-    };
-    // A missing capture is reported before a missing program: both are quick to find out.
-    for capture in captures.iter().filter(|path| path.as_os_str() != "-") {
-        let failed = |error| Stop::failed(format!("{}: {error}", capture.display()));
-        let found = fs::metadata(capture).map_err(failed)?;
-        if found.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-    }
+    check_captures(captures)?;
     if let Some(output) = args.output.file() {
         paths::refuse_as_output(captures.iter().map(PathBuf::as_path), output)?;
     }
     let form = Form::of(&args.output)?.filter(|_| !args.select.count);
     if form.is_some_and(Form::is_remembered) {
-        if captures.len() > 1 {
-            let text = "--partition-by takes one capture at a time: run convert for each";
-            return Err(Stop::Usage(text.to_owned()));
-        }
-        if first.as_os_str() == "-" || !first.is_file() {
-            return Err(columns::no_file(&first.display().to_string()));
-        }
+        check_origin(captures)?;
     }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(failed)?;
     if !args.payload && selection.reads_payload() {
@@ -87,41 +70,9 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         report.note(text);
     }
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
-    // What is wrong with the output is reported before the work, not after it.
-    let output = args.output.file();
     let gave_up = AtomicBool::new(false);
-    let printer = match form {
-        Some(form) => {
-            let writer = ColumnWriter {
-                columns: Form::columns(&args.output)?,
-                with_file: true,
-                selection,
-                limit: args.limit,
-                threads: form.threads(args.output.jobs),
-                all_must_open: true,
-                options: OpenOptions::new(),
-                origin: Some((first, args.slot)),
-                report,
-            };
-            Printer::Columns(writer, form.open(output)?)
-        }
-        None => {
-            let writer = FlowWriter {
-                style,
-                arrangement,
-                zone,
-                selection,
-                count_only: args.select.count,
-                limit: args.limit,
-                threads: env::threads(args.output.jobs),
-                all_must_open: true,
-                options: OpenOptions::new(),
-                gave_up: &gave_up,
-                report,
-            };
-            Printer::Text(writer, Target::open(output)?)
-        }
-    };
+    let flows = (style, zone, selection);
+    let printer = printer(args, first, form, flows, &gave_up, report)?;
     let job = Job {
         args,
         captures,
@@ -147,6 +98,78 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     }
     drop(job);
     target.map_or(Ok(()), Target::finish)
+}
+
+/// Opens what the flows go to, so that faults of the output are reported before the work.
+fn printer<'a>(
+    args: &'a ConvertArgs,
+    capture: &'a Path,
+    form: Option<Form>,
+    (style, zone, selection): (Style, Zone, Selection),
+    gave_up: &'a AtomicBool,
+    report: &'a Report,
+) -> Result<Printer<'a>, Stop> {
+    let output = args.output.file();
+    let arrangement = if style.can_tell_files() {
+        Arrangement::ByFile
+    } else {
+        Arrangement::Together
+    };
+    Ok(match form {
+        Some(form) => {
+            let writer = ColumnWriter {
+                columns: Form::columns(&args.output)?,
+                with_file: true,
+                selection,
+                limit: args.limit,
+                threads: form.threads(args.output.jobs),
+                all_must_open: true,
+                options: OpenOptions::new(),
+                origin: Some((capture, args.slot)),
+                report,
+            };
+            Printer::Columns(writer, form.open(output)?)
+        }
+        None => {
+            let writer = FlowWriter {
+                style,
+                arrangement,
+                zone,
+                selection,
+                count_only: args.select.count,
+                limit: args.limit,
+                threads: env::threads(args.output.jobs),
+                all_must_open: true,
+                options: OpenOptions::new(),
+                gave_up,
+                report,
+            };
+            Printer::Text(writer, Target::open(output)?)
+        }
+    })
+}
+
+/// Fails if a capture is missing or a directory: both are quicker to find out than a missing program.
+fn check_captures(captures: &[PathBuf]) -> Result<(), Stop> {
+    for capture in captures.iter().filter(|path| path.as_os_str() != "-") {
+        let failed = |error| Stop::failed(format!("{}: {error}", capture.display()));
+        let found = fs::metadata(capture).map_err(failed)?;
+        if found.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless there is one capture that a directory of partitions can remember.
+fn check_origin(captures: &[PathBuf]) -> Result<(), Stop> {
+    match captures {
+        [capture] if capture.as_os_str() != "-" && capture.is_file() => Ok(()),
+        [capture] => Err(columns::no_file(&capture.display().to_string())),
+        _ => Err(Stop::Usage(
+            "--partition-by takes one capture at a time: run convert for each".to_owned(),
+        )),
+    }
 }
 
 /// Separates captures from a filter, which is the last operand or contains a blank.
