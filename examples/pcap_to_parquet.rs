@@ -10,8 +10,10 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use nfdecode::columns::{Projection, Reader, parquet};
+use nfdecode::Scan;
+use nfdecode::columns::{Projection, parquet};
 use nfdecode::convert::Convert;
+use nfdecode::scan::ScanInput;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -19,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: pcap_to_parquet CAPTURE PARQUET".into());
     };
     let mut conversion = Convert::file(input).start()?;
-    // The files are removed with the last of these.
+    // Each file is removed when it is dropped, at the latest with the conversion.
     let files = conversion.by_ref().collect::<Result<Vec<_>, _>>()?;
     for message in conversion.messages() {
         eprintln!("{message}");
@@ -40,8 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
     writer.add_source(input.to_string_lossy());
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let paths: Vec<_> = files.iter().map(|file| file.path().to_owned()).collect();
-    for batch in Reader::new(paths, &columns).threads(threads) {
+    for batch in Scan::new(files.iter().map(|file| ScanInput::path(file.path())))
+        .threads(threads)
+        .columns(&columns)
+    {
         writer.write(&batch?)?;
     }
     println!("{} flows", writer.rows());

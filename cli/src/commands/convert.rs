@@ -26,13 +26,13 @@ use crate::sink::columns;
 use crate::sink::columns::{ColumnWriter, Form, Output};
 use crate::sink::target;
 use crate::sink::target::Target;
-use crate::sink::text::{Arrangement, FlowWriter, Printed, Source};
+use crate::sink::text::{Arrangement, FlowWriter, Printed};
 use crate::sink::text_format::Style;
-use nfdecode::OpenOptions;
 use nfdecode::convert::{
     self, Conversion, Convert, ConvertError, Message, Nfpcapd, Stage, WorkDir,
 };
 use nfdecode::filter::{Includes, Options};
+use nfdecode::scan::ScanInput;
 use nfdecode::value::Zone;
 
 /// Endings of names that are captures rather than filters if there is no such file.
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let mut conversions = Vec::new();
     let target = match printer {
         Printer::Columns(writer, output) => {
-            job.write_columns(&writer, output, &mut conversions)?;
+            job.write_columns(writer, output, &mut conversions)?;
             None
         }
         Printer::Text(writer, mut target) => {
@@ -115,16 +115,20 @@ fn printer<'a>(
     } else {
         Arrangement::Together
     };
+    let scan = selection.scan(std::iter::empty());
+    let scan = match args.limit {
+        Some(limit) => scan.limit(limit),
+        None => scan,
+    };
     Ok(match form {
         Some(form) => {
             let writer = ColumnWriter {
                 columns: Form::columns(&args.output)?,
                 with_file: true,
-                selection,
+                scan: scan.threads(form.threads(args.output.jobs)),
+                filter: selection.text(),
                 limit: args.limit,
-                threads: form.threads(args.output.jobs),
                 all_must_open: true,
-                options: OpenOptions::new(),
                 origin: Some((capture, args.slot)),
                 report,
             };
@@ -135,12 +139,9 @@ fn printer<'a>(
                 style,
                 arrangement,
                 zone,
-                selection,
+                scan: scan.threads(env::threads(args.output.jobs)),
                 count_only: args.select.count,
-                limit: args.limit,
-                threads: env::threads(args.output.jobs),
                 all_must_open: true,
-                options: OpenOptions::new(),
                 gave_up,
                 report,
             };
@@ -249,15 +250,15 @@ impl<'a> Keep<'a> {
     }
 
     /// Copies a file. An existing one of that name is not replaced, and is an error.
-    fn copy(&self, source: &Source) -> Result<(), Stop> {
-        let target = self.directory.join(&source.name);
+    fn copy(&self, file: &Path, name: &str) -> Result<(), Stop> {
+        let target = self.directory.join(name);
         let failed =
             |error: &dyn std::fmt::Display| Stop::failed(format!("{}: {error}", target.display()));
         let make = || tempfile::NamedTempFile::new_in(self.directory);
         let mut copy = interrupt::temporary(make, |copy| copy.path())
             .map_err(|error| failed(&target::of_the_system(&error)))?;
         let result = (|| {
-            io::copy(&mut fs::File::open(&source.path)?, copy.as_file_mut())?;
+            io::copy(&mut fs::File::open(file)?, copy.as_file_mut())?;
             use std::os::unix::fs::PermissionsExt as _;
             copy.as_file()
                 .set_permissions(fs::Permissions::from_mode(0o644))
@@ -301,7 +302,7 @@ impl Job<'_> {
     /// Columns are written when nfpcapd is done: which of them have values must be known first.
     fn write_columns<'j>(
         &'j self,
-        writer: &ColumnWriter<'_>,
+        mut writer: ColumnWriter<'_>,
         output: Output<'_>,
         conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
@@ -309,9 +310,9 @@ impl Job<'_> {
         let account = self.convert_all(&sender, conversions)?;
         drop(sender);
         let keep = self.keep;
-        let mut file_done = |source: &Source| done_with(keep, source);
-        let sources = receiver.into_iter().collect();
-        let printed = writer.write(sources, output, &mut |_| (), &mut file_done)?;
+        let mut file_done = |input: &ScanInput| done_with(keep, input);
+        writer.scan = writer.scan.with_inputs(receiver);
+        let printed = writer.write(output, &mut |_| (), &mut file_done)?;
         self.judge(&account, printed);
         Ok(())
     }
@@ -325,9 +326,9 @@ impl Job<'_> {
     ) -> Result<(), Stop> {
         let keep = self.keep;
         let (converted, text) = thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel::<Source>();
+            let (sender, receiver) = mpsc::channel::<ScanInput>();
             let print = move || {
-                let mut file_done = |source: &Source| done_with(keep, source);
+                let mut file_done = |input: &ScanInput| done_with(keep, input);
                 writer.print(receiver.into_iter(), target, &mut |_| (), &mut file_done)
             };
             let printer = thread::Builder::new()
@@ -362,7 +363,7 @@ impl Job<'_> {
     /// Converts one capture after the other. Names that occurred before get a number.
     fn convert_all<'j>(
         &'j self,
-        files: &mpsc::Sender<Source>,
+        files: &mpsc::Sender<ScanInput>,
         conversions: &mut Vec<Started<'j>>,
     ) -> Result<Account, Stop> {
         let mut account = Account::default();
@@ -388,11 +389,8 @@ impl Job<'_> {
                             count => format!("{name}.{count}"),
                         };
                         // A closed channel means that the printer has ended: the callback sees that.
-                        let _ = files.send(Source {
-                            path: file.into_path(),
-                            name,
-                            copied_from: None,
-                        });
+                        let input = ScanInput::path(file.into_path()).named(name);
+                        let _ = files.send(input);
                     }
                     Some(Err(error)) => break Err(self.stop(error)),
                 }
@@ -476,8 +474,11 @@ impl Job<'_> {
         if printed.passed_over != 0 || account.packets == 0 {
             return;
         }
-        let (flows, report) = (printed.read, self.report);
-        let is_limited = self.args.limit.is_some_and(|limit| printed.flows >= limit);
+        let (flows, report) = (printed.totals.read, self.report);
+        let is_limited = self
+            .args
+            .limit
+            .is_some_and(|limit| printed.totals.flows >= limit);
         if flows != account.flows && !is_limited {
             report.damage(format!(
                 "nfpcapd wrote {} flows, {flows} could be read",
@@ -492,10 +493,13 @@ impl Job<'_> {
 }
 
 /// Keeps a file that has been printed if asked to, and removes it.
-fn done_with(keep: Option<&Keep<'_>>, source: &Source) -> Result<(), Stop> {
-    keep.map_or(Ok(()), |keep| keep.copy(source))?;
+fn done_with(keep: Option<&Keep<'_>>, input: &ScanInput) -> Result<(), Stop> {
+    let Some(path) = input.as_path() else {
+        return Ok(());
+    };
+    keep.map_or(Ok(()), |keep| keep.copy(path, input.name()))?;
     // The directory is removed in the end anyway; this keeps it small.
-    let _ = fs::remove_file(&source.path);
+    let _ = fs::remove_file(path);
     Ok(())
 }
 
