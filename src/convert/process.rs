@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// Waits at least two seconds for the reader of a pipe whose process has ended. Counted in turns
-/// rather than measured: a machine that stands still gives the reader no time either.
+/// rather than measured: a paused machine gives the reader no time either.
 pub(crate) fn drain<T>(reader: &JoinHandle<T>) {
     for _ in 0..2_000 {
         if reader.is_finished() {

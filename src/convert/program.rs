@@ -1,4 +1,4 @@
-//! Finding nfpcapd and learning its version. Does not run conversions.
+//! Finding nfpcapd and its version.
 
 use std::env;
 use std::ffi::OsStr;
@@ -38,17 +38,18 @@ impl fmt::Display for Version {
     }
 }
 
-/// A program that answered as nfpcapd does.
+/// An nfpcapd whose version is known.
 #[derive(Clone, Debug)]
 pub struct Nfpcapd {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it says it is.
+    /// Its version.
     pub version: Version,
 }
 
 impl Nfpcapd {
-    /// Takes `explicit`, else what `NFPCAPD` names, else the first in `PATH`, and asks its version.
+    /// Uses `explicit`, else the environment variable `NFPCAPD`, else the first nfpcapd in `PATH`, and
+    /// runs it with `-V`.
     ///
     /// # Errors
     /// Nothing was found, or what was found is not nfpcapd.
@@ -102,7 +103,7 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
     let reader = thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         if let Some(stdout) = stdout {
-            // What cannot be read is not a version text.
+            // A text that cannot be read has no version.
             let _ = stdout.take(OUTPUT_MAX).read_to_end(&mut text);
         }
         String::from_utf8_lossy(&text).into_owned()
@@ -112,7 +113,7 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
         thread::sleep(Duration::from_millis(2));
     }
     let has_ended = process::has_ended(&child);
-    // What it has started may hold the pipe open: that ends with it, unless it has left the group.
+    // Its own children may hold the pipe open; they end with it unless they have left the group.
     process::kill_group(&child);
     child.wait().map_err(cannot_run)?;
     let reader = reader.map_err(cannot_run)?;

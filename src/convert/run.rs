@@ -1,7 +1,7 @@
 //! One run of nfpcapd: started without a shell, watched, and judged.
 //!
-//! nfpcapd ends with status 0 in most cases of failure, and hangs for ever on a full disk. So success
-//! is never concluded from the status alone, and a run that stands still is killed.
+//! nfpcapd ends with status 0 in most cases of failure, and hangs for ever on a full disk. Success is
+//! therefore never concluded from the status alone, and a run without progress is killed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -161,7 +161,7 @@ impl Run {
         Ok(this)
     }
 
-    /// Reads what it says, on a thread of its own.
+    /// Reads its messages on a thread of its own.
     fn follow(&self, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
         let log = Arc::clone(&self.log);
         thread::Builder::new().spawn(move || {
@@ -176,7 +176,7 @@ impl Run {
     /// Waits for the next event, at most about a tenth of a second: progress comes at least so often.
     ///
     /// # Errors
-    /// The run failed, was killed for standing still, or left something broken. It is over then.
+    /// The run failed, made no progress, or left something broken. It has ended then.
     pub(crate) fn next_event(&mut self) -> Result<Event, ConvertError> {
         loop {
             if let Some(file) = self.waiting.pop() {
@@ -205,7 +205,7 @@ impl Run {
         }
     }
 
-    /// Has nfpcapd stand still while `wait` waits for something else. That time does not count for the
+    /// Pauses nfpcapd while `wait` waits for something else. That time does not count for the
     /// limits of the job.
     pub(crate) fn suspended<T>(&mut self, wait: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
@@ -228,7 +228,7 @@ impl Run {
         for entry in entries.flatten() {
             let path = entry.path();
             if is_final(&entry.file_name().to_string_lossy()) && !self.reported.contains(&path) {
-                // One that has vanished is missed when files are counted.
+                // A file that has vanished is noticed when files are counted.
                 if entry.file_type().is_ok_and(|kind| !kind.is_file()) {
                     self.kill();
                     let name = entry.file_name();
@@ -321,7 +321,7 @@ impl Run {
         let incomplete = |reason: String| Err(ConvertError::Incomplete { reason });
         let Some(total) = log.total.as_ref().filter(|_| log.terminated) else {
             return incomplete(match first_line.as_str() {
-                "" => "it ended without a word".to_owned(),
+                "" => "it ended without a message".to_owned(),
                 line => format!("it ended early: {line}"),
             });
         };
@@ -364,13 +364,13 @@ impl Run {
         })
     }
 
-    /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.
+    /// Waits for the last lines. A grandchild may hold the pipe open for ever; then they do not come.
     fn drain(&mut self) {
         if let Some(reader) = &self.reader {
             process::drain(reader);
         }
         if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
-            // It does not panic, and if it did, the log would tell too little.
+            // It does not panic, and if it did, the log would be incomplete.
             let _ = reader.join();
         }
     }

@@ -462,7 +462,7 @@ const TOTAL: &str = "echo 'Total: Processed packets: 1, bytes: 1, decode errors:
 fn misbehaving_programs_are_told_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for (body, phrase) in [
-        ("exit 0", "did not finish its work: it ended without a word"),
+        ("exit 0", "did not finish its work: it ended without a message"),
         (
             "echo 'Something is wrong' >&2; exit 1",
             "failed with status 1: Something is wrong",
@@ -471,7 +471,7 @@ fn misbehaving_programs_are_told_in_one_line() {
         (TOTAL, "it reported 0 files, but wrote 0"),
         (
             "echo 'Ident: x Flows: 1, Packets: 1, Bytes: 1' >&2; exit 0",
-            "it ended without a word",
+            "it ended without a message",
         ),
         (
             &format!("touch $out/nfcapd.current.77\n{TOTAL}"),
@@ -495,7 +495,7 @@ fn misbehaving_programs_are_told_in_one_line() {
         ),
         ("sleep 100 & exit 0", "did not finish its work"),
         ("setsid sleep 8 & exit 0", "did not finish its work"),
-        ("exec 2>&-; sleep 0.2; exit 0", "it ended without a word"),
+        ("exec 2>&-; sleep 0.2; exit 0", "it ended without a message"),
         (
             "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3",
             "failed with status 3: xxxx",

@@ -151,7 +151,7 @@ fn ip_length(mut ethertype: u16, data: &[u8]) -> Option<u32> {
                 at += 4;
             }
             (MPLS, _) => {
-                // The last label has the bottom bit; below it the version tells the protocol.
+                // The last label has the bottom bit; below it the version gives the protocol.
                 if byte(2)? & 1 != 0 {
                     ethertype = ip_version(data.get(at + 4..)?)?;
                 }
@@ -322,7 +322,7 @@ fn nflog(fields: Fields<'_>) -> Option<Inner> {
     }
 }
 
-/// Radiotap in front of 802.11. Of its fields only the flags matter: they tell of a frame check
+/// Radiotap in front of 802.11. Of its fields only the flags matter: they announce a frame check
 /// sequence at the end and of padding behind the 802.11 header.
 fn radiotap(data: &[u8], wire: u32, outer_fcs: u32) -> Option<Inner> {
     let big_endian = false;

@@ -16,18 +16,31 @@ pub(crate) struct Interface {
 impl Interface {
     /// Parses the body of an interface block; `None` if it is too short.
     pub(crate) fn parse(fields: Fields<'_>) -> Option<Self> {
-        let byte = |code| option(fields, 8, code)?.data.first().copied();
-        let fcs = u32::from(byte(13).unwrap_or(0));
-        Some(Self {
+        let mut interface = Self {
             link_type: fields.u16(0)?,
             snap_length: fields.u32(4)?,
-            resolution: byte(9).unwrap_or(6),
-            offset: option(fields, 8, 14)
-                .and_then(|value| value.i64(0))
-                .unwrap_or(0),
-            // Writers disagree whether this counts bits or bytes.
-            fcs: if fcs < 8 { fcs } else { fcs / 8 }.min(4),
-        })
+            resolution: 6,
+            offset: 0,
+            fcs: 0,
+        };
+        // The first usable one of each kind counts.
+        let (mut fcs, mut resolution, mut offset) = (None, None, None);
+        for (code, value) in options(fields, 8) {
+            match code {
+                9 if resolution.is_none() => resolution = value.data.first().copied(),
+                13 if fcs.is_none() => fcs = value.data.first().copied(),
+                14 if offset.is_none() => offset = value.i64(0),
+                _ => {}
+            }
+        }
+        if let Some(resolution) = resolution {
+            interface.resolution = resolution;
+        }
+        interface.offset = offset.unwrap_or(0);
+        // Writers disagree whether this counts bits or bytes.
+        let fcs = u32::from(fcs.unwrap_or(0));
+        interface.fcs = if fcs < 8 { fcs } else { fcs / 8 }.min(4);
+        Some(interface)
     }
 
     /// Nanoseconds since 1970. Some writers store times before 1970 as negative numbers, although
@@ -97,8 +110,10 @@ pub(crate) fn block_packet(
     let mut fcs = interface.fcs;
     if kind == 6 {
         // Bits 5 to 8 of the flags are the length for this packet, 0 for unknown.
-        let options = at + captured.next_multiple_of(4) as usize;
-        let flags = option(fields, options, 2).and_then(|value| value.u32(0));
+        let at_options = at + captured.next_multiple_of(4) as usize;
+        let flags = options(fields, at_options)
+            .find(|&(code, _)| code == 2)
+            .and_then(|(_, value)| value.u32(0));
         match flags.map_or(0, |flags| flags >> 5 & 0xf) {
             0 => {}
             length => fcs = length.min(4),
@@ -114,19 +129,16 @@ pub(crate) fn block_packet(
     })
 }
 
-/// The value of the first option `wanted` in the list at `at`. Each option moves `at` by four bytes
-/// or more, so the work is linear in the bytes of the block.
-fn option(fields: Fields<'_>, mut at: usize, wanted: u16) -> Option<Fields<'_>> {
-    loop {
+/// Codes and values of the options in the list at `at`, up to its end or a value that is cut off. Each
+/// option takes four bytes or more, so the work is linear in the bytes of the block.
+fn options(fields: Fields<'_>, mut at: usize) -> impl Iterator<Item = (u16, Fields<'_>)> {
+    std::iter::from_fn(move || {
         let (code, length) = (fields.u16(at)?, usize::from(fields.u16(at + 2)?));
-        at += 4;
-        if code == wanted {
-            let data = fields.data.get(at..at + length)?;
-            return Some(Fields { data, ..fields });
-        }
         if code == 0 {
             return None;
         }
-        at += length.next_multiple_of(4);
-    }
+        let data = fields.data.get(at + 4..at + 4 + length)?;
+        at += 4 + length.next_multiple_of(4);
+        Some((code, Fields { data, ..fields }))
+    })
 }
