@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{message}");
     }
 
-    let columns = Projection::of([
+    let columns = Projection::from_names([
         "first",
         "last",
         "src_addr",

@@ -13,6 +13,7 @@ use crate::filter::options::Options;
 use crate::filter::parse::{lexer, parser, times};
 use crate::filter::run::program::{self, Plans, Program, Start};
 use crate::filter::scope::{RecordNumbers, Scope};
+use crate::flow::places::Places;
 use crate::flow::view::Flow;
 use crate::value::time::Timestamp;
 use crate::value::zone::Zone;
@@ -92,21 +93,21 @@ impl Filter {
         let Some(content) = block.content() else {
             return;
         };
-        let mut plans = Plans::new(&self.0.program, content.shapes.len());
+        let mut plans = Plans::new(&self.0.program, content.shapes().len());
         let mut numbers = self
             .needs_count()
-            .then(|| RecordNumbers::new(content.data, scope.records_before));
+            .then(|| RecordNumbers::new(content.data(), scope.records_before));
         // Runs of flows of one shape are the rule.
         let mut last = (u16::MAX, Start::Unplanned);
-        for (index, found) in content.flows.iter().enumerate() {
+        let (data, shapes) = (content.data(), content.shapes());
+        for (index, found) in content.flows().iter().enumerate() {
             let at = found.offset as usize;
-            let record = content
-                .data
+            let record = data
                 .get(at..at + usize::from(found.size))
                 .unwrap_or_default();
             let number = numbers.as_mut().map_or(0, |numbers| numbers.of(at));
-            let shape = content.shapes.get(usize::from(found.shape));
-            let flow = || Flow::new(record, shape);
+            let shape = shapes.get(usize::from(found.shape));
+            let flow = || Flow::new(record, Places::of(content, found));
             let start = match shape {
                 Some(_) if last.0 == found.shape => last.1,
                 Some(shape) if program::is_plain(shape) => {

@@ -4,6 +4,7 @@ pub(crate) mod bytes;
 pub(crate) mod field_value;
 pub(crate) mod fields;
 pub(crate) mod owned;
+pub(crate) mod places;
 #[cfg(feature = "serde")]
 mod serialize;
 pub(crate) mod table;
