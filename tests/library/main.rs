@@ -7,6 +7,7 @@ mod support;
 mod allocations;
 mod builder;
 mod c_header;
+mod convert;
 mod elements_doc;
 mod examples;
 mod fields_doc;

@@ -303,6 +303,10 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
                 (tally.progress)(account::stored_size(&part));
                 let result = match &part {
                     Part::End(end) => {
+                        if !end.is_whole() {
+                            // The limit is reached: no more inputs are needed.
+                            tally.gave_up.store(true, Ordering::Relaxed);
+                        }
                         if let Some(names) = end.file().names() {
                             account::names_left_out(self.0.report, names);
                         }
