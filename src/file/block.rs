@@ -80,6 +80,8 @@ pub struct Block {
     found: BlockRef,
     pool: Arc<Pool>,
     damage: Option<Error>,
+    /// Layout of the file.
+    layout: u16,
 }
 
 impl Block {
@@ -103,12 +105,28 @@ impl Block {
                     found,
                     pool: Arc::clone(pool),
                     damage,
+                    layout: 2,
                 })
             }
             Err(error) => {
                 pool.put(raw);
                 Err(error)
             }
+        }
+    }
+
+    pub(crate) fn set_layout(&mut self, layout: u16) {
+        self.layout = layout;
+    }
+
+    /// How many of its records the filter term `count` numbers.
+    ///
+    /// All records, apart from those in the blocks of layout 1 that only say how to read others.
+    #[must_use]
+    pub fn numbered_records(&self) -> u64 {
+        match (self.layout, self.found.block_type()) {
+            (1, _) | (2, 2) => self.record_offsets().count() as u64,
+            _ => self.counts().records.into(),
         }
     }
 
@@ -218,6 +236,7 @@ impl Block {
         })
     }
 
+    #[cfg(feature = "write")]
     /// Records with names of applications, interfaces and VRFs, header included.
     pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {
         self.records()
@@ -225,6 +244,7 @@ impl Block {
             .map(|(_, record)| record)
     }
 
+    #[cfg(feature = "filter")]
     /// The decoded bytes with the index of flows.
     pub(crate) fn content(&self) -> Option<&RawBlock> {
         self.raw.as_ref()
@@ -251,6 +271,7 @@ impl Block {
         flows.iter().map(|found| found.shape)
     }
 
+    #[cfg(feature = "arrow")]
     /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers),
     /// and with the places of its elements.
     pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16, Places<'_>)> {
