@@ -5,6 +5,7 @@
 mod support;
 
 mod allocations;
+mod c_header;
 mod elements_doc;
 mod examples;
 mod fields_doc;

@@ -12,6 +12,7 @@
 
 #include "nfdump.h"
 #include "parts.h"
+#include "script.h"
 
 static parts file;
 
@@ -35,6 +36,29 @@ static void save(const char *directory, const char *target, const char *name, co
         perror(path);
         exit(1);
     }
+}
+
+/* A seed for the targets that run a script: the last block first, a changed file, the whole again. */
+static void save_scripted(unsigned layout, const char *directory, const char *name, const uint8_t *data, size_t size)
+{
+    static uint8_t out[SCRIPT_BYTES + PARTS_BLOCKS * PARTS_BYTES];
+    static const uint8_t script[SCRIPT_BYTES] = {
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_LOAD,   2, 0, 0, 0, 0, 0,    0, /* */
+        STEP_LOAD,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_DECODE, 1, 0, 0, 0, 8, 1,    0, /* */
+        STEP_OPEN,   5, 0, 0, 0, 0, 0,    0, /* partial, and a cut block */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_CHANGE, 2, 8, 1, 1, 2, 0xFF, 0, /* */
+        STEP_LOAD,   3, 0, 0, 0, 0, 0,    0, /* */
+    };
+    char target[32];
+    memcpy(out, script, sizeof script);
+    memcpy(out + sizeof script, data, size);
+    snprintf(target, sizeof target, "fd-%u", layout);
+    save(directory, target, name, out, sizeof script + size);
 }
 
 static void put(part *block, uint64_t value, size_t size)
@@ -367,6 +391,7 @@ int main(int argc, char **argv)
             snprintf(target, sizeof target, "file-%u", layout);
             snprintf(name, sizeof name, "seed-%s", method_names[method]);
             save(argv[1], target, name, out, size);
+            save_scripted(layout, argv[1], name, out, size);
             save_blocks(argv[1], layout);
         }
     }

@@ -31,6 +31,14 @@
 extern "C" {
 #endif
 
+/* What a shared library exports; everything else in it is hidden. */
+#if defined(__GNUC__)
+#define NFDUMP_API __attribute__((visibility("default")))
+#else
+#define NFDUMP_API
+#endif
+
+#define NFDUMP_VERSION "0.1.0"
 /* Changes whenever a structure or function below changes. */
 #define NFDUMP_ABI_VERSION 5u
 
@@ -290,17 +298,17 @@ typedef struct nfdump_block_view {
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
  * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
  * when its directory is damaged. */
-nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
-nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for bytes in memory, which must outlive the file and every block loaded from it. */
-nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
-                                      nfdump_error *error);
-void nfdump_file_close(nfdump_file *file);
-const nfdump_info *nfdump_file_info(const nfdump_file *file);
+NFDUMP_API nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
+                                                 nfdump_error *error);
+NFDUMP_API void nfdump_file_close(nfdump_file *file);
+NFDUMP_API const nfdump_info *nfdump_file_info(const nfdump_file *file);
 /* Reads `length` stored bytes at `offset`. */
-nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
-                               nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
+                                          nfdump_error *error);
 
 /* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
  * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
@@ -316,14 +324,14 @@ nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t
  * where that one begins, and is handed out with this size if it is then readable.  Work for this is
  * limited: about 1000 trials in one file.  Where memory is short for it, NFDUMP_E_NOMEM ends the chain; a new
  * cursor may come farther. */
-nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
-                               nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
+                                          nfdump_error *error);
 
 /* ---- block --------------------------------------------------------------- */
 
 /* Null when memory is short. */
-nfdump_block *nfdump_block_new(void);
-void nfdump_block_free(nfdump_block *block);
+NFDUMP_API nfdump_block *nfdump_block_new(void);
+NFDUMP_API void nfdump_block_free(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
@@ -335,24 +343,24 @@ void nfdump_block_free(nfdump_block *block);
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
  * these stand in earlier blocks, they are known from loading those, or the call waits for other
  * threads that are loading them, or it reads them itself: blocks are best loaded in order. */
-nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
-                                const nfdump_block_ref *ref, nfdump_block_view *view,
-                                nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
+                                           const nfdump_block_ref *ref, nfdump_block_view *view,
+                                           nfdump_error *error);
 
 /* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
  * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
  * block; decrypted ones say so in it. */
-nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
-                                  const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
-                                  nfdump_block_view *view, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
+                                             const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
+                                             nfdump_block_view *view, nfdump_error *error);
 
 /* The payload of element `id` of flow number `flow` of a view: found by its shape, or by a binary search for its list.
  * NFDUMP_END if the flow does not have the element, NFDUMP_E_ARGUMENT if there is no such flow. */
-nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
-                                  size_t *length);
+NFDUMP_API nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
+                                             size_t *length);
 
 /* Takes ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
-nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
 
 /* ---- records that are not flows ------------------------------------------ */
 
@@ -397,15 +405,15 @@ typedef struct nfdump_name {
 
 /* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for another record
  * type, NFDUMP_E_RECORD when the record is not well-formed. */
-nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
-nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
+NFDUMP_API nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
+NFDUMP_API nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
 /* These hold several entries; NFDUMP_END when `index` is past the last. */
-nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint32_t index,
-                                      nfdump_exporter_stat *out);
-nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
+NFDUMP_API nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint32_t index,
+                                                 nfdump_exporter_stat *out);
+NFDUMP_API nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
 
 /* NFDUMP_ABI_VERSION of the library that was linked. */
-uint32_t nfdump_abi_version(void);
+NFDUMP_API uint32_t nfdump_abi_version(void);
 
 #ifdef __cplusplus
 }

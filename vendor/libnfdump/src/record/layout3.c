@@ -429,7 +429,7 @@ static inline plan *known_plan(layout3_plans *plans, const uint8_t *record, size
 {
     const uint64_t bitmap = load_u64(record + 16);
     const uint16_t count = load_u16(record + 4);
-    *set = (bitmap * UINT64_C(0x9E3779B97F4A7C15)) >> 58;
+    *set = (size_t)((bitmap * UINT64_C(0x9E3779B97F4A7C15)) >> 58);
     for (plan *p = plans->plan[*set], *end = p + PLAN_WAYS; p != end; p++) {
         if (p->bitmap == bitmap && p->tag == count + 1u && p->need <= size && table_fits(p, record + FLOW3_HEADER) &&
             p->optional == optional_elements(p, record)) {
