@@ -396,6 +396,12 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     if (info == NULL || stored == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
+    if (info->size < sizeof *info) {
+        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "not a structure of this library", info->size, sizeof *info);
+    }
+    if (length > SMALL_BLOCK_MAX) {
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", length, SMALL_BLOCK_MAX);
+    }
     nfdump_status status = nfdump_layout3_block_open((span){stored, length}, false, NULL, &header, &payload, &method, error);
     /* `nfdump -i` changes an ident in place and leaves the checksum of the old one. */
     if (status != NFDUMP_OK && !(status == NFDUMP_E_CHECKSUM && header.type == BLOCK3_IDENT)) {

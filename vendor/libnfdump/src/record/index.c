@@ -509,6 +509,30 @@ uint16_t nfdump_records_block_type(span data, uint32_t announced)
     return seen & flows1 && (seen & ~(both | flows1 | 1u << RECORD_MAP)) == 0 ? BLOCK_LAYOUT1 : 0;
 }
 
+void nfdump_index_trim(flow_index *index)
+{
+    if (index->cap_flows > NFDUMP_KEEP_MAX / sizeof *index->flows) {
+        free(index->flows);
+        index->flows = NULL;
+        index->num_flows = index->cap_flows = 0;
+    }
+    if (index->cap_records > NFDUMP_KEEP_MAX / sizeof *index->records) {
+        free(index->records);
+        index->records = NULL;
+        index->num_records = index->cap_records = 0;
+    }
+    if (index->cap_lists > NFDUMP_KEEP_MAX / sizeof *index->lists) {
+        free(index->lists);
+        index->lists = NULL;
+        index->num_lists = index->cap_lists = 0;
+    }
+    if (index->cap_list_words > NFDUMP_KEEP_MAX / sizeof *index->list_words) {
+        free(index->list_words);
+        index->list_words = NULL;
+        index->num_list_words = index->cap_list_words = 0;
+    }
+}
+
 void nfdump_index_free(flow_index *index)
 {
     free(index->flows);

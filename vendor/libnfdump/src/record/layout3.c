@@ -946,8 +946,11 @@ nfdump_status nfdump_layout3_convert(layout3_plans **plans, flow_index *index, u
         c.spare = out->data;
         out->data = out->in_place;
     }
-    /* 0 is the epoch of plans that were not used yet. */
-    (*plans)->epoch += (*plans)->epoch == UINT32_MAX ? 2 : 1;
+    /* 0 is the epoch of plans that were not used yet; those of the first blocks must not seem to be of these. */
+    if (++(*plans)->epoch == 0) {
+        memset(*plans, 0, sizeof **plans);
+        (*plans)->epoch = 1;
+    }
     out->length = 0;
     nfdump_index_begin(index, NFDUMP_ELEMENT_MAX);
     bool done = true;
