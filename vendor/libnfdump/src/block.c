@@ -10,8 +10,8 @@
 #include "file.h"
 #include "maps.h"
 #include "record/convert1.h"
+#include "record/convert3.h"
 #include "record/index.h"
-#include "record/layout3.h"
 #include "record/types.h"
 
 typedef struct buffer {
@@ -26,7 +26,7 @@ struct nfdump_block {
     codec_state codec;
     converter converter;
     flow_index index;
-    layout3_plans *plans;
+    convert3_plans *plans;
 };
 
 nfdump_block *nfdump_block_new(void)
@@ -43,7 +43,7 @@ void nfdump_block_free(nfdump_block *block)
         free(block->stored.data);
         free(block->plain.data);
         free(block->converted.data);
-        nfdump_layout3_plans_free(block->plans);
+        nfdump_convert3_free(block->plans);
         free(block);
     }
 }
@@ -251,7 +251,7 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
         return no_memory(ref, error);
     }
     record_buffer out = {.data = block->converted.data, .capacity = block->converted.capacity, .in_place = in_place};
-    if (nfdump_layout3_convert(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
+    if (nfdump_convert3(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
         clear_view(view);
         return no_memory(ref, error);
     }

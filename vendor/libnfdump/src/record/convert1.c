@@ -21,6 +21,7 @@
 #include "../error.h"
 #include "moves.h"
 #include "types.h"
+#include "walk.h"
 
 enum {
     FIXED_OLD = 28, /* type 1 */
@@ -76,39 +77,6 @@ struct map_slot {
 };
 
 #define SLOTS 65536u
-
-/* Walks records: false at the end of what is there or announced.  `*damage` tells of a bad size. */
-typedef struct record_walk {
-    span data;
-    size_t at;
-    uint32_t left;
-    uint32_t walked;
-} record_walk;
-
-typedef enum step {
-    STEP_RECORD,
-    STEP_END,
-    STEP_CUT, /* less than a record header is left */
-    STEP_SIZE /* a size that cannot be */
-} step;
-
-static inline step next_record(record_walk *walk, uint16_t *type, span *record)
-{
-    uint16_t size = 0;
-    if (walk->walked == walk->left || walk->at == walk->data.length) {
-        return STEP_END;
-    }
-    if (!span_u16(walk->data, walk->at, type) || !span_u16(walk->data, walk->at + 2, &size)) {
-        return STEP_CUT;
-    }
-    if (size < RECORD_HEADER || !span_sub(walk->data, walk->at, size, record)) {
-        record->length = size;
-        return STEP_SIZE;
-    }
-    walk->walked++;
-    walk->at += size;
-    return STEP_RECORD;
-}
 
 /* Where a number of at most 8 bytes lies in a record, and its bits.  Without bits it is 0. */
 typedef struct number_at {
@@ -211,10 +179,10 @@ nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, 
 void nfdump_convert1_maps(span data, uint32_t announced, void (*define)(void *context, uint16_t id, const ext_list *list),
                           void *context)
 {
-    record_walk walk = {.data = data, .left = announced};
+    record_walk walk = {.data = data, .announced = announced};
     uint16_t type = 0;
     span record = {0};
-    while (next_record(&walk, &type, &record) == STEP_RECORD) {
+    while (next_record(&walk, &type, &record) == RECORD_FOUND) {
         uint16_t id = 0;
         ext_list list;
         if (type == RECORD_MAP && span_has(record, 4, 2)) {
@@ -727,10 +695,7 @@ typedef struct run {
 
 static void note(run *r, const char *reason, uint64_t value, uint64_t limit)
 {
-    if (r->view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&r->view->damage, NFDUMP_E_RECORD, r->at, reason, value, limit);
-        r->view->damage.record = r->view->walked;
-    }
+    nfdump_note_damage(r->view, NFDUMP_E_RECORD, r->at, reason, value, limit);
 }
 
 /* Sets the list of a map, or notes that there is none that is valid. */
@@ -860,7 +825,7 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     flow_plan *const plans = c->plans;
     const uint32_t stamp = c->stamp;
     const size_t room = index->cap_flows - index->num_flows;
-    const size_t wanted = walk->left - walk->walked;
+    const size_t wanted = walk->announced - walk->walked;
     const size_t most = wanted < room ? wanted : room;
     nfdump_flow_ref *const flow = flow_index_next(index);
     const span data = walk->data;
@@ -901,7 +866,7 @@ FLOW_ARRAY_END
 nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32_t announced, const map_source *earlier,
                               bool keep_partial, uint8_t flow_flags, nfdump_block_view *view, span *out)
 {
-    record_walk walk = {.data = data, .left = announced};
+    record_walk walk = {.data = data, .announced = announced};
     run r = {
         .c = c, .index = index, .earlier = earlier, .view = view, .keep_partial = keep_partial, .flow_flags = flow_flags};
     if (data.length > NFDUMP_BLOCK_MAX || !start(c)) {
@@ -914,13 +879,12 @@ nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32
         bool added = true;
         r.at = walk.at;
         view->walked = walk.walked;
-        const step found = next_record(&walk, &type, &record);
-        if (found == STEP_CUT) {
-            note(&r, "block ends inside a record header", data.length - r.at, RECORD_HEADER);
-        } else if (found == STEP_SIZE) {
-            note(&r, "impossible record size", record.length, data.length - r.at);
-        }
-        if (found != STEP_RECORD) {
+        const record_step found = next_record(&walk, &type, &record);
+        if (found != RECORD_FOUND) {
+            /* Whether there are as many as announced is not checked in layout 1. */
+            if (found != RECORD_MISSING) {
+                nfdump_note_step(view, &walk, found, record);
+            }
             break;
         }
         switch (type) {
