@@ -697,7 +697,7 @@ fn nothing_grows() {
     }
     let program = std::env::current_exe().expect("this program");
     let output = std::process::Command::new(program)
-        .args(["--exact", "cycles", "--ignored", "--nocapture"])
+        .args(["--exact", "reading::cycles", "--ignored", "--nocapture"])
         // Large memory goes back to the system when it is freed, as at the start: else glibc keeps some of it
         // or not, depending on what came first.
         .env("MALLOC_MMAP_THRESHOLD_", "131072")
