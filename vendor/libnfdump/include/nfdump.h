@@ -91,17 +91,19 @@ extern "C" {
  * 48 elements or damaged ones, have the shape NFDUMP_SHAPE_NONE and a list of their own (nfdump_flow_list). */
 #define NFDUMP_SHAPES_MAX 2048u
 #define NFDUMP_SHAPE_NONE 0xFFFFu
-/* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
- * blocks then goes on as far as there are whole blocks, whatever the header announces, and an
- * appendix that lies beyond the end of the file is no reason to refuse it.  Flows of layout 1 whose
- * extension map is lost are kept with what needs no map. */
+/* Flags of the open functions.
+ *
+ * NFDUMP_OPEN_PARTIAL recovers what is readable in an unfinished or truncated file: the chain of blocks goes on as
+ * far as there are whole blocks, whatever the header announces; an appendix beyond the end of the file does not
+ * refuse it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
+ *
+ * NFDUMP_OPEN_ENCRYPTED opens encrypted files; the caller decrypts their blocks.
+ *
+ * NFDUMP_OPEN_CUT, with NFDUMP_OPEN_PARTIAL, also returns the last block if the end of the file cuts it, as far as it
+ * goes.  cursor->offset stays at its start: reading on from there returns it again. */
 #define NFDUMP_OPEN_PARTIAL 1u
-/* Flag of the open functions, with NFDUMP_OPEN_PARTIAL: of a last block that the end of the file cuts, what is
- * there is handed out after the error that tells of it.  cursor->offset stays where that block begins: read
- * on from there, it comes again. */
-#define NFDUMP_OPEN_CUT 4u
-/* Flag of the open functions: an encrypted file is no reason to refuse it; the caller decrypts. */
 #define NFDUMP_OPEN_ENCRYPTED 2u
+#define NFDUMP_OPEN_CUT 4u
 /* Record types (first two bytes) of the flows of a decoded block.  Those that were made of records of
  * layout 3 have one of their own, which no stored flow of layout 2 can have: only these have elements above
  * NFDUMP_ELEMENT_MAX_LAYOUT2. */
@@ -326,20 +328,28 @@ NFDUMP_API const nfdump_info *nfdump_file_info(const nfdump_file *file);
 NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
                                           nfdump_error *error);
 
-/* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
- * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
- * returns NFDUMP_END, and cursor->offset is where the chain broke off, so that a file that has grown
- * meanwhile can be opened anew and read on from there (set `ended` to 0).
+/* The next block of the chain.  Damage is reported and the chain goes on where a sound block follows it:
  *
- * After the error that tells of a last block which the end of the file cuts, cursor->ended is 2 and the next
- * call hands out what is there of it: with NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT asks for it, since the
- * cursor stays in front of it, so that it comes again when one reads on.
+ *   what is at the cursor                        result                  cursor->ended       next call
+ *   -------------------------------------------  ----------------------  ------------------  ---------------------
+ *   a block                                      NFDUMP_OK               OPEN                the block behind it
+ *   damage, a sound block behind it              an error that names it  OPEN                the damaged block up to
+ *                                                                                            there, or the sound one
+ *   damage, no sound block behind it             an error that names it  ENDED               NFDUMP_END
+ *   damage, the search for a block given up      an error that names it  SPENT               NFDUMP_E_LIMIT
+ *   a last block that the end of the file cuts   NFDUMP_E_TRUNCATED      CUT (1)             the block as far as it goes
+ *   the end of the chain                         NFDUMP_END              ENDED               NFDUMP_END
+ *   a file that cannot be read                   NFDUMP_E_IO             ENDED               NFDUMP_END
+ *   damage, memory is short for the search       NFDUMP_E_NOMEM          ENDED               NFDUMP_END; a new cursor may
+ *                                                                                            come farther
  *
- * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
- * records as announced, and the chain goes on from there.  The block whose header is wrong ends
- * where that one begins, and is handed out with this size if it is then readable.  Work for this is
- * limited (NFDUMP_SEARCH_MIN): when no more is allowed, NFDUMP_E_LIMIT is returned before the end.  Where memory is short for it, NFDUMP_E_NOMEM ends the chain; a new
- * cursor may come farther. */
+ *   (1) With NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT is set, else ENDED.
+ *
+ * When the chain has ended, cursor->offset is where it broke off.  A file that has grown meanwhile can be opened again and
+ * read on from there: set `ended` to NFDUMP_CURSOR_OPEN.
+ *
+ * A sound block is one whose header is possible, whose payload decodes to exactly as many records as it announces, and
+ * from which the chain goes on.  The search is limited by NFDUMP_SEARCH_MIN and NFDUMP_SEARCH_FACTOR. */
 NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                           nfdump_error *error);
 
