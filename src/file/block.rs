@@ -283,6 +283,7 @@ impl Block {
         flows.iter().map(|found| found.shape)
     }
 
+    #[cfg(feature = "arrow")]
     /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers),
     /// and with the places of its elements.
     pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16, Places<'_>)> {
