@@ -1123,10 +1123,10 @@ fn several_captures_make_one_dictionary() {
         comparable(&output, "one")
     });
     // The slot at the seam is in both; the second time its name has a number.
-    let seam = &first.last().expect("files").0;
-    assert_eq!(seam, &second.first().expect("files").0, "a common slot");
+    let seam = first.last().expect("files").0.clone();
+    assert_eq!(seam, second.first().expect("files").0, "a common slot");
     let renamed = format!("{seam}.2");
-    let second = second.into_iter().map(|(name, flows)| match name == *seam {
+    let second = second.into_iter().map(|(name, flows)| match name == seam {
         true => (renamed.clone(), flows),
         false => (name, flows),
     });
