@@ -462,7 +462,10 @@ const TOTAL: &str = "echo 'Total: Processed packets: 1, bytes: 1, decode errors:
 fn misbehaving_programs_are_told_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for (body, phrase) in [
-        ("exit 0", "did not finish its work: it ended without a message"),
+        (
+            "exit 0",
+            "did not finish its work: it ended without a message",
+        ),
         (
             "echo 'Something is wrong' >&2; exit 1",
             "failed with status 1: Something is wrong",
