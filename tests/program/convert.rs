@@ -462,7 +462,10 @@ const TOTAL: &str = "echo 'Total: Processed packets: 1, bytes: 1, decode errors:
 fn misbehaving_programs_are_told_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for (body, phrase) in [
-        ("exit 0", "did not finish its work: it ended without a message"),
+        (
+            "exit 0",
+            "did not finish its work: it ended without a message",
+        ),
         (
             "echo 'Something is wrong' >&2; exit 1",
             "failed with status 1: Something is wrong",
@@ -1123,10 +1126,10 @@ fn several_captures_make_one_dictionary() {
         comparable(&output, "one")
     });
     // The slot at the seam is in both; the second time its name has a number.
-    let seam = &first.last().expect("files").0;
-    assert_eq!(seam, &second.first().expect("files").0, "a common slot");
+    let seam = first.last().expect("files").0.clone();
+    assert_eq!(seam, second.first().expect("files").0, "a common slot");
     let renamed = format!("{seam}.2");
-    let second = second.into_iter().map(|(name, flows)| match name == *seam {
+    let second = second.into_iter().map(|(name, flows)| match name == seam {
         true => (renamed.clone(), flows),
         false => (name, flows),
     });
