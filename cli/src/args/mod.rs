@@ -309,7 +309,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) inactive_timeout: Option<Duration>,
 
     /// Convert only packets that this filter selects, in tcpdump's language
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub(crate) bpf: Option<String>,
 
     #[command(flatten)]
