@@ -543,7 +543,7 @@ impl FlowFormat for CsvFormat {
 
 /// Which records of the input the flows of a block are.
 #[derive(Debug, Default)]
-struct RecordNumbers {
+pub(crate) struct RecordNumbers {
     /// Address of the block's first byte: tells where in it a flow lies.
     base: usize,
     /// Where records begin, ascending.
@@ -552,7 +552,7 @@ struct RecordNumbers {
 }
 
 impl RecordNumbers {
-    fn enter(&mut self, block: &Block, before: u64) {
+    pub(crate) fn enter(&mut self, block: &Block, before: u64) {
         self.before = before;
         self.base = block.data().as_ptr().addr();
         self.starts.clear();
@@ -560,7 +560,7 @@ impl RecordNumbers {
     }
 
     /// From 1; `None` for a flow of another block.
-    fn number(&self, flow: &Flow<'_>) -> Option<u64> {
+    pub(crate) fn number(&self, flow: &Flow<'_>) -> Option<u64> {
         let at = flow.record().as_ptr().addr().checked_sub(self.base)?;
         let at = u32::try_from(at).ok()?;
         let index = self.starts.binary_search(&at).ok()?;
@@ -578,8 +578,8 @@ struct Row<'a> {
     record: u64,
 }
 
-const RECORD_HEADER: usize = 12 + 4;
-const GENERIC_SIZE: usize = 48;
+pub(crate) const RECORD_HEADER: usize = 12 + 4;
+pub(crate) const GENERIC_SIZE: usize = 48;
 /// Where in an outer record the ports are.
 pub(crate) const PORTS: std::ops::Range<usize> = RECORD_HEADER + 40..RECORD_HEADER + 44;
 
@@ -992,7 +992,7 @@ fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
 }
 
 /// A name with a blank before it, at most 127 bytes of both. Without any names nfdump prints nothing.
-fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut TextBuffer) {
+pub(crate) fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut TextBuffer) {
     const LONGEST: usize = 126;
     match name {
         _ if !known => {}
@@ -1006,7 +1006,7 @@ fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut T
 }
 
 /// The label right-aligned in 8 columns.
-fn padded_label(label: u32, out: &mut TextBuffer) {
+pub(crate) fn padded_label(label: u32, out: &mut TextBuffer) {
     let digits = (label >> 4)
         .checked_ilog10()
         .map_or(1, |log| log as usize + 1);
@@ -1049,13 +1049,13 @@ fn exporter_version(flow: &Flow<'_>, out: &mut TextBuffer) {
     text::decimal(number.into(), out);
 }
 
-const PF_ACTIONS: [&str; 16] = [
+pub(crate) const PF_ACTIONS: [&str; 16] = [
     "pass", "block", "scrub", "noscrub", "nat", "nonat", "binat", "nobinat", "rdr", "nordr",
     "synblock", "defer", "match", "divert", "rt", "afrt",
 ];
 
 /// The closing bracket is nfdump's.
-const PF_REASONS: [&str; 17] = [
+pub(crate) const PF_REASONS: [&str; 17] = [
     "match",
     "bad-offset",
     "fragment",

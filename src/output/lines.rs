@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::flow::bytes::{u8_at, u16_at, u64_at};
 use crate::flow::view::Flow;
+use crate::output::cells::{duration, protocol_name, scaled};
 use crate::output::format::FlowFormat;
 use crate::output::text;
 use crate::output::text::TextBuffer;
@@ -171,18 +172,6 @@ fn per_second(count: u64, milliseconds: u64) -> u64 {
     }
     let rate = count as f64 * 1000.0 / milliseconds as f64;
     if rate < TOO_MUCH { rate as u64 } else { 0 }
-}
-
-/// From a million on with one decimal and M, G or T.
-fn scaled(number: u64, out: &mut TextBuffer) {
-    const MILLION: u64 = 1_000_000;
-    let (unit, name) = match number {
-        0..MILLION => return text::decimal(number, out),
-        MILLION..1_000_000_000 => (1e6, 'M'),
-        1_000_000_000..1_000_000_000_000 => (1e9, 'G'),
-        _ => (1e12, 'T'),
-    };
-    text::display(format_args!("{:.1} {name}", number as f64 / unit), out);
 }
 
 /// nfdump's `line` and its like.
@@ -415,7 +404,7 @@ impl LineFormat {
                 out.extend(clock.unwrap_or_default());
             }
             Column::Duration => duration(seen.duration(), out),
-            Column::Proto => match protocol(seen.proto()) {
+            Column::Proto => match protocol_name(seen.proto()) {
                 "" => text::decimal(seen.proto().into(), out),
                 name => out.extend(name.as_bytes()),
             },
@@ -505,26 +494,6 @@ fn fitting(width: usize) -> (&'static [Column], usize) {
     }
     let room = width.saturating_sub(NARROW_REST) / 2;
     (NARROW, room.max(SHORTEST))
-}
-
-/// Hours, minutes, seconds; days before them if there are any.
-fn duration(milliseconds: u64, out: &mut TextBuffer) {
-    let seconds = milliseconds / 1000;
-    let days = seconds / 86_400;
-    if days != 0 {
-        text::display(format_args!("{days:2}d "), out);
-    }
-    let pair = |number: u64, out: &mut TextBuffer| {
-        out.push(b'0' + (number / 10) as u8);
-        out.push(b'0' + (number % 10) as u8);
-    };
-    pair(seconds / 3600 % 24, out);
-    out.push(b':');
-    pair(seconds / 60 % 60, out);
-    out.push(b':');
-    pair(seconds % 60, out);
-    out.push(b'.');
-    text::padded((milliseconds % 1000) as usize, out);
 }
 
 impl FlowFormat for LineFormat {
@@ -633,24 +602,4 @@ impl LineFormat {
         self.paint(paint::NONE, out);
         out.push(b'\n');
     }
-}
-
-/// What nfdump calls a protocol; empty for those that it shows as numbers.
-fn protocol(number: u8) -> &'static str {
-    const NAMES: [&str; 140] = [
-        "", "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN", "NVPII", "PUP",
-        "ARGUS", "ENCOM", "XNET", "CHAOS", "UDP", "MUX", "DCN", "HMP", "PRM", "XNS", "Trnk1",
-        "Trnk2", "Leaf1", "Leaf2", "RDP", "IRTP", "ISO-4", "NETBK", "MFESP", "MEINP", "DCCP",
-        "3PC", "IDPR", "XTP", "DDP", "IDPR", "TP++", "IL", "IPv6", "SDRP", "Rte6", "Frag6", "IDRP",
-        "RSVP", "GRE", "MHRP", "BNA", "ESP", "AH", "INLSP", "SWIPE", "NARP", "MOBIL", "TLSP",
-        "SKIP", "ICMP6", "NOHE6", "OPTS6", "HOST", "CFTP", "NET", "SATNT", "KLAN", "RVD", "IPPC",
-        "FS", "SATM", "VISA", "IPCV", "CPNX", "CPHB", "WSN", "PVP", "BSATM", "SUNND", "WBMON",
-        "WBEXP", "ISOIP", "VMTP", "SVMTP", "VINES", "TTP", "NSIGP", "DGP", "TCF", "EIGRP", "OSPF",
-        "S-RPC", "LARP", "MTP", "AX.25", "OS", "MICP", "SCCSP", "ETHIP", "ENCAP", "", "GMTP",
-        "IFMP", "PNNI", "PIM", "ARIS", "SCPS", "QNX", "A/N", "IPcmp", "SNP", "CpqPP", "IPXIP",
-        "VRRP", "PGM", "0hop", "L2TP", "DDX", "IATP", "STP", "SRP", "UTI", "SMP", "SM", "PTP",
-        "ISIS4", "FIRE", "CRTP", "CRUDP", "", "IPLT", "SPS", "PIPE", "SCTP", "FC", "", "MHEAD",
-        "UDP-L", "MPLS", "", "",
-    ];
-    NAMES.get(usize::from(number)).copied().unwrap_or_default()
 }

@@ -4,8 +4,11 @@
 //! business. One implementation a file: [`json`] has JSON and NDJSON, [`csv`] nfdump's CSV, [`fields`]
 //! chosen fields in any of these, [`lines`] lines and tables for people.
 
+pub mod cells;
 pub mod csv;
 pub mod fields;
+pub mod fmt;
+mod fmt_tokens;
 pub(crate) mod format;
 pub mod json;
 pub(crate) mod keys;
