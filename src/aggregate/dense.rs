@@ -1,0 +1,197 @@
+//! The hash table: 8-byte slots that point into dense rows.
+//!
+//! A slot holds 32 bits of the hash and the number of a row. Those bits also give the place of the slot,
+//! so that growing reads and writes slots in order and never looks at rows. Rows lie in chunks and do not
+//! move; a table never has room for twice the rows it needs.
+
+use crate::aggregate::layout::counter;
+
+/// Rows of one chunk.
+const CHUNK: usize = 1 << 12;
+const CHUNK_BITS: u32 = CHUNK.trailing_zeros();
+/// A slot without a row. Not 0: new slots must be written, since memory that is first read and then
+/// written faults twice.
+const EMPTY: u64 = u64::MAX;
+const SLOTS_MIN: usize = 1 << 8;
+/// Rows of one table at most; the number of a row has 32 bits.
+const ROWS_MAX: usize = u32::MAX as usize - 1;
+
+/// Rows by key.
+#[derive(Debug)]
+pub(crate) struct Dense {
+    slots: Vec<u64>,
+    /// The place of a hash is its upper bits.
+    shift: u32,
+    chunks: Vec<Vec<u64>>,
+    len: usize,
+    key_words: usize,
+    words: usize,
+    wrap: bool,
+}
+
+impl Dense {
+    pub(crate) fn new(key_words: usize, words: usize, wrap: bool) -> Self {
+        let mut dense = Self {
+            slots: Vec::new(),
+            shift: 32 - SLOTS_MIN.trailing_zeros(),
+            chunks: Vec::new(),
+            len: 0,
+            key_words,
+            words,
+            wrap,
+        };
+        dense.slots.resize(SLOTS_MIN, EMPTY);
+        dense
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Memory in use, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows: usize = self.chunks.iter().map(Vec::capacity).sum();
+        (rows + self.slots.capacity()) * 8
+    }
+
+    /// The row with this number.
+    #[inline]
+    pub(crate) fn row(&self, number: u32) -> &[u64] {
+        let number = number as usize;
+        let at = (number & (CHUNK - 1)) * self.words;
+        self.chunks
+            .get(number >> CHUNK_BITS)
+            .and_then(|chunk| chunk.get(at..at + self.words))
+            .unwrap_or_default()
+    }
+
+    /// All rows in order of their number.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[u64]> {
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.chunks_exact(self.words))
+    }
+
+    /// Adds rows to those of the same key. `found` gets their numbers.
+    pub(crate) fn absorb(&mut self, rows: &[u64], hashes: &[u64], found: &mut Vec<u32>) {
+        found.clear();
+        self.make_room(hashes.len());
+        for (row, hash) in rows.chunks_exact(self.words).zip(hashes) {
+            found.push(self.absorb_one(row, *hash as u32));
+        }
+    }
+
+    #[inline]
+    fn absorb_one(&mut self, row: &[u64], hash: u32) -> u32 {
+        let mask = self.slots.len() - 1;
+        let mut place = (hash >> self.shift) as usize;
+        loop {
+            // `place` is masked, so that there always is a slot; the other arm is never taken.
+            let Some(slot) = self.slots.get_mut(place & mask) else {
+                return 0;
+            };
+            if *slot == EMPTY {
+                let number = self.len as u32;
+                *slot = u64::from(hash) << 32 | u64::from(number);
+                self.push(row);
+                return number;
+            }
+            if (*slot >> 32) as u32 == hash {
+                let number = *slot as u32;
+                if self.add_to(number, row) {
+                    return number;
+                }
+            }
+            place += 1;
+        }
+    }
+
+    /// Adds `row` to the one with this number if the keys are equal.
+    #[inline]
+    fn add_to(&mut self, number: u32, row: &[u64]) -> bool {
+        let number = number as usize;
+        let at = (number & (CHUNK - 1)) * self.words;
+        let Some(entry) = self
+            .chunks
+            .get_mut(number >> CHUNK_BITS)
+            .and_then(|chunk| chunk.get_mut(at..at + self.words))
+        else {
+            return false;
+        };
+        let (key, counters) = entry.split_at_mut(self.key_words);
+        let (row_key, row_counters) = row.split_at(self.key_words);
+        if key != row_key {
+            return false;
+        }
+        add(counters, row_counters, self.wrap);
+        true
+    }
+
+    fn push(&mut self, row: &[u64]) {
+        if self.len & (CHUNK - 1) == 0 {
+            // Small tables stay small; later chunks are made in one piece.
+            let rows = if self.len == 0 { 16 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(rows * self.words));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.extend_from_slice(row);
+        }
+        self.len += 1;
+    }
+
+    /// Whether one more batch fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len + 2 * crate::aggregate::extract::BATCH > ROWS_MAX
+    }
+
+    fn make_room(&mut self, more: usize) {
+        while (self.len + more) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        let size = self.slots.len() * 2;
+        let mut slots = Vec::with_capacity(size);
+        slots.resize(size, EMPTY);
+        self.shift -= 1;
+        let mask = size - 1;
+        for slot in self.slots.iter().filter(|slot| **slot != EMPTY) {
+            let mut place = ((*slot >> 32) as u32 >> self.shift) as usize;
+            loop {
+                match slots.get_mut(place & mask) {
+                    Some(free) if *free == EMPTY => {
+                        *free = *slot;
+                        break;
+                    }
+                    Some(_) => place += 1,
+                    None => break,
+                }
+            }
+        }
+        self.slots = slots;
+    }
+}
+
+/// Adds counters to counters.
+#[inline]
+pub(crate) fn add(to: &mut [u64], from: &[u64], wrap: bool) {
+    if let (Some(to), Some(from)) = (to.get_mut(counter::NUMBER), from.get(counter::NUMBER)) {
+        *to = (*to).min(*from);
+    }
+    let (Some(to), Some(from)) = (
+        to.first_chunk_mut::<{ counter::COUNT }>(),
+        from.first_chunk::<{ counter::COUNT }>(),
+    ) else {
+        return;
+    };
+    let sums = to.iter_mut().zip(from).take(counter::SUMS);
+    if wrap {
+        sums.for_each(|(to, from)| *to = to.wrapping_add(*from));
+    } else {
+        sums.for_each(|(to, from)| *to = to.saturating_add(*from));
+    }
+    to[counter::LAST] = to[counter::LAST].max(from[counter::LAST]);
+    to[counter::FIRST] = to[counter::FIRST].min(from[counter::FIRST]);
+    to[counter::FLAGS] |= from[counter::FLAGS];
+}

@@ -1,0 +1,161 @@
+//! From flows to rows: key and counters of each flow, a few at a time.
+
+use crate::aggregate::grouping::Inner;
+use crate::aggregate::key::Absent;
+use crate::aggregate::layout::counter;
+use crate::aggregate::source::{Source, Stored, Value};
+use crate::flow::bytes::{u8_at, u64_at};
+use crate::flow::view::Flow;
+
+/// Rows that are looked up together, so that misses of the cache overlap.
+pub(crate) const BATCH: usize = 64;
+
+const GENERIC: u8 = 1;
+const OUT: u8 = 5;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// Rows of flows, ready for a table.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<u64>,
+    pub(crate) hashes: [u64; BATCH],
+    pub(crate) count: usize,
+}
+
+impl Batch {
+    pub(crate) fn new(words: usize) -> Self {
+        Self {
+            rows: vec![0; words * BATCH],
+            hashes: [0; BATCH],
+            count: 0,
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == BATCH
+    }
+}
+
+/// What a flow counts, without its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub(crate) counters: [u64; counter::COUNT],
+    pub(crate) proto: u8,
+}
+
+impl Counted {
+    /// The counters of a flow; `None` if it has none and the grouping needs them.
+    pub(crate) fn of(flow: &Flow<'_>, need_counters: bool) -> Option<Self> {
+        let mut counters = [0; counter::COUNT];
+        let mut proto = 0;
+        counters[counter::FLOWS] = 1;
+        counters[counter::FIRST] = u64::MAX;
+        match flow.element(GENERIC) {
+            Some(generic) => {
+                counters[counter::IN_PACKETS] = u64_at(generic, 24);
+                counters[counter::IN_BYTES] = u64_at(generic, 32);
+                counters[counter::FIRST] = flow.first_seen_at(generic, 0);
+                counters[counter::LAST] = u64_at(generic, 8);
+                counters[counter::FLAGS] = u8_at(generic, 45).into();
+                proto = u8_at(generic, 44);
+            }
+            None if need_counters => return None,
+            None => {}
+        }
+        if let Some(out) = flow.element(OUT) {
+            counters[counter::FLOWS] = u64_at(out, 0).max(1);
+            counters[counter::OUT_PACKETS] = u64_at(out, 8);
+            counters[counter::OUT_BYTES] = u64_at(out, 16);
+        }
+        Some(Self { counters, proto })
+    }
+}
+
+impl Inner {
+    /// Writes the row of a flow under one combination of sources. Returns whether it counts.
+    pub(crate) fn row(
+        &self,
+        variant: &[Source],
+        flow: &Flow<'_>,
+        counted: &Counted,
+        number: u64,
+        row: &mut [u64],
+    ) -> bool {
+        row.fill(0);
+        let parts = self.keys.iter().zip(variant).zip(&self.layout.places);
+        for ((key, source), place) in parts {
+            let mut stored = match source.value(flow) {
+                Some(Value::Stored(stored)) => stored,
+                Some(Value::Text(text)) => Stored::number(self.texts.number(text).into()),
+                Some(Value::Owned(text, length)) => {
+                    let text = text.get(..length).unwrap_or_default();
+                    Stored::number(self.texts.number(text).into())
+                }
+                None => match key.absent {
+                    Absent::Group => continue,
+                    Absent::Zero if key.shape() == crate::aggregate::source::Shape::Text => {
+                        Stored::number(self.texts.number(b"").into())
+                    }
+                    Absent::Zero => Stored::ZERO,
+                    Absent::Skip => return false,
+                },
+            };
+            stored = key.transform.apply(stored, flow);
+            place.put(row, stored);
+        }
+        let mut counters = counted.counters;
+        let mut direction = 0;
+        if self.options.both_directions
+            && matches!(counted.proto, TCP | UDP)
+            && self.turn_around(row)
+        {
+            direction = 1;
+            counters.swap(counter::IN_PACKETS, counter::OUT_PACKETS);
+            counters.swap(counter::IN_BYTES, counter::OUT_BYTES);
+            counters[counter::FLAGS] <<= 8;
+        }
+        let rest = row.get_mut(self.layout.key_words..).unwrap_or_default();
+        rest.iter_mut()
+            .zip(counters)
+            .for_each(|(to, from)| *to = from);
+        if let Some(to) = rest.get_mut(counter::NUMBER) {
+            *to = number << 1 | direction;
+        }
+        true
+    }
+
+    /// Swaps source and destination in a key if the source is the greater one.
+    fn turn_around(&self, row: &mut [u64]) -> bool {
+        let place = |at: usize| self.layout.places.get(at).copied();
+        let values = |side: fn(&(usize, usize)) -> usize, row: &[u64]| -> Vec<(u8, [u64; 2], u8)> {
+            let places = self.pairs.iter().filter_map(|pair| place(side(pair)));
+            places
+                .map(|place| place.get(row))
+                .map(|value| (value.tag, value.words, value.mask))
+                .collect()
+        };
+        if values(|pair| pair.0, row) <= values(|pair| pair.1, row) {
+            return false;
+        }
+        self.swap(row);
+        true
+    }
+
+    /// Swaps source and destination in a key.
+    pub(crate) fn swap(&self, row: &mut [u64]) {
+        let mut key = vec![0; self.layout.key_words];
+        for (at, place) in self.layout.places.iter().enumerate() {
+            let other = self.pairs.iter().find_map(|(source, destination)| {
+                match (*source == at, *destination == at) {
+                    (true, _) => Some(*destination),
+                    (_, true) => Some(*source),
+                    _ => None,
+                }
+            });
+            let from = other.and_then(|other| self.layout.places.get(other));
+            place.put(&mut key, from.unwrap_or(place).get(row));
+        }
+        row.iter_mut().zip(key).for_each(|(to, from)| *to = from);
+    }
+}
