@@ -1,5 +1,7 @@
 //! From the command line to the command.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -14,6 +16,9 @@ use crate::run::stop::Stop;
 
 /// Runs the program with the arguments of the process.
 pub(crate) fn run() -> ExitCode {
+    if let Some(words) = nfdump_words(std::env::args_os()) {
+        return crate::nfdump::run(words);
+    }
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -48,6 +53,16 @@ pub(crate) fn run() -> ExitCode {
         Command::Man => manual().and_then(|pages| print(&pages)),
     };
     report.finish(result)
+}
+
+/// The words of a command line of nfdump: after `nfdecode nfdump`, or all if the program is called
+/// `nfdump`.
+fn nfdump_words(mut words: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let program = words.next().unwrap_or_default();
+    if Path::new(&program).file_name() == Some(OsStr::new("nfdump")) {
+        return Some(words.collect());
+    }
+    (words.next()? == "nfdump").then(|| words.collect())
 }
 
 /// The manual: one page, then one for each command.

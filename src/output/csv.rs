@@ -102,6 +102,8 @@ enum Column {
     PfDirection,
     FlowId,
     Fragment,
+    /// Not in nfdump's CSV: its tables of `-A ethertype` lack it.
+    EtherType,
     Ja3,
     Ja4,
     Sni,
@@ -267,6 +269,7 @@ tokens! {
     "minttl" "minTTL" U8(42, 2);
     "maxttl" "maxTTL" U8(42, 3);
     "frag" "Frag" Fragment;
+    "eth" "etherType" EtherType;
 }
 
 /// The columns of `csv-fast`.
@@ -882,6 +885,9 @@ impl Printer {
                 out.extend(if flags & 0x40 != 0 { b"DF" } else { b"--" });
                 out.extend(if flags & 0x20 != 0 { b"MF" } else { b"--" });
             }
+            Column::EtherType => {
+                text::display(format_args!("0x{:04x}", u16_at(row.payload(38), 24)), out);
+            }
             Column::Ja3 => match row.hello() {
                 None => out.extend(b"no-ja3"),
                 Some(hello) => out.extend(&hello.ja3()),
@@ -967,7 +973,7 @@ impl Printer {
 }
 
 /// Engine, then the selector; of engine 20 the enterprise number between them.
-fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
+pub(crate) fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
     let (engine, rest) = id.and_then(<[u8]>::split_first).unwrap_or((&0, &[]));
     let number = |bytes: &[u8]| {
         bytes

@@ -933,3 +933,8 @@ pub(crate) fn hex_dump(payload: &[u8], out: &mut TextBuffer) {
 pub fn label(label: u32, out: &mut TextBuffer) {
     csv::padded_label(MplsLabel(label).0, out);
 }
+
+/// An application id as CSV has it: engine and selector.
+pub fn application(id: &[u8], out: &mut TextBuffer) {
+    csv::nbar_id(Some(id), out);
+}

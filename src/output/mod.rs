@@ -14,6 +14,7 @@ pub mod json;
 pub(crate) mod keys;
 pub(crate) mod line;
 pub mod lines;
+pub mod raw;
 pub(crate) mod near;
 pub(crate) mod text;
 

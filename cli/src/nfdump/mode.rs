@@ -14,8 +14,8 @@ use crate::nfdump::quit::Quit;
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
     Raw,
-    /// The format, and its text.
-    Fmt(FmtList),
+    /// The format, and the tokens in its text.
+    Fmt(FmtList, Vec<String>),
     Json,
     Ndjson,
     Csv(TokenList, Vec<String>),
@@ -40,7 +40,7 @@ impl Mode {
         if lower.starts_with("fmt:") {
             let list = text.get(4..).unwrap_or_default();
             return Ok(Chosen {
-                mode: Self::Fmt(parse_fmt(list)?),
+                mode: parse_fmt(list)?,
                 long_addresses: false,
                 is_list: true,
             });
@@ -64,9 +64,9 @@ impl Mode {
             "csv" => Self::csv(),
             "csv-fast" => Self::CsvFast,
             "null" => Self::Null,
-            "nat" => parse_fmt("%ts %nevt %pr %sap -> %dap %nsap -> %ndap").map(Self::Fmt)?,
+            "nat" => parse_fmt("%ts %nevt %pr %sap -> %dap %nsap -> %ndap")?,
             name => match PREDEFINED.iter().find(|(known, _)| *known == name) {
-                Some((_, format)) => Self::Fmt(parse_fmt(format)?),
+                Some((_, format)) => parse_fmt(format)?,
                 None => {
                     return Err(Quit::listing(
                         lists::modes(),
@@ -92,24 +92,24 @@ impl Mode {
         PREDEFINED
             .iter()
             .find(|(known, _)| *known == name)
-            .and_then(|(_, format)| FmtList::parse(format).ok())
-            .map_or(Self::Null, Self::Fmt)
+            .and_then(|(_, format)| parse_fmt(format).ok())
+            .unwrap_or(Self::Null)
     }
 
-    /// Whether a header and a trailer for people belong to it.
-    pub(crate) fn is_text(&self) -> bool {
-        matches!(self, Self::Fmt(_) | Self::Raw)
+    /// Whether people read it, rather than programs.
+    pub(crate) fn is_for_people(&self) -> bool {
+        matches!(self, Self::Fmt(..) | Self::Raw | Self::Null)
     }
 
     /// Whether `Summary:` and the lines after it follow.
     pub(crate) fn has_trailer(&self) -> bool {
-        matches!(self, Self::Fmt(_) | Self::Raw | Self::Null)
+        matches!(self, Self::Fmt(..) | Self::Null)
     }
 
     /// Whether flows print names that name records tell.
     pub(crate) fn needs_names(&self) -> bool {
         match self {
-            Self::Fmt(list) => list.needs_names(),
+            Self::Fmt(list, _) => list.needs_names(),
             Self::Csv(list, _) => list.needs_names(),
             Self::Raw => true,
             _ => false,
@@ -121,10 +121,10 @@ impl Mode {
         let zone = zone.clone();
         Some(match self {
             Self::Raw => Box::new(RawFormat::new(zone)),
-            Self::Fmt(list) if quiet => {
+            Self::Fmt(list, _) if quiet => {
                 Box::new(FmtFormat::new(list.clone(), options, zone).without_header())
             }
-            Self::Fmt(list) => Box::new(FmtFormat::new(list.clone(), options, zone)),
+            Self::Fmt(list, _) => Box::new(FmtFormat::new(list.clone(), options, zone)),
             Self::Json => Box::new(JsonFormat::json(zone)),
             Self::Ndjson => Box::new(JsonFormat::ndjson(zone)),
             Self::Csv(list, _) => Box::new(CsvFormat::new(list.clone(), zone)),
@@ -137,20 +137,27 @@ impl Mode {
 /// What prints flows, on any thread.
 pub(crate) type Printer = Box<dyn FlowFormat + Send>;
 
-pub(crate) fn parse_fmt(list: &str) -> Result<FmtList, Quit> {
-    FmtList::parse(list).map_err(|unknown| {
+pub(crate) fn parse_fmt(list: &str) -> Result<Mode, Quit> {
+    let parsed = FmtList::parse(list).map_err(|unknown| {
         Quit::listing(
             lists::tokens("fmt", FmtList::known()),
             format!("Output format parse error at: {}", unknown.0),
         )
-    })
+    })?;
+    Ok(Mode::Fmt(parsed, tokens_of(list)))
 }
 
 pub(crate) fn parse_csv(list: &str) -> Result<Mode, Quit> {
-    // The token that nfdump forgot: its `-A ethertype -o csv` fails for want of it.
     let parsed = TokenList::parse(list).map_err(|error| match error {
         TokenError::Unknown(name) => Quit::listing(
-            lists::tokens("csv", TOKENS.iter().map(|token| token.name)),
+            lists::tokens(
+                "csv",
+                TOKENS
+                    .iter()
+                    .map(|token| token.name)
+                    // Nfdump does not have it: its `-A ethertype -o csv` fails.
+                    .filter(|name| *name != "eth"),
+            ),
             format!("Output format parse error at: %{name}"),
         ),
         other => Quit::failed(format!("csv format: {other}")),

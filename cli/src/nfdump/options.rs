@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn both_directions_set_the_format_unless_one_follows() {
         let tokens = |line| match parse(line).unwrap().output_mode() {
-            Mode::Fmt(list) => list.tokens().count(),
+            Mode::Fmt(list, _) => list.tokens().count(),
             _ => 0,
         };
         assert_eq!(tokens("-r f -o long -b"), tokens("-r f -o biline"));

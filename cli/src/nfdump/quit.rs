@@ -47,10 +47,11 @@ impl Quit {
         }
     }
 
-    /// A filter that is refused.
-    pub(crate) fn filter(error: &nfdecode::filter::FilterError) -> Self {
+    /// A filter that is refused. On standard output stands what nfdump says of it, as near as can be.
+    pub(crate) fn filter(error: &nfdecode::filter::FilterError, text: Option<&str>) -> Self {
+        let word = text.and_then(|text| text.split_whitespace().nth(1));
         Self::Told {
-            stdout: String::new(),
+            stdout: format!("Line 1: syntax error at '{}'\n", word.unwrap_or_default()),
             message: Some(error.to_string()),
             status: FILTER,
         }

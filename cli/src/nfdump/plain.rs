@@ -1,0 +1,204 @@
+//! Flows one after the other: printed, or written to a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nfdecode::file::Compression;
+use nfdecode::output::TextBuffer;
+use nfdecode::writer::{Encoding, SysidMap, Writer};
+
+use crate::nfdump::mode::{Mode, Printer};
+use crate::nfdump::quit::tell;
+use crate::nfdump::read::{Open, Reader, Selected};
+use crate::nfdump::task::Context;
+use crate::nfdump::totals::Account;
+use crate::run::stop::Stop;
+use crate::sink::target::Target;
+
+/// What a thread prints with.
+struct Worker {
+    printer: Option<Printer>,
+    file: Option<Arc<Open>>,
+}
+
+impl Worker {
+    fn enter(&mut self, selected: &Selected) {
+        let Some(printer) = &mut self.printer else {
+            return;
+        };
+        let open = &selected.open;
+        let is_known = self
+            .file
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, open));
+        if !is_known {
+            printer.set_file(open.file.ident(), "");
+            if let Some(names) = &open.names {
+                printer.set_names(names);
+            }
+            self.file = Some(Arc::clone(open));
+        }
+        printer.set_block(&selected.block, selected.records_before);
+    }
+}
+
+/// Prints all flows.
+pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
+    let mode = &context.mode;
+    let mut target = Target::open(None)?;
+    let mut text = TextBuffer::default();
+    if let Some(mut printer) = context.printer() {
+        printer.begin(&mut text);
+    }
+    if !matches!(mode, Mode::Json) {
+        target.write(text.as_bytes())?;
+        text.clear();
+    }
+    let mut start = Some(text);
+    let worker = || Worker {
+        printer: context.printer(),
+        file: None,
+    };
+    let work = |worker: &mut Worker, selected: Selected| {
+        let mut text = TextBuffer::default();
+        worker.enter(&selected);
+        if let Some(printer) = &mut worker.printer {
+            for (flow, number) in selected.flows().zip(selected.before + 1..) {
+                printer.flow(number, &flow, &mut text);
+            }
+        }
+        text
+    };
+    let account = reader.run(worker, work, |text| {
+        if !text.is_empty() {
+            if let Some(start) = start.take() {
+                target.write(start.as_bytes())?;
+            }
+            target.write(text.as_bytes())?;
+        }
+        Ok(())
+    })?;
+    finish(context, &mut target, &account, account.processed)
+}
+
+/// The end of a text of so many flows.
+pub(crate) fn finish(
+    context: &Context,
+    target: &mut Target,
+    account: &Account,
+    printed: u64,
+) -> Result<(), Stop> {
+    let mut text = TextBuffer::default();
+    let is_json = matches!(context.mode, Mode::Json);
+    if is_json && printed == 0 {
+        text.extend(b"[\n");
+    }
+    no_match(context, account, &mut text);
+    if is_json {
+        text.extend(b"\n]\n");
+    }
+    context.trailer(account, &mut text);
+    target.write(text.as_bytes())
+}
+
+/// Says that nothing matched: where the text is for people, in the text.
+pub(crate) fn no_match(context: &Context, account: &Account, text: &mut TextBuffer) {
+    if account.passed != 0 {
+        return;
+    }
+    if context.mode.is_for_people() {
+        text.extend(b"No matching flows\n");
+    } else {
+        tell("no matching flows");
+    }
+}
+
+/// Begins an nfcapd file at a path.
+pub(crate) fn create<'t>(
+    target: &'t mut Target,
+    path: &Path,
+    encoding: Option<Encoding>,
+    ident: Option<&[u8]>,
+) -> Result<Writer<&'t mut std::fs::File>, Stop> {
+    let out = target.seekable().ok_or_else(|| {
+        Stop::failed(format!(
+            "{}: an nfcapd file cannot be written to a pipe or device",
+            path.display()
+        ))
+    })?;
+    let encoding = encoding.unwrap_or(Encoding {
+        compression: Compression::None,
+        level: None,
+    });
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs() as i64);
+    Writer::new(out, encoding, ident, now).map_err(|error| failed(path, &error))
+}
+
+/// Why a file cannot be written.
+pub(crate) fn failed(path: &Path, error: &std::io::Error) -> Stop {
+    Stop::failed(format!("{}: {error}", path.display()))
+}
+
+/// What is written to, with the numbers of exporters of the file that is being read.
+struct Output<W: std::io::Write + std::io::Seek> {
+    writer: Writer<W>,
+    file: Option<(Arc<Open>, SysidMap)>,
+}
+
+/// Writes all flows to a file.
+pub(crate) fn write(context: &Context, reader: &Reader, path: &Path) -> Result<(), Stop> {
+    let failed = |error: std::io::Error| failed(path, &error);
+    let mut target = Target::open(Some(path))?;
+    // The ident is that of the last file, as nfdump has it.
+    let last = reader.files.last();
+    let last = last.and_then(|path| nfdecode::File::open(path).ok());
+    let ident = last.as_ref().and_then(nfdecode::File::ident);
+    let writer = create(&mut target, path, context.encoding, ident)?;
+    let mut output = Output { writer, file: None };
+    let account = reader.run(
+        || (),
+        |(), selected| selected,
+        |selected: Selected| {
+            let open = &selected.open;
+            let is_known = output
+                .file
+                .as_ref()
+                .is_some_and(|(known, _)| Arc::ptr_eq(known, open));
+            if !is_known {
+                let names = open.file.names();
+                let map = output
+                    .writer
+                    .write_names(&names, &open.file)
+                    .map_err(failed)?;
+                output.file = Some((Arc::clone(open), map));
+            }
+            let Some((_, map)) = &output.file else {
+                return Ok(());
+            };
+            match &selected.indices {
+                None => output.writer.write_block(&selected.block, map),
+                Some(indices) => output
+                    .writer
+                    .write_selected(&selected.block, indices, map),
+            }
+            .map_err(failed)
+        },
+    )?;
+    output.writer.finish().map_err(failed)?;
+    target.finish()?;
+    let mut stdout = Target::open(None)?;
+    let mut text = TextBuffer::default();
+    // As with -q, but for what a program would miss.
+    if matches!(context.mode, Mode::Csv(..) | Mode::CsvFast)
+        && let Some(mut printer) = context.printer()
+    {
+        printer.begin(&mut text);
+    }
+    no_match(context, &account, &mut text);
+    if matches!(context.mode, Mode::Json) {
+        text.extend(b"[\n\n]\n");
+    }
+    stdout.write(text.as_bytes())
+}

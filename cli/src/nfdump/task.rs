@@ -1,0 +1,279 @@
+//! What a run does with the flows it reads.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use nfdecode::aggregate::{AggregateError, Grouping, Table};
+use nfdecode::output::TextBuffer;
+use nfdecode::output::fmt::FmtOptions;
+use nfdecode::value::Zone;
+use nfdecode::writer::Encoding;
+use nfdecode::{Filter, OwnedFlow};
+
+use crate::nfdump::mode::{Mode, Printer};
+use crate::nfdump::options::{Aggregation, Options};
+use crate::nfdump::order::ElementTables;
+use crate::nfdump::quit::{Quit, tell};
+use crate::nfdump::read::{Reader, Selected, parser};
+use crate::nfdump::rows::Sorted;
+use crate::nfdump::table::{Form, TablePrinter};
+use crate::nfdump::totals::Account;
+use crate::nfdump::{files, plain, rows};
+use crate::run::stop::Stop;
+use crate::sink::target::Target;
+
+/// How things are printed.
+pub(crate) struct Context {
+    pub(crate) mode: Mode,
+    pub(crate) fmt: FmtOptions,
+    pub(crate) quiet: bool,
+    pub(crate) top: Option<u64>,
+    pub(crate) zone: Zone,
+    pub(crate) post_filter: Option<Filter>,
+    pub(crate) encoding: Option<Encoding>,
+    window: std::ops::Range<u64>,
+}
+
+impl Context {
+    fn new(options: &Options, zone: Zone) -> Result<Self, Quit> {
+        let post_filter = match &options.post_filter {
+            None => None,
+            Some(text) => Some(
+                parser(&zone)
+                    .parse(text)
+                    .map_err(|error| Quit::filter(&error, Some(text)))?,
+            ),
+        };
+        Ok(Self {
+            mode: options.output_mode(),
+            fmt: FmtOptions {
+                long_addresses: options.shows_long_addresses(),
+                plain_numbers: options.plain_numbers,
+                tagged: options.tagged,
+                no_tunnel_lines: matches!(options.aggregation, Some(Aggregation::Keys(_))),
+            },
+            quiet: options.quiet,
+            top: options.top(),
+            zone,
+            post_filter,
+            encoding: options.encoding,
+            window: 0..u64::MAX,
+        })
+    }
+
+    /// What prints flows.
+    pub(crate) fn printer(&self) -> Option<Printer> {
+        self.mode.format(self.fmt, self.quiet, &self.zone)
+    }
+
+    /// The last lines of a text, if it has any.
+    pub(crate) fn trailer(&self, account: &Account, out: &mut TextBuffer) {
+        if self.mode.has_trailer() && !self.quiet {
+            account.trailer(&self.window, self.fmt.plain_numbers, &self.zone, out);
+        }
+    }
+}
+
+/// Reads flows, and prints or writes what the options say.
+pub(crate) fn run(options: &Options) -> Result<(), Quit> {
+    let zone = Zone::from_env();
+    let mut context = Context::new(options, zone.clone())?;
+    let files = files::list(options)?;
+    let needs_names = context.mode.needs_names() && options.write.is_none();
+    let reader = Reader::new(options, files, &zone, needs_names)?;
+    context.window = reader.window.clone();
+    if let Some(path) = &options.write {
+        let inputs = reader.files.iter().map(AsRef::as_ref);
+        crate::input::paths::refuse_as_output(inputs, path)?;
+    }
+    if !options.elements.is_empty() || options.records.is_some() {
+        return statistics(options, &mut context, &reader);
+    }
+    let write_to = options.write.as_deref();
+    if write_to.is_some() && options.post_filter.is_some() {
+        tell("-P has no effect on what -w writes");
+    }
+    match (&options.aggregation, options.order, write_to) {
+        (Some(aggregation), order, write_to) => {
+            let grouping = rows::grouping(aggregation).map_err(failed)?;
+            let (mut tables, account) = count(&reader, &[grouping])?;
+            let Some(table) = tables.pop() else {
+                return Ok(());
+            };
+            match write_to {
+                None => rows::print(&context, aggregation, &table, order, &account)?,
+                Some(path) => {
+                    rows::write(&context, &reader, aggregation, &table, order, &account, path)?;
+                }
+            }
+        }
+        (None, Some(order), write_to) => {
+            let top = if write_to.is_some() { None } else { context.top };
+            let mut sorted = Sorted::new(order, top);
+            let key = Sorted::new(order, top);
+            let account = reader.run(
+                || (),
+                |(), selected: Selected| -> Vec<(u64, u64, OwnedFlow)> {
+                    let flows = selected.flows().zip(selected.numbers_from..);
+                    flows
+                        .filter_map(|(flow, number)| {
+                            let (value, number) = key.keyed(number, &flow)?;
+                            Some((value, number, flow.to_owned_flow()))
+                        })
+                        .collect()
+                },
+                |flows| {
+                    sorted.add(flows);
+                    Ok(())
+                },
+            )?;
+            sorted.finish(&context, &reader, &account, write_to)?;
+        }
+        (None, None, Some(path)) => plain::write(&context, &reader, path)?,
+        (None, None, None) => plain::print(&context, &reader)?,
+    }
+    Ok(())
+}
+
+fn failed(error: AggregateError) -> Quit {
+    Quit::failed(error.to_string())
+}
+
+/// Counts all flows in tables, one for each grouping.
+fn count(reader: &Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Account), Quit> {
+    // Each holds the groups of the blocks that one thread has worked on.
+    let pool: Mutex<Vec<Vec<Table>>> = Mutex::default();
+    let take = || {
+        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.pop()
+            .unwrap_or_else(|| groupings.iter().map(Grouping::table).collect())
+    };
+    let account = reader.run(
+        || (),
+        |(), selected: Selected| {
+            let mut tables = take();
+            for table in &mut tables {
+                table.add_at(
+                    &selected.block,
+                    selected.indices.as_deref(),
+                    selected.numbers_from,
+                );
+            }
+            pool.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(tables);
+        },
+        |()| Ok(()),
+    )?;
+    let mut all = pool
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .into_iter();
+    let mut sum = all
+        .next()
+        .unwrap_or_else(|| groupings.iter().map(Grouping::table).collect());
+    for others in all {
+        for (table, other) in sum.iter_mut().zip(&others) {
+            table.merge(other).map_err(failed)?;
+        }
+    }
+    Ok((sum, account))
+}
+
+/// `-s`
+fn statistics(options: &Options, context: &mut Context, reader: &Reader) -> Result<(), Quit> {
+    let aggregation = options
+        .aggregation
+        .clone()
+        .unwrap_or(Aggregation::FiveTuple);
+    if options.aggregation.is_some() && options.records.is_none() {
+        tell("-a, -A, -b and -B have no effect on statistics other than -s record");
+    }
+    if options.post_filter.is_some() && !options.elements.is_empty() {
+        tell("-P has no effect on statistics other than -s record");
+    }
+    if options.output.is_none() && matches!(aggregation, Aggregation::Bidirectional(_)) {
+        context.mode = Mode::predefined("biline");
+    }
+    let mut groupings = Vec::new();
+    if options.records.is_some() {
+        groupings.push(rows::grouping(&aggregation).map_err(failed)?);
+    }
+    for tables in &options.elements {
+        let grouping = tables.statistic.grouping(tables.by_protocol);
+        groupings.push(grouping.map_err(failed)?);
+    }
+    if options.write.is_some() {
+        context.quiet = true;
+    }
+    let (counted, account) = count(reader, &groupings)?;
+    let mut counted = counted.iter();
+    let mut target = Target::open(None)?;
+    let mut text = TextBuffer::default();
+    // The lists of `csv:` do not matter for tables, so that an empty result has no line of names either.
+    plain::no_match(context, &account, &mut text);
+    target.write(text.as_bytes())?;
+    text.clear();
+    if let (Some(tables), Some(table)) = (
+        &options.records,
+        options.records.as_ref().and_then(|_| counted.next()),
+    ) {
+        rows::print_tables(context, &aggregation, table, tables, &account, &mut target)?;
+    }
+    for (tables, table) in options.elements.iter().zip(counted) {
+        element_tables(context, tables, table, &account, &mut target)?;
+    }
+    if options.write.is_none() {
+        context.trailer(&account, &mut text);
+    }
+    target.write(text.as_bytes())?;
+    match &options.write {
+        Some(path) => write_nothing(context, &account, path).map_err(Quit::from),
+        None => Ok(()),
+    }
+}
+
+/// The tables of one `-s NAME`.
+fn element_tables(
+    context: &Context,
+    tables: &ElementTables,
+    table: &Table,
+    account: &Account,
+    target: &mut Target,
+) -> Result<(), Stop> {
+    let form = match context.mode {
+        Mode::Fmt(..) | Mode::Raw => Form::Text,
+        Mode::Csv(..) | Mode::CsvFast => Form::Csv,
+        Mode::Json | Mode::Ndjson => Form::Json,
+        Mode::Null => return Ok(()),
+    };
+    let mut printer = TablePrinter::new(form, context.zone.clone());
+    printer.quiet = context.quiet;
+    printer.plain = context.fmt.plain_numbers;
+    printer.long_addresses = context.fmt.long_addresses;
+    printer.tagged = context.fmt.tagged;
+    let groups = table.groups();
+    let top = context
+        .top
+        .map_or(usize::MAX, |top| usize::try_from(top).unwrap_or(usize::MAX));
+    let mut text = TextBuffer::default();
+    for (by, order) in tables.tables() {
+        printer.header(tables, by, context.top, &mut text);
+        for group in groups.top(&order, top) {
+            printer.row(tables, by, &group, &account.totals, &mut text);
+        }
+    }
+    target.write(text.as_bytes())
+}
+
+/// The file of `-w` beside statistics: it has no flows, as nfdump has it.
+fn write_nothing(context: &Context, account: &Account, path: &Path) -> Result<(), Stop> {
+    tell("-w beside -s writes a file without flows: run once with -s and once with -w");
+    let mut target = Target::open(Some(path))?;
+    let ident = account.ident.as_deref();
+    let writer = plain::create(&mut target, path, context.encoding, ident)?;
+    writer
+        .finish()
+        .map_err(|error| plain::failed(path, &error))?;
+    target.finish()
+}
