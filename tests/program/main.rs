@@ -17,5 +17,6 @@ mod layout1;
 mod layout3;
 mod lines;
 mod mutations;
+mod nfdump;
 mod rewrite;
 mod roundtrip;
