@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::key::{Key, Transform};
+use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::Layout;
 use crate::aggregate::source::{Shape, Source};
 use crate::aggregate::texts::Texts;
@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) keep_first: bool,
     pub(crate) numbered: bool,
     pub(crate) wrap: bool,
+    /// The sums of all groups are not those of all flows.
+    pub(crate) separate_totals: bool,
 }
 
 /// Makes a [`Grouping`].
@@ -139,6 +141,9 @@ impl GroupingBuilder {
             });
             variants = longer.collect();
         }
+        options.separate_totals = variants.len() > 1
+            || options.both_directions
+            || keys.iter().any(|key| key.absent == Absent::Skip);
         let pairs = if options.both_directions {
             pairs(&keys)?
         } else {

@@ -214,14 +214,29 @@ impl Transform {
                 let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, at));
                 network(stored, mask)
             }
-            Self::Every { interval, origin } => {
+            Self::Every { .. } => {
                 let [high, time] = stored.words;
-                let past = (i128::from(time) - i128::from(origin)).rem_euclid(interval.into());
                 Stored {
-                    words: [high, time.saturating_sub(past as u64)],
+                    words: [high, self.of_time(time)],
                     ..stored
                 }
             }
+        }
+    }
+
+    /// Changes a time.
+    #[inline]
+    pub(crate) fn of_time(self, time: u64) -> u64 {
+        match self {
+            Self::Every { interval, origin } => {
+                let past = if time >= origin {
+                    (time - origin) % interval
+                } else {
+                    interval - 1 - (origin - time - 1) % interval
+                };
+                time.saturating_sub(past)
+            }
+            _ => time,
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) mod grouping;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod order;
+pub(crate) mod plan;
 pub(crate) mod source;
 pub(crate) mod table;
 pub(crate) mod texts;

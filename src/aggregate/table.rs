@@ -9,8 +9,10 @@ use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::extract::{BATCH, Batch, Counted};
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::layout::counter;
+use crate::aggregate::plan::Plan;
 use crate::file::block::Block;
 use crate::flow::view::Flow;
+use crate::raw::RawShape;
 
 /// Groups of flows: a row per key that occurs.
 #[derive(Debug)]
@@ -53,59 +55,32 @@ impl Table {
     /// As [`add`](Self::add), where the first flow of the block has this number among all flows that are
     /// counted: what "first" means when several tables are merged. At most 63 bits.
     pub fn add_at(&mut self, block: &Block, selected: Option<&[u32]>, number: u64) {
-        match selected {
-            None => {
-                for (flow, number) in block.flows().zip(number..) {
-                    self.add_flow(&flow, number);
-                }
-            }
-            Some(selected) => {
-                for index in selected {
-                    if let Some(flow) = block.flow(*index as usize) {
-                        self.add_flow(&flow, number.saturating_add(u64::from(*index)));
-                    }
-                }
-            }
-        }
-        self.flush();
-    }
-
-    /// Adds one flow with its number among all.
-    fn add_flow(&mut self, flow: &Flow<'_>, number: u64) {
         let grouping = Arc::clone(&self.grouping.0);
-        let Some(counted) = Counted::of(flow, grouping.options.need_counters) else {
+        let Some(content) = block.content() else {
             return;
         };
-        dense::add(&mut self.totals, &counted.counters, grouping.options.wrap);
-        let words = grouping.layout.words;
-        for variant in &grouping.variants {
-            let at = self.batch.count * words;
-            let Some(row) = self.batch.rows.get_mut(at..at + words) else {
-                continue;
-            };
-            if !grouping.row(variant, flow, &counted, number, row) {
-                continue;
+        let mut feed = Feed {
+            inner: &grouping,
+            table: self,
+            plans: Vec::new(),
+            shapes: content.shapes,
+            records: [(&[], 0); BATCH],
+        };
+        feed.plans.resize_with(content.shapes.len(), || Planned::Unknown);
+        let mut add = |index: u32| {
+            if let Some(found) = content.flows.get(index as usize) {
+                let at = found.offset as usize;
+                let record = content.data.get(at..at + usize::from(found.size));
+                let number = number.saturating_add(index.into());
+                feed.add(record.unwrap_or_default(), found.shape, number);
             }
-            let hash = grouping.hash(row);
-            if let Some(to) = self.batch.hashes.get_mut(self.batch.count) {
-                *to = hash;
-            }
-            self.batch.count += 1;
-            if grouping.options.keep_first {
-                self.flush();
-                self.keep(flow.record(), number);
-            } else if self.batch.is_full() {
-                self.flush();
-            }
+        };
+        match selected {
+            // A block has fewer flows than 2^32: its index counts them in 32 bits.
+            None => (0..content.flows.len() as u32).for_each(add),
+            Some(selected) => selected.iter().for_each(|index| add(*index)),
         }
-    }
-
-    /// Keeps the record of the flow that was added last if it is the first of its group.
-    fn keep(&mut self, record: &[u8], number: u64) {
-        let Some(at) = self.found.last().copied() else {
-            return;
-        };
-        self.keep_at(at, record, number);
+        feed.flush();
     }
 
     fn keep_at(&mut self, at: u32, record: &[u8], number: u64) {
@@ -120,15 +95,6 @@ impl Table {
     fn number_of(&self, row: &[u64]) -> u64 {
         let at = self.grouping.0.layout.key_words + counter::NUMBER;
         row.get(at).copied().unwrap_or(0)
-    }
-
-    fn flush(&mut self) {
-        let count = self.batch.count;
-        let words = self.grouping.0.layout.words;
-        let rows = self.batch.rows.get(..count * words).unwrap_or_default();
-        let hashes = self.batch.hashes.get(..count).unwrap_or_default();
-        self.dense.absorb(rows, hashes, &mut self.found);
-        self.batch.count = 0;
     }
 
     /// Adds the groups of another table of the same grouping. The order of merging does not matter.
@@ -172,7 +138,15 @@ impl Table {
     /// The sums over all flows, each counted once whatever its keys.
     #[must_use]
     pub fn totals(&self) -> Counters {
-        Counters::of(&self.totals, 0)
+        let mut totals = self.totals;
+        let inner = &self.grouping.0;
+        if !inner.options.separate_totals {
+            for row in self.dense.rows() {
+                let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+                dense::add(&mut totals, counters, inner.options.wrap);
+            }
+        }
+        Counters::of(&totals, 0)
     }
 
     /// Memory in use, in bytes, about.
@@ -180,6 +154,127 @@ impl Table {
     pub fn memory(&self) -> usize {
         let kept: usize = self.firsts.iter().map(|record| record.len() + 16).sum();
         self.dense.bytes() + kept + self.grouping.0.texts.bytes()
+    }
+}
+
+/// What is known of a shape.
+enum Planned {
+    Unknown,
+    Plan(Plan),
+    /// Its flows are read one by one.
+    Slow,
+}
+
+/// Flows of one block on their way into a table.
+struct Feed<'t, 'a> {
+    inner: &'t Inner,
+    table: &'t mut Table,
+    shapes: &'a [RawShape],
+    plans: Vec<Planned>,
+    /// The record and number of each row of the batch, if they are wanted.
+    records: [(&'a [u8], u64); BATCH],
+}
+
+impl<'a> Feed<'_, 'a> {
+    #[inline]
+    fn add(&mut self, record: &'a [u8], shape_number: u16, number: u64) {
+        let shape = self.shapes.get(usize::from(shape_number));
+        let inner = self.inner;
+        let planned = self.plans.get_mut(usize::from(shape_number));
+        let (Some(shape), Some(planned)) = (shape, planned) else {
+            return self.add_slowly(&Flow::new(record, None), number);
+        };
+        if let Planned::Unknown = planned {
+            *planned = Plan::new(inner, shape).map_or(Planned::Slow, Planned::Plan);
+        }
+        let flow = || Flow::new(record, Some(shape));
+        // What a start of 0 means depends on other elements.
+        let has_event = || shape.present & (1 << 19 | 1 << 25) != 0;
+        let counted = match planned {
+            Planned::Plan(plan) => plan.counted(record, has_event).map(|counted| (&*plan, counted)),
+            _ => None,
+        };
+        let Some((plan, counted)) = counted else {
+            return self.add_slowly(&flow(), number);
+        };
+        let table = &mut *self.table;
+        if inner.options.separate_totals {
+            dense::add(&mut table.totals, &counted.counters, inner.options.wrap);
+        }
+        let words = inner.layout.words;
+        for variant in 0..plan.variants() {
+            let batch = &mut table.batch;
+            let at = batch.count * words;
+            let Some(row) = batch.rows.get_mut(at..at + words) else {
+                return;
+            };
+            if plan.row(inner, variant, record, flow, &counted, number, row) {
+                if let Some(to) = self.records.get_mut(batch.count)
+                    && inner.options.keep_first
+                {
+                    *to = (record, number);
+                }
+                batch.count += 1;
+                if batch.is_full() {
+                    table.absorb(&self.records);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_slowly(&mut self, flow: &Flow<'a>, number: u64) {
+        let inner = self.inner;
+        let table = &mut *self.table;
+        let Some(counted) = Counted::of(flow, inner.options.need_counters) else {
+            return;
+        };
+        if inner.options.separate_totals {
+            dense::add(&mut table.totals, &counted.counters, inner.options.wrap);
+        }
+        let words = inner.layout.words;
+        for variant in 0..inner.variants.len() {
+            let at = table.batch.count * words;
+            let Some(row) = table.batch.rows.get_mut(at..at + words) else {
+                continue;
+            };
+            if inner.row(variant, flow, &counted, number, row) {
+                if let Some(to) = self.records.get_mut(table.batch.count) {
+                    *to = (flow.record(), number);
+                }
+                table.batch.count += 1;
+                if table.batch.is_full() {
+                    table.absorb(&self.records);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.table.absorb(&self.records);
+    }
+}
+
+impl Table {
+    /// Adds the rows of the batch to the groups.
+    fn absorb(&mut self, records: &[(&[u8], u64); BATCH]) {
+        let count = self.batch.count;
+        let words = self.grouping.0.layout.words;
+        let rows = self.batch.rows.get(..count * words).unwrap_or_default();
+        let hashes = self.batch.hashes.get_mut(..count).unwrap_or_default();
+        for (hash, row) in hashes.iter_mut().zip(rows.chunks_exact(words)) {
+            *hash = self.grouping.0.hash(row);
+        }
+        self.dense.absorb(rows, hashes, &mut self.found);
+        self.batch.count = 0;
+        if self.grouping.0.options.keep_first {
+            for (place, (record, number)) in records.iter().enumerate().take(count) {
+                if let Some(at) = self.found.get(place).copied() {
+                    self.keep_at(at, record, *number);
+                }
+            }
+        }
     }
 }
 
