@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::IpAddr;
 
-use nfdecode::FileSet;
+use nfdecode::Scan;
 use serde::Deserialize;
 
 /// What the consumer wants of a flow. A field that the flow does not have is not in its JSON.
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // By bytes; of equal flows the earlier one counts as larger. The first entry is the smallest.
     let mut largest = BTreeMap::new();
     let mut number = 0_u64;
-    for block in FileSet::new(arguments).blocks() {
+    for block in Scan::new(arguments).blocks() {
         for flow in block?.flows() {
             number += 1;
             let key = (flow.in_bytes().unwrap_or(0), Reverse(number));

@@ -3,7 +3,7 @@
 //! `cargo run --release --example parallel_scan -- DIRECTORY`
 //!
 //! Blocks are decoded and summed up on many threads; the sums come back in file order, so the result
-//! is the same for any number of threads. Damaged blocks are told and passed over.
+//! is the same for any number of threads. Damaged blocks are reported and skipped.
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use nfdecode::{Block, FileSet};
+use nfdecode::FileSet;
+use nfdecode::scan::ScanBlock;
 
 #[derive(Default)]
 struct Sums {
@@ -20,7 +21,7 @@ struct Sums {
     bytes_from: HashMap<IpAddr, u64>,
 }
 
-fn sum_up(block: &Block) -> Sums {
+fn sum_up(block: &ScanBlock) -> Sums {
     let mut sums = Sums::default();
     for flow in block.flows() {
         sums.flows += flow.flow_count();
@@ -38,8 +39,7 @@ fn main() -> nfdecode::Result<()> {
     archive.sort_by_time();
 
     let mut total = Sums::default();
-    archive.map_blocks(
-        threads,
+    archive.scan().threads(threads).map_blocks(
         |block| {
             let block = block?;
             Ok((sum_up(&block), block.damage().cloned()))

@@ -12,7 +12,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nfdecode::columns::{Projection, Reader, parquet};
+use nfdecode::Scan;
+use nfdecode::columns::{Projection, parquet};
 use nfdecode::convert::capture;
 use nfdecode::convert::program::Nfpcapd;
 use nfdecode::convert::run::{Event, Job, Run};
@@ -78,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
     writer.add_source(input.to_string_lossy());
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    for batch in Reader::new(files, &columns).threads(threads) {
+    for batch in Scan::new(files).threads(threads).columns(&columns) {
         writer.write(&batch?)?;
     }
     println!("{} flows", writer.rows());

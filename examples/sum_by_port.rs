@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 fn main() -> nfdecode::Result<()> {
     let mut bytes_to = vec![0_u64; 1 << 16];
-    for block in nfdecode::FileSet::new(std::env::args_os().skip(1)).blocks() {
+    for block in nfdecode::Scan::new(std::env::args_os().skip(1)).blocks() {
         for flow in block?.flows() {
             if let (Some(port), Some(bytes)) = (flow.dst_port(), flow.in_bytes()) {
                 bytes_to[usize::from(port)] += bytes;

@@ -89,6 +89,7 @@ pub use filter::compiled::Filter;
 pub use flow::field_value::FieldValue;
 pub use flow::owned::OwnedFlow;
 pub use flow::view::Flow;
+pub use scan::builder::Scan;
 pub use scan::fileset::FileSet;
 pub use value::time::Timestamp;
 

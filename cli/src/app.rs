@@ -6,7 +6,6 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command, ConvertArgs, ReadArgs};
 use crate::commands::{check, convert, fields, info, read, rewrite};
-use crate::run::env;
 use crate::run::env::print;
 use crate::run::interrupt;
 use crate::run::report::Report;

@@ -11,10 +11,11 @@
 //! * `parquet` (feature `parquet`) writes Parquet files of flows.
 //!
 //! ```no_run
-//! use nfdecode::columns::{Projection, Reader};
+//! use nfdecode::Scan;
+//! use nfdecode::columns::Projection;
 //!
 //! let columns = Projection::of(["first", "src_addr", "dst_port", "in_bytes"])?;
-//! for batch in Reader::new(["nfcapd.202601011200"], &columns) {
+//! for batch in Scan::new(["nfcapd.202601011200"]).columns(&columns) {
 //!     println!("{} flows", batch?.num_rows());
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

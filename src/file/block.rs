@@ -79,6 +79,8 @@ pub struct Block {
     found: BlockRef,
     pool: Arc<Pool>,
     damage: Option<Error>,
+    /// Layout of the file.
+    layout: u16,
 }
 
 impl Block {
@@ -102,12 +104,28 @@ impl Block {
                     found,
                     pool: Arc::clone(pool),
                     damage,
+                    layout: 2,
                 })
             }
             Err(error) => {
                 pool.put(raw);
                 Err(error)
             }
+        }
+    }
+
+    pub(crate) fn set_layout(&mut self, layout: u16) {
+        self.layout = layout;
+    }
+
+    /// How many of its records the filter term `count` numbers.
+    ///
+    /// All records, apart from those in the blocks of layout 1 that only say how to read others.
+    #[must_use]
+    pub fn numbered_records(&self) -> u64 {
+        match (self.layout, self.found.block_type()) {
+            (1, _) | (2, 2) => self.record_offsets().count() as u64,
+            _ => self.counts().records.into(),
         }
     }
 
@@ -217,6 +235,7 @@ impl Block {
         })
     }
 
+    #[cfg(feature = "write")]
     /// Records with names of applications, interfaces and VRFs, header included.
     pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {
         self.records()
@@ -224,6 +243,7 @@ impl Block {
             .map(|(_, record)| record)
     }
 
+    #[cfg(feature = "filter")]
     /// The decoded bytes with the index of flows.
     pub(crate) fn content(&self) -> Option<Content<'_>> {
         let raw = self.raw.as_ref()?;
@@ -281,6 +301,7 @@ impl Block {
     }
 }
 
+#[cfg(feature = "filter")]
 /// What a filter works on.
 pub(crate) struct Content<'a> {
     pub(crate) data: &'a [u8],

@@ -288,6 +288,7 @@ impl File {
         match loaded {
             Ok(mut block) => {
                 block.name_damage(|error| self.named(error));
+                block.set_layout(self.info().layout);
                 Ok(block)
             }
             Err(error) => Err(self.named(error)),

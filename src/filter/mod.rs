@@ -28,6 +28,7 @@ pub(crate) mod options;
 pub(crate) mod parse;
 pub mod primitive;
 pub(crate) mod run;
+mod scan;
 pub(crate) mod scope;
 
 pub use compiled::parse_time;
@@ -35,4 +36,4 @@ pub use error::{FilterError, FilterErrorKind};
 pub use expr::{Compare, Expr, Mpls, PayloadSide};
 pub use options::{Includes, Options, Resolver};
 pub use primitive::{MacSide, Number, Side};
-pub use scope::{Scope, records_in};
+pub use scope::Scope;

@@ -1,24 +1,12 @@
 //! Where the flows of a block are in their files: what the terms `ident` and `count` refer to.
 
-use crate::file::block::Block;
-
 /// Where the flows of a block stand: what the terms `ident` and `count` need to know.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope<'a> {
     /// The ident of the file; without one it is `none`.
     pub ident: Option<&'a [u8]>,
-    /// Records of all kinds in the blocks and files before, see [`records_in`].
+    /// Records of all kinds in the blocks and files before, the sum of their [`numbered_records`](crate::Block::numbered_records).
     pub records_before: u64,
-}
-
-/// How many records of a block the term `count` numbers, flows and others: what
-/// [`Scope::records_before`] grows by.
-#[must_use]
-pub fn records_in(block: &Block) -> u64 {
-    block.content().map_or(0, |content| {
-        let mut numbers = RecordNumbers::new(content.data, 0);
-        numbers.of(content.data.len()) - 1
-    })
 }
 
 /// Running numbers of records: all kinds count.

@@ -1,23 +1,15 @@
-//! Many files read as one: their order, and iteration over all of them.
+//! Lists of files: found below directories, sorted by name or time.
 //!
-//! Keeps paths only and opens a file when its turn comes, so an archive may have any number of
-//! files. Does not merge: flows come file by file, as stored. Does not know what flows are.
+//! Keeps paths only. Does not read flows: a [`Scan`](crate::Scan) of the list does.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::iter::FusedIterator;
-use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::vec;
 
 use crate::error::{Error, Result};
-use crate::file::block::Block;
-use crate::file::handle::{File, IntoBlockRefs};
 use crate::file::options::OpenOptions;
-use crate::flow::owned::OwnedFlow;
-use crate::scan::pipeline;
+use crate::scan::input::ScanInput;
 
 /// nfcapd files in an order, to be read one after the other.
 ///
@@ -27,7 +19,7 @@ use crate::scan::pipeline;
 /// let mut archive = FileSet::in_directory("tests/fixtures/archive")?;
 /// archive.sort_by_time();
 /// let mut packets = 0;
-/// for block in archive.blocks() {
+/// for block in archive.scan().blocks() {
 ///     for flow in block?.flows() {
 ///         packets += flow.in_packets().unwrap_or(0);
 ///     }
@@ -35,50 +27,47 @@ use crate::scan::pipeline;
 /// assert_eq!((archive.len(), packets), (3, 1182));
 /// # Ok::<(), nfdecode::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct FileSet {
-    paths: Vec<PathBuf>,
+    inputs: Vec<ScanInput>,
     options: OpenOptions,
 }
 
 impl FileSet {
     /// These files in this order. Nothing is opened yet, so the paths need not exist.
     pub fn new(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        Self {
-            paths: paths.into_iter().map(Into::into).collect(),
-            options: OpenOptions::new(),
-        }
+        paths.into_iter().collect()
     }
 
-    /// All nfcapd files below a directory in name order, as `nfdecode read DIRECTORY` takes them:
-    /// files that are named `nfcapd.` and digits, start like one, or cannot be read, without those a
+    /// All nfcapd files below a directory in name order.
+    ///
+    /// These are files that are named `nfcapd.` and digits, begin like one, or cannot be read, without those a
     /// collector is still writing (`nfcapd.current.1234`). Links are followed; a directory that several lead
-    /// to counts once, so that they may form circles.
+    /// to counts once, so that they may form circles. A place below the directory that cannot be searched
+    /// becomes an input that reports the error when it is read, see [`problems`](Self::problems).
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io): a directory cannot be listed, or what is in it not looked at.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io): the directory itself cannot be listed.
     pub fn in_directory(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let mut set = Self::default();
         let mut failed = None;
-        search(path.as_ref(), &mut |found| match found {
-            Ok(path) => set.paths.push(path),
-            Err(problem) => {
-                failed.get_or_insert(problem);
+        search(path, &mut |found| match found {
+            Ok(path) => set.inputs.push(ScanInput::found(path)),
+            Err((place, error)) => {
+                let is_top = place == path;
+                let error = Error::from_io(error, "cannot be searched").in_file(&place.into());
+                if is_top {
+                    failed.get_or_insert(error.clone());
+                }
+                set.inputs.push(ScanInput::unreachable(error));
             }
         });
         match failed {
             None => Ok(set),
-            Some((place, error)) => {
-                Err(Error::from_io(error, "cannot be searched").in_file(&place.into()))
-            }
+            Some(error) => Err(error),
         }
-    }
-
-    /// Opens files with [`File::open_partial`] instead of [`File::open`]: unfinished and cut ones too.
-    pub fn partial(mut self, partial: bool) -> Self {
-        self.options = self.options.partial(partial);
-        self
     }
 
     /// Opens files with these options.
@@ -87,17 +76,25 @@ impl FileSet {
         self
     }
 
-    /// Orders by file name, whatever the directory: `nfcapd.202601011200` names its time.
-    pub fn sort_by_name(&mut self) {
-        self.paths
-            .sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
+    /// How files are opened.
+    pub fn options(&self) -> &OpenOptions {
+        &self.options
     }
 
-    /// Orders by the earliest flow, as the files' statistics tell, or else by when the file was
-    /// created. Opens each file for that. Files that cannot be opened come last, in their order.
+    /// Orders by file name, whatever the directory: `nfcapd.202601011200` names its time.
+    pub fn sort_by_name(&mut self) {
+        let key = |input: &ScanInput| {
+            let path = input.as_path().unwrap_or(Path::new(""));
+            (path.file_name().map(ToOwned::to_owned), path.to_owned())
+        };
+        self.inputs.sort_by_cached_key(key);
+    }
+
+    /// Orders by the earliest flow according to the files' statistics, or else by when the file was created.
+    /// Opens each file for that. Files that cannot be opened come last, in their order.
     pub fn sort_by_time(&mut self) {
-        self.paths.sort_by_cached_key(|path| {
-            let Ok(file) = self.options.open(path) else {
+        self.inputs.sort_by_cached_key(|input| {
+            let Ok(file) = input.open(&self.options) else {
                 return u64::MAX;
             };
             let first = file
@@ -114,99 +111,46 @@ impl FileSet {
         });
     }
 
-    /// The paths in order.
-    #[must_use]
-    pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
+    /// The paths in order, places that cannot be searched included.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.inputs.iter().filter_map(ScanInput::as_path)
     }
 
-    /// How many files there are.
+    /// The files in order, as inputs of a scan.
+    pub fn inputs(&self) -> impl Iterator<Item = ScanInput> + '_ {
+        self.inputs.iter().cloned()
+    }
+
+    /// The places that could not be searched.
+    pub fn problems(&self) -> impl Iterator<Item = &Error> {
+        self.inputs.iter().filter_map(ScanInput::problem)
+    }
+
+    /// How many files there are, with places that cannot be searched.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.paths.len()
+        self.inputs.len()
     }
 
     /// Whether there are no files.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
-    /// The files in order, each opened when it is asked for. A file that cannot be opened is an
-    /// `Err`; iteration goes on with the next.
-    pub fn files(&self) -> Files {
-        Files {
-            paths: self.paths.clone().into_iter(),
-            options: self.options.clone(),
-        }
-    }
-
-    /// The blocks of all files in order, decoded one after the other. Errors as for
-    /// [`files`](Self::files) and [`File::blocks`]; after each of them iteration goes on.
-    pub fn blocks(&self) -> SetBlocks {
-        SetBlocks {
-            refs: SetBlockRefs {
-                files: self.files(),
-                current: None,
-            },
-        }
-    }
-
-    /// Copies of all flows in order: convenient, and slower than [`blocks`](Self::blocks). Errors as
-    /// for [`blocks`](Self::blocks); damage inside a block comes after its flows.
-    pub fn flows(&self) -> impl Iterator<Item = Result<OwnedFlow>> + use<> {
-        self.blocks().flat_map(crate::file::handle::owned_flows)
-    }
-
-    /// Decodes the blocks of all files on `threads` threads, calls `map` on each there, and `consume`
-    /// on the results in order. `Break` from `consume` ends it early.
-    ///
-    /// As [`pipeline::map_blocks`], with the threads busy across the ends of files: small files are
-    /// worked on together.
-    ///
-    /// ```
-    /// use std::{num::NonZeroUsize, ops::ControlFlow};
-    /// let archive = nfdecode::FileSet::in_directory("tests/fixtures/archive")?;
-    /// let mut flows = 0;
-    /// archive.map_blocks(
-    ///     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-    ///     |block| block.map(|block| block.len()),
-    ///     |result| {
-    ///         flows += result.unwrap_or(0);
-    ///         ControlFlow::Continue(())
-    ///     },
-    /// );
-    /// assert_eq!(flows, 419);
-    /// # Ok::<(), nfdecode::Error>(())
-    /// ```
-    ///
-    /// # Panics
-    /// If `map` or `consume` panics; all threads have ended by then.
-    pub fn map_blocks<R: Send>(
-        &self,
-        threads: NonZeroUsize,
-        map: impl Fn(Result<Block>) -> R + Sync,
-        consume: impl FnMut(R) -> ControlFlow<()> + Send,
-    ) {
-        let refs = self.blocks().refs;
-        pipeline::map_items(
-            refs,
-            threads,
-            |item| map(item.and_then(|(file, found)| file.load(found))),
-            consume,
-        );
+        self.inputs.is_empty()
     }
 }
 
 impl<P: Into<PathBuf>> FromIterator<P> for FileSet {
     fn from_iter<I: IntoIterator<Item = P>>(paths: I) -> Self {
-        Self::new(paths)
+        let mut set = Self::default();
+        set.extend(paths);
+        set
     }
 }
 
 impl<P: Into<PathBuf>> Extend<P> for FileSet {
     fn extend<I: IntoIterator<Item = P>>(&mut self, paths: I) {
-        self.paths.extend(paths.into_iter().map(Into::into));
+        self.inputs
+            .extend(paths.into_iter().map(|path| ScanInput::path(path)));
     }
 }
 
@@ -288,78 +232,3 @@ fn is_flow_file(path: &Path) -> bool {
 pub fn is_magic(start: [u8; 2]) -> bool {
     matches!(start, [0x0C, 0xA5] | [0xA5, 0x0C])
 }
-
-/// The files of a set, see [`FileSet::files`].
-#[derive(Clone, Debug)]
-pub struct Files {
-    paths: vec::IntoIter<PathBuf>,
-    options: OpenOptions,
-}
-
-impl Iterator for Files {
-    type Item = Result<File>;
-
-    fn next(&mut self) -> Option<Result<File>> {
-        self.paths.next().map(|path| self.options.open(path))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.paths.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Files {}
-impl FusedIterator for Files {}
-
-/// The places of all blocks, each with its file.
-#[derive(Debug)]
-struct SetBlockRefs {
-    files: Files,
-    current: Option<(File, IntoBlockRefs)>,
-}
-
-impl Iterator for SetBlockRefs {
-    type Item = Result<(File, crate::file::block::BlockRef)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some((file, refs)) = &mut self.current
-                && let Some(found) = refs.next()
-            {
-                return Some(found.map(|found| (file.clone(), found)));
-            }
-            self.current = None;
-            match self.files.next()? {
-                Ok(file) => self.current = Some((file.clone(), file.into_block_refs())),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-}
-
-/// The blocks of a set, see [`FileSet::blocks`].
-#[derive(Debug)]
-pub struct SetBlocks {
-    refs: SetBlockRefs,
-}
-
-impl SetBlocks {
-    /// The file that the last block, or error inside a file, came from: for its
-    /// [`names`](File::names), ident and path. `None` before the first and after a file that cannot
-    /// be opened.
-    #[must_use]
-    pub fn file(&self) -> Option<&File> {
-        self.refs.current.as_ref().map(|(file, _)| file)
-    }
-}
-
-impl Iterator for SetBlocks {
-    type Item = Result<Block>;
-
-    fn next(&mut self) -> Option<Result<Block>> {
-        let found = self.refs.next()?;
-        Some(found.and_then(|(file, found)| file.load(found)))
-    }
-}
-
-impl FusedIterator for SetBlocks {}

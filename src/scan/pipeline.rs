@@ -1,50 +1,58 @@
-//! Work on many things at once, with results in order.
+//! Ordered parallel map: items are loaded and worked on by many threads, results come in item order.
 //!
-//! Blocks are independent, so they can be read, decompressed and formatted on several threads. What
-//! must happen in order - counting, and handing results over - is done by the worker whose turn it
-//! is. Nobody holds more than one item and its result, so memory is bounded by the number of threads
-//! and a slow consumer slows everybody down; there is no queue.
+//! Each item goes through four steps. Loading and working run on any thread at any time. Numbering and
+//! handing over run in item order, by the worker that owns the turn. Each worker holds one item, so memory
+//! is bounded by the number of threads, and a slow consumer slows the workers down; there is no queue.
 //!
-//! [`map_blocks`] is the simple form; [`Stages`] the full one. Neither knows what the work is.
+//! Does not know what the work is; [`Scan`](crate::Scan) is the one user in this crate.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::error::Result;
-use crate::file::block::Block;
-use crate::file::handle::File;
-
-/// The run has ended early; whoever gets this returns as soon as possible.
+/// The run has ended early. Code that gets this value returns it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
+pub struct Stopped(());
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the run was stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// What is done with each item, in four steps.
 pub trait Stages: Sync {
-    /// What there is to work on.
+    /// What is worked on.
     type Item: Send;
-    /// What loading makes of it.
+    /// What loading makes of an item.
     type Loaded;
     /// What a thread keeps from item to item, such as buffers.
     type Worker;
-    /// What the steps in order share.
+    /// What the second step keeps, such as running numbers.
+    type Numbers: Send;
+    /// What the fourth step keeps, such as the output.
     type Tally: Send;
 
-    /// Made once for each thread.
+    /// Called once per thread.
     fn worker(&self) -> Self::Worker;
 
     /// First step, on any thread at any time.
     fn load(&self, item: Self::Item) -> Self::Loaded;
 
-    /// Second step, one item at a time and in order. `Break`: this is the last item.
-    fn number(&self, loaded: &mut Self::Loaded, tally: &mut Self::Tally) -> ControlFlow<()>;
+    /// Second step, one item at a time in item order. `Break`: this is the last item.
+    ///
+    /// Runs at the same time as the fourth step of earlier items.
+    fn number(&self, loaded: &mut Self::Loaded, numbers: &mut Self::Numbers) -> ControlFlow<()>;
 
-    /// Third step, on any thread at any time after the second. What it has made it hands over
-    /// through [`Lane::in_turn`], once or in pieces.
+    /// Third step, on any thread at any time after the second. Results are handed over, which is the fourth
+    /// step, by [`Lane::in_turn`]: once, several times or never.
     ///
     /// # Errors
-    /// [`Stopped`], passed on from the lane.
+    /// [`Stopped`] as returned by the lane. It ends the run.
     fn work(
         &self,
         worker: &mut Self::Worker,
@@ -53,14 +61,15 @@ pub trait Stages: Sync {
     ) -> std::result::Result<(), Stopped>;
 }
 
-/// The way to the steps in order for one item.
+/// Access to the fourth step for one item.
 pub struct Lane<'a, T> {
-    shared: &'a Shared<T>,
+    turns: &'a Turns,
+    tally: &'a Mutex<T>,
     index: u64,
 }
 
-impl<T> std::fmt::Debug for Lane<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<T> fmt::Debug for Lane<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane")
             .field("index", &self.index)
             .finish_non_exhaustive()
@@ -76,83 +85,100 @@ impl<T> Lane<'_, T> {
         &mut self,
         step: impl FnOnce(&mut T) -> ControlFlow<()>,
     ) -> std::result::Result<(), Stopped> {
-        let mut turns = self.shared.wait(|turns| turns.done == self.index)?;
-        match step(&mut turns.tally) {
+        drop(self.turns.wait(|counts| counts.done == self.index)?);
+        // Only the owner of the turn gets here, so that nobody waits for this lock. It is not the lock of the
+        // counts: loading and numbering go on while a slow step runs.
+        match step(&mut lock(self.tally)) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => {
-                turns.stopped = true;
-                self.shared.changed.notify_all();
-                Err(Stopped)
-            }
+            ControlFlow::Break(()) => Err(self.turns.stop()),
         }
     }
-}
 
-impl<T> Lane<'_, T> {
-    /// Whether [`in_turn`](Self::in_turn) would not wait: all earlier items are done, or the run has
-    /// ended.
+    /// Whether [`in_turn`](Self::in_turn) would not wait: all earlier items are done, or the run has ended.
     #[must_use]
     pub fn is_turn(&self) -> bool {
-        let turns = self.shared.lock();
-        turns.stopped || turns.done == self.index
+        let counts = lock(&self.turns.counts);
+        counts.stopped || counts.done == self.index
     }
 }
 
-struct Shared<T> {
-    turns: Mutex<Turns<T>>,
+/// Whose turn it is.
+struct Turns {
+    counts: Mutex<Counts>,
     changed: Condvar,
 }
 
-struct Turns<T> {
-    /// Items that went through the second step.
+struct Counts {
+    /// Items that have been numbered.
     numbered: u64,
     /// Items that are done.
     done: u64,
-    /// No item from this one on is wanted.
+    /// Items from this one on are not needed.
     end: u64,
     stopped: bool,
-    tally: T,
 }
 
-impl<T> Shared<T> {
-    fn lock(&self) -> MutexGuard<'_, Turns<T>> {
-        // A panic in a step in order has set `stopped`; nothing of the tally is used after that.
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic in a step stops the run; nothing that it left behind is used after that.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
+impl Turns {
     fn wait(
         &self,
-        ready: impl Fn(&Turns<T>) -> bool,
-    ) -> std::result::Result<MutexGuard<'_, Turns<T>>, Stopped> {
-        let mut turns = self.lock();
-        while !turns.stopped && !ready(&turns) {
-            turns = self
+        ready: impl Fn(&Counts) -> bool,
+    ) -> std::result::Result<MutexGuard<'_, Counts>, Stopped> {
+        let mut counts = lock(&self.counts);
+        while !counts.stopped && !ready(&counts) {
+            counts = self
                 .changed
-                .wait(turns)
+                .wait(counts)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if turns.stopped {
-            Err(Stopped)
+        if counts.stopped {
+            Err(Stopped(()))
         } else {
-            Ok(turns)
+            Ok(counts)
         }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut lock(&self.counts));
+        self.changed.notify_all();
+    }
+
+    fn stop(&self) -> Stopped {
+        self.update(|counts| counts.stopped = true);
+        Stopped(())
     }
 }
 
-/// Ends the run if its thread panics: others must not wait for a turn that never ends.
-struct StopOnPanic<'a, T>(&'a Shared<T>);
+/// Ends the run when its thread panics, so that the others do not wait for a turn that never ends.
+struct StopOnPanic<'a>(&'a Turns);
 
-impl<T> Drop for StopOnPanic<'_, T> {
+impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.lock().stopped = true;
-            self.0.changed.notify_all();
+            self.0.stop();
         }
     }
 }
 
-/// Runs all items through the stages on `threads` threads, the calling one among them; on fewer if the
-/// system allows no more. Returns the tally, and whether the run came to its end.
+/// How a run ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome<N, T> {
+    /// What the second step kept.
+    pub numbers: N,
+    /// What the fourth step kept.
+    pub tally: T,
+    /// [`Stopped`] if a step ended the run early.
+    pub end: std::result::Result<(), Stopped>,
+}
+
+/// Runs all items through the stages on `threads` threads, the calling one among them.
+///
+/// Uses fewer threads if the system allows no more.
 ///
 /// # Panics
 /// If a stage panics; all threads have ended by then.
@@ -160,174 +186,126 @@ pub fn run<S: Stages>(
     stages: &S,
     threads: NonZeroUsize,
     items: impl Iterator<Item = S::Item> + Send,
+    numbers: S::Numbers,
     tally: S::Tally,
-) -> (S::Tally, std::result::Result<(), Stopped>) {
-    let shared = Shared {
-        turns: Mutex::new(Turns {
-            numbered: 0,
-            done: 0,
-            end: u64::MAX,
-            stopped: false,
-            tally,
-        }),
-        changed: Condvar::new(),
+) -> Outcome<S::Numbers, S::Tally> {
+    let run = Run {
+        stages,
+        items: Mutex::new(items.zip(0_u64..).fuse()),
+        turns: Turns {
+            counts: Mutex::new(Counts {
+                numbered: 0,
+                done: 0,
+                end: u64::MAX,
+                stopped: false,
+            }),
+            changed: Condvar::new(),
+        },
+        numbers: Mutex::new(numbers),
+        tally: Mutex::new(tally),
     };
-    let source = Mutex::new(items.zip(0_u64..).fuse());
     thread::scope(|scope| {
         for _ in 1..threads.get() {
-            let serve = || serve(stages, &source, &shared);
-            if thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+            if thread::Builder::new()
+                .spawn_scoped(scope, || run.serve())
+                .is_err()
+            {
                 break;
             }
         }
-        serve(stages, &source, &shared);
+        run.serve();
     });
-    let turns = shared
+    let into_inner = PoisonError::into_inner;
+    let stopped = run
         .turns
+        .counts
         .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    (
-        turns.tally,
-        if turns.stopped { Err(Stopped) } else { Ok(()) },
-    )
-}
-
-/// What one thread does: item after item, until there are no more or the run is stopped.
-fn serve<S: Stages>(
-    stages: &S,
-    source: &Mutex<impl Iterator<Item = (S::Item, u64)>>,
-    shared: &Shared<S::Tally>,
-) {
-    let _guard = StopOnPanic(shared);
-    let mut worker = stages.worker();
-    loop {
-        let next = source.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some((item, index)) = next else { return };
-        if process(stages, &mut worker, item, index, shared).is_err() {
-            return;
-        }
+        .unwrap_or_else(into_inner)
+        .stopped;
+    Outcome {
+        numbers: run
+            .numbers
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner),
+        tally: run
+            .tally
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner),
+        end: if stopped { Err(Stopped(())) } else { Ok(()) },
     }
 }
 
-fn process<S: Stages>(
-    stages: &S,
-    worker: &mut S::Worker,
-    item: S::Item,
-    index: u64,
-    shared: &Shared<S::Tally>,
-) -> std::result::Result<(), Stopped> {
-    {
-        let turns = shared.lock();
-        if turns.stopped || index >= turns.end {
-            return Err(Stopped);
-        }
-    }
-    let mut loaded = stages.load(item);
-    {
-        let mut turns = shared.wait(|turns| turns.numbered == index || index >= turns.end)?;
-        if index >= turns.end {
-            return Err(Stopped);
-        }
-        if stages.number(&mut loaded, &mut turns.tally).is_break() {
-            turns.end = index + 1;
-        }
-        turns.numbered += 1;
-        shared.changed.notify_all();
-    }
-    let mut lane = Lane { shared, index };
-    stages.work(worker, loaded, &mut lane)?;
-    let mut turns = shared.wait(|turns| turns.done == index)?;
-    turns.done += 1;
-    shared.changed.notify_all();
-    Ok(())
+/// What the threads of a run share.
+struct Run<'a, S: Stages, I> {
+    stages: &'a S,
+    items: Mutex<I>,
+    turns: Turns,
+    numbers: Mutex<S::Numbers>,
+    tally: Mutex<S::Tally>,
 }
 
-/// Decodes the blocks of a file on `threads` threads, calls `map` on each there, and `consume` on
-/// the results in file order. `Break` from `consume` ends it early.
-///
-/// ```
-/// use std::{num::NonZeroUsize, ops::ControlFlow};
-/// let file = nfdecode::File::open("tests/fixtures/archive/nfcapd.202611241330")?;
-/// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-/// let mut total = 0_u64;
-/// nfdecode::scan::map_blocks(
-///     &file,
-///     threads,
-///     |block| block.map_or(0, |block| block.flows().filter_map(|flow| flow.in_bytes()).sum::<u64>()),
-///     |bytes| {
-///         total += bytes;
-///         ControlFlow::Continue(())
-///     },
-/// );
-/// assert_eq!(total, 57_227);
-/// # Ok::<(), nfdecode::Error>(())
-/// ```
-///
-/// # Panics
-/// If `map` or `consume` panics; all threads have ended by then.
-pub fn map_blocks<R: Send>(
-    file: &File,
-    threads: NonZeroUsize,
-    map: impl Fn(Result<Block>) -> R + Sync,
-    consume: impl FnMut(R) -> ControlFlow<()> + Send,
-) {
-    map_items(
-        file.block_refs(),
-        threads,
-        |item| map(item.and_then(|found| file.load(found))),
-        consume,
-    );
-}
-
-/// Calls `map` on items on `threads` threads, and `consume` on the results in order.
-pub(crate) fn map_items<T: Send, R: Send>(
-    items: impl Iterator<Item = T> + Send,
-    threads: NonZeroUsize,
-    map: impl Fn(T) -> R + Sync,
-    consume: impl FnMut(R) -> ControlFlow<()> + Send,
-) {
-    struct MapItems<T, M, C> {
-        map: M,
-        _types: std::marker::PhantomData<fn(T, C)>,
-    }
-
-    impl<T, R, M, C> Stages for MapItems<T, M, C>
-    where
-        T: Send,
-        M: Fn(T) -> R + Sync,
-        C: FnMut(R) -> ControlFlow<()> + Send,
-    {
-        type Item = T;
-        type Loaded = R;
-        type Worker = ();
-        type Tally = C;
-
-        fn worker(&self) {}
-
-        fn load(&self, item: T) -> R {
-            (self.map)(item)
-        }
-
-        fn number(&self, _: &mut R, _: &mut C) -> ControlFlow<()> {
-            ControlFlow::Continue(())
-        }
-
-        fn work(
-            &self,
-            (): &mut (),
-            result: R,
-            lane: &mut Lane<'_, C>,
-        ) -> std::result::Result<(), Stopped> {
-            lane.in_turn(|consume| consume(result))
+impl<S: Stages, I: Iterator<Item = (S::Item, u64)>> Run<'_, S, I> {
+    /// The work of one thread: item after item, until there are no more or the run is stopped.
+    fn serve(&self) {
+        let _guard = StopOnPanic(&self.turns);
+        let mut worker = self.stages.worker();
+        loop {
+            let next = lock(&self.items).next();
+            let Some((item, index)) = next else { return };
+            match self.process(&mut worker, item, index) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                // Whatever the stage meant by it: items after this one would wait for its turn for ever.
+                Err(Stopped(())) => {
+                    self.turns.stop();
+                    return;
+                }
+            }
         }
     }
 
-    let stages = MapItems {
-        map,
-        _types: std::marker::PhantomData,
-    };
-    // An early end is what the consumer wanted.
-    let _ = run(&stages, threads, items, consume);
+    /// One item. `Break`: it and all after it are not needed.
+    fn process(
+        &self,
+        worker: &mut S::Worker,
+        item: S::Item,
+        index: u64,
+    ) -> std::result::Result<ControlFlow<()>, Stopped> {
+        {
+            let counts = lock(&self.turns.counts);
+            if counts.stopped || index >= counts.end {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        let mut loaded = self.stages.load(item);
+        {
+            let counts = self
+                .turns
+                .wait(|counts| counts.numbered == index || index >= counts.end)?;
+            if index >= counts.end {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        let is_last = self
+            .stages
+            .number(&mut loaded, &mut lock(&self.numbers))
+            .is_break();
+        self.turns.update(|counts| {
+            if is_last {
+                counts.end = index + 1;
+            }
+            counts.numbered += 1;
+        });
+        let mut lane = Lane {
+            turns: &self.turns,
+            tally: &self.tally,
+            index,
+        };
+        self.stages.work(worker, loaded, &mut lane)?;
+        drop(self.turns.wait(|counts| counts.done == index)?);
+        self.turns.update(|counts| counts.done += 1);
+        Ok(ControlFlow::Continue(()))
+    }
 }
 
 #[cfg(test)]
@@ -348,7 +326,8 @@ mod tests {
         type Item = u64;
         type Loaded = (u64, u64);
         type Worker = ();
-        type Tally = (u64, Vec<(u64, u64)>);
+        type Numbers = u64;
+        type Tally = Vec<(u64, u64)>;
 
         fn worker(&self) {}
 
@@ -361,10 +340,10 @@ mod tests {
             (item * item, 0)
         }
 
-        fn number(&self, loaded: &mut (u64, u64), tally: &mut Self::Tally) -> ControlFlow<()> {
-            tally.0 += 1;
-            loaded.1 = tally.0;
-            if tally.0 == self.last {
+        fn number(&self, loaded: &mut (u64, u64), numbers: &mut u64) -> ControlFlow<()> {
+            *numbers += 1;
+            loaded.1 = *numbers;
+            if *numbers == self.last {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -378,7 +357,7 @@ mod tests {
             lane: &mut Lane<'_, Self::Tally>,
         ) -> std::result::Result<(), Stopped> {
             lane.in_turn(|tally| {
-                tally.1.push(loaded);
+                tally.push(loaded);
                 if loaded.1 == self.stop_at {
                     ControlFlow::Break(())
                 } else {
@@ -401,44 +380,154 @@ mod tests {
         (0..count).map(|item| (item * item, item + 1)).collect()
     }
 
+    fn run_squares(
+        stages: &Squares,
+        threads: usize,
+        items: impl Iterator<Item = u64> + Send,
+    ) -> (Vec<(u64, u64)>, std::result::Result<(), Stopped>) {
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        let outcome = run(stages, threads, items, 0, Vec::new());
+        (outcome.tally, outcome.end)
+    }
+
     #[test]
     fn results_are_the_same_for_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
-            let threads = NonZeroUsize::new(threads).expect("not zero");
-            let (tally, end) = run(&squares(0, 0, 999), threads, 0..200, (0, Vec::new()));
-            assert_eq!((tally.1, end), (expected(200), Ok(())));
-            assert_eq!(
-                run(&squares(0, 0, 999), threads, 0..0, (0, Vec::new())).1,
-                Ok(())
-            );
+            let all = run_squares(&squares(0, 0, 999), threads, 0..200);
+            assert_eq!(all, (expected(200), Ok(())));
+            let none = run_squares(&squares(0, 0, 999), threads, 0..0);
+            assert_eq!(none, (Vec::new(), Ok(())));
         }
     }
 
     #[test]
     fn early_ends_are_exact() {
         for threads in [1, 2, 8] {
-            let threads = NonZeroUsize::new(threads).expect("not zero");
             let stages = squares(50, 0, 999);
-            let (tally, end) = run(&stages, threads, 0.., (0, Vec::new()));
-            assert_eq!((tally.1, end), (expected(50), Err(Stopped)));
+            let stopped = run_squares(&stages, threads, 0..);
+            assert_eq!(stopped, (expected(50), Err(Stopped(()))));
             let stages = squares(0, 50, 999);
-            let (tally, end) = run(&stages, threads, 0.., (0, Vec::new()));
-            assert_eq!((tally.1, end), (expected(50), Ok(())));
+            let ended = run_squares(&stages, threads, 0..);
+            assert_eq!(ended, (expected(50), Ok(())));
             assert!(
-                stages.loaded.into_inner() < 50 + 2 * threads.get() as u64,
-                "nobody runs far ahead"
+                stages.loaded.into_inner() < 50 + 2 * threads as u64,
+                "no thread runs far ahead"
             );
         }
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_leaves_nobody_waiting() {
+    fn a_panic_reaches_the_caller_and_leaves_no_thread_waiting() {
         for threads in [1, 2, 8] {
-            let threads = NonZeroUsize::new(threads).expect("not zero");
-            let result = std::panic::catch_unwind(|| {
-                run(&squares(0, 0, 33), threads, 0..200, (0, Vec::new()))
-            });
+            let result =
+                std::panic::catch_unwind(|| run_squares(&squares(0, 0, 33), threads, 0..200));
             assert!(result.is_err());
         }
+    }
+
+    /// Returns [`Stopped`] from `work` although the lane did not: a mistake that must not hang the run.
+    struct Quits;
+
+    impl Stages for Quits {
+        type Item = u64;
+        type Loaded = u64;
+        type Worker = ();
+        type Numbers = ();
+        type Tally = Vec<u64>;
+
+        fn worker(&self) {}
+
+        fn load(&self, item: u64) -> u64 {
+            item
+        }
+
+        fn number(&self, _: &mut u64, (): &mut ()) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn work(
+            &self,
+            (): &mut (),
+            item: u64,
+            lane: &mut Lane<'_, Vec<u64>>,
+        ) -> std::result::Result<(), Stopped> {
+            if item == 3 {
+                return Err(Stopped(()));
+            }
+            lane.in_turn(|tally| {
+                tally.push(item);
+                ControlFlow::Continue(())
+            })
+        }
+    }
+
+    #[test]
+    fn work_that_stops_by_itself_ends_the_run_and_says_so() {
+        for threads in [1, 2, 8] {
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            let outcome = run(&Quits, threads, 0..10, (), Vec::new());
+            assert_eq!(outcome.end, Err(Stopped(())));
+            assert!(outcome.tally.iter().zip(0..).all(|(item, at)| *item == at));
+            assert!(outcome.tally.len() <= 3);
+        }
+    }
+
+    /// Its first step in turn waits until another thread has loaded two more items.
+    struct Slow {
+        loaded: Mutex<u64>,
+        changed: Condvar,
+    }
+
+    impl Stages for Slow {
+        type Item = u64;
+        type Loaded = u64;
+        type Worker = ();
+        type Numbers = u64;
+        type Tally = u64;
+
+        fn worker(&self) {}
+
+        fn load(&self, item: u64) -> u64 {
+            *lock(&self.loaded) += 1;
+            self.changed.notify_all();
+            item
+        }
+
+        fn number(&self, _: &mut u64, numbers: &mut u64) -> ControlFlow<()> {
+            *numbers += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn work(
+            &self,
+            (): &mut (),
+            item: u64,
+            lane: &mut Lane<'_, u64>,
+        ) -> std::result::Result<(), Stopped> {
+            lane.in_turn(|tally| {
+                if item == 0 {
+                    let limit = Duration::from_secs(60);
+                    let loaded = lock(&self.loaded);
+                    let waited = self
+                        .changed
+                        .wait_timeout_while(loaded, limit, |loaded| *loaded < 3);
+                    let waited = waited.unwrap_or_else(PoisonError::into_inner);
+                    assert!(!waited.1.timed_out(), "a slow step blocks loading");
+                }
+                *tally += 1;
+                ControlFlow::Continue(())
+            })
+        }
+    }
+
+    #[test]
+    fn a_slow_step_in_turn_does_not_block_loading() {
+        let stages = Slow {
+            loaded: Mutex::new(0),
+            changed: Condvar::new(),
+        };
+        let threads = NonZeroUsize::new(3).expect("not zero");
+        let outcome = run(&stages, threads, 0..8, 0, 0);
+        assert_eq!((outcome.numbers, outcome.tally), (8, 8));
     }
 }

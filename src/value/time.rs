@@ -42,6 +42,31 @@ impl Timestamp {
         Self(secs.saturating_mul(1000))
     }
 
+    /// A minute of the Gregorian calendar in UTC; `None` if there is no such minute from 1970 on.
+    pub(crate) fn from_civil(
+        year: u32,
+        month: u32,
+        day: u32,
+        hour: u32,
+        minute: u32,
+    ) -> Option<Self> {
+        if !(1..=12).contains(&month) || hour > 23 || minute > 59 {
+            return None;
+        }
+        // Years begin in March here: the leap day comes last.
+        let (year, month) = match month {
+            1 | 2 => (year.checked_sub(1)?, month + 9),
+            _ => (year, month - 3),
+        };
+        let leap_days = year / 4 - year / 100 + year / 400;
+        let days = 365 * u64::from(year) + u64::from(leap_days);
+        let days = days + u64::from((153 * month + 2) / 5) + u64::from(day.checked_sub(1)?);
+        let since_epoch = days.checked_sub(719_468)?;
+        let (_, _, real_day) = civil(i64::try_from(since_epoch).ok()?);
+        let minutes = (since_epoch * 24 + u64::from(hour)) * 60 + u64::from(minute);
+        (real_day == day).then(|| Self::from_secs(minutes * 60))
+    }
+
     /// Time since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {

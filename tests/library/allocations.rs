@@ -3,7 +3,6 @@
 //!
 //! Counts what Rust code allocates on this thread. Of the C library only libbz2 allocates while
 //! blocks are decoded, once for each of them.
-#![cfg(feature = "cli")]
 
 use crate::support::writer::{self, Encoding, FlowRecord};
 use allocation_counter::measure;

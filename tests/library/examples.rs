@@ -124,7 +124,6 @@ fn parallel_scan() {
     assert_eq!((out.lines().count(), err.as_str()), (8, ""), "{out}");
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn owned_serde() {
     let (out, err) = output(
@@ -142,7 +141,6 @@ fn owned_serde() {
     assert!(err.contains(": 6997 bytes from "), "{err}");
 }
 
-#[cfg(all(feature = "convert", feature = "parquet"))]
 #[test]
 fn pcap_to_parquet() {
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -179,7 +177,6 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 /// Starts the follower and waits until it has seen what is there.
-#[cfg(feature = "output")]
 fn follow_in(directory: &Path) -> (Running, Lines) {
     let (running, out, err) = Running::start(example("follow").arg(directory));
     let line = err.next();
@@ -188,22 +185,20 @@ fn follow_in(directory: &Path) -> (Running, Lines) {
 }
 
 /// When each flow began, of printed flows and of files.
-#[cfg(feature = "output")]
 fn starts(flows: &[Value]) -> Vec<String> {
     let start = |flow: &Value| flow["first"].as_str().expect("a start").to_owned();
     flows.iter().map(start).collect()
 }
 
-#[cfg(feature = "output")]
 fn starts_in(names: &[&str]) -> Vec<String> {
     nfdecode::FileSet::new(names.iter().map(|name| archive().join(name)))
+        .scan()
         .flows()
         .map(|flow| flow.expect("it is intact").view().first().expect("a start"))
         .map(|first| first.to_string().trim_end_matches('Z').to_owned())
         .collect()
 }
 
-#[cfg(feature = "output")]
 #[test]
 fn follow() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -235,7 +230,6 @@ fn follow() {
 }
 
 /// Files get their names, and others theirs, while the follower looks at them.
-#[cfg(feature = "output")]
 #[test]
 fn follow_through_many_rotations() {
     const ROTATIONS: usize = 400;
@@ -258,7 +252,6 @@ fn follow_through_many_rotations() {
     assert_eq!(starts(&out.flows(wanted.len())), wanted);
 }
 
-#[cfg(feature = "filter")]
 #[test]
 fn http_service() {
     let mut command = example("http_service");

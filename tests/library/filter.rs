@@ -10,7 +10,7 @@ use crate::support::writer::{self, Encoding, FlowRecord};
 use nfdecode::Filter;
 use nfdecode::Timestamp;
 use nfdecode::filter::{
-    self, Compare, Expr, FilterError, FilterErrorKind, Includes, MacSide, Mpls, Number, Options,
+    Compare, Expr, FilterError, FilterErrorKind, Includes, MacSide, Mpls, Number, Options,
     PayloadSide, Scope, Side,
 };
 use nfdecode::value::MacAddr;
@@ -66,7 +66,7 @@ fn count(filter: &Filter, files: &[&Decoded]) -> u64 {
                 assert_eq!(copies.count(), selected.len(), "{filter}: copies of flows");
             }
             here += selected.len() as u64;
-            records_before += filter::records_in(block);
+            records_before += block.numbered_records();
         }
         assert!(
             here == 0 || filter.may_select(file),

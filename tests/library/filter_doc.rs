@@ -2,7 +2,6 @@
 
 use crate::support;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use nfdecode::element::ELEMENTS;
 use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, OTHERS, SIDES};

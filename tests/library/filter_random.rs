@@ -14,7 +14,7 @@ use crate::support::writer::{Encoding, FlowRecord};
 use nfdecode::File;
 use nfdecode::Filter;
 use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, SIDES};
-use nfdecode::filter::{self, FilterError, Number, Options, Scope};
+use nfdecode::filter::{FilterError, Number, Options, Scope};
 use nfdecode::value::Zone;
 use proptest::prelude::*;
 
@@ -463,7 +463,7 @@ fn count(filter: &Filter, file: &File) -> u64 {
             );
         }
         total += selected.len() as u64;
-        records_before += filter::records_in(&block);
+        records_before += block.numbered_records();
     }
     assert!(
         total == 0 || filter.may_select(file),

@@ -4,7 +4,6 @@
 
 use crate::support;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;

@@ -15,7 +15,7 @@ use crate::support::writer::{self, Encoding, FlowRecord};
 use nfdecode::OpenOptions;
 use nfdecode::element::{self, ELEMENTS};
 use nfdecode::{
-    Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Timestamp,
+    Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Scan, Timestamp,
 };
 use nfdecode::{file, scan};
 
@@ -36,8 +36,10 @@ fn everything_can_go_to_other_threads() {
     check::<Error>();
     check::<Timestamp>();
     check::<FileSet>();
-    check::<scan::Files>();
-    check::<scan::SetBlocks>();
+    check::<Scan>();
+    check::<scan::ScanBlock>();
+    check::<scan::Part>();
+    check::<scan::ScanInput>();
     check::<file::Blocks<'static>>();
     check::<file::BlockRefs<'static>>();
     check::<file::IntoBlockRefs>();
@@ -67,11 +69,8 @@ fn errors_have_kind_place_and_source() {
 
 #[test]
 fn fields_by_name_are_those_of_the_accessors() {
-    for file in FileSet::in_directory(archive())
-        .expect("a directory")
-        .files()
     {
-        for owned in file.expect("it opens").flows() {
+        for owned in Scan::directory(archive()).expect("a directory").flows() {
             let owned = owned.expect("it is intact");
             let flow = owned.view();
             let value = |name| flow.field(name);
@@ -161,11 +160,7 @@ fn sets_find_and_order_files() {
     copy("README.md", "a/notes");
     let mut set = FileSet::in_directory(directory.path()).expect("it is readable");
     let names = |set: &FileSet| -> Vec<String> {
-        let name = |path: &PathBuf| {
-            path.file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-        };
-        set.paths().iter().filter_map(name).collect()
+        set.inputs().map(|input| input.name().to_owned()).collect()
     };
     assert_eq!(
         names(&set),
@@ -177,7 +172,7 @@ fn sets_find_and_order_files() {
         ["nfcapd.202611241330", "nfcapd.202611241335", "renamed"]
     );
     set.extend([directory.path().join("missing")]);
-    let mut set: FileSet = set.paths().iter().rev().collect();
+    let mut set: FileSet = set.paths().collect::<Vec<_>>().into_iter().rev().collect();
     set.sort_by_time();
     assert_eq!(
         names(&set),
@@ -189,29 +184,32 @@ fn sets_find_and_order_files() {
         ]
     );
 
-    let mut blocks = set.blocks();
-    assert!(blocks.file().is_none());
+    let mut blocks = set.scan().blocks();
     let mut flows = Vec::new();
     let mut errors = 0;
-    while let Some(block) = blocks.next() {
+    for block in &mut blocks {
         match block {
             Ok(block) => {
-                assert!(blocks.file().is_some());
                 flows.extend(block.flows().map(|flow| flow.to_owned_flow()));
             }
             Err(error) => {
-                assert!(error.is_io() && blocks.file().is_none());
+                assert!(error.is_io());
                 errors += 1;
             }
         }
     }
     assert!(blocks.next().is_none());
     assert_eq!((flows.len(), errors), (419, 1));
-    assert!(set.flows().filter_map(Result::ok).eq(flows.iter().cloned()));
+    assert!(
+        set.scan()
+            .flows()
+            .filter_map(Result::ok)
+            .eq(flows.iter().cloned())
+    );
     for threads in [1, 2, 5] {
         let mut parallel = Vec::new();
-        set.map_blocks(
-            NonZeroUsize::new(threads).expect("not zero"),
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        set.scan().threads(threads).map_blocks(
             |block| {
                 block.map(|block| {
                     block
@@ -231,7 +229,7 @@ fn sets_find_and_order_files() {
     assert!(
         FileSet::in_directory(directory.path().join("missing")).is_err_and(|error| error.is_io())
     );
-    assert!(FileSet::default().is_empty() && FileSet::default().flows().next().is_none());
+    assert!(FileSet::default().is_empty() && FileSet::default().scan().flows().next().is_none());
 }
 
 /// Links that form circles, alone and with others, lead nowhere else.
@@ -262,7 +260,6 @@ fn links_in_a_directory() {
     let set = FileSet::in_directory(directory.path()).expect("it is readable");
     let found: Vec<_> = set
         .paths()
-        .iter()
         .filter_map(|path| path.strip_prefix(directory.path()).ok())
         .collect();
     // A link to a file is a file.
@@ -276,7 +273,7 @@ fn links_in_a_directory() {
     std::fs::create_dir_all(&deep).expect("a directory");
     std::fs::copy(path("a/nfcapd.1"), deep.join("nfcapd.6")).expect("a copy");
     let set = FileSet::in_directory(path("d")).expect("it is readable");
-    assert_eq!(set.paths(), [deep.join("nfcapd.6")]);
+    assert!(set.paths().eq([deep.join("nfcapd.6")]));
 }
 
 /// A file that is open stays what it was, whatever its name stands for now.
@@ -336,7 +333,12 @@ fn directories_without_permission() {
     }
     let found = FileSet::in_directory(directory.path());
     allow(0o755).expect("changed");
-    assert!(found.is_err_and(|error| error.is_io() && error.file().is_some()));
+    // The rest is found, and the place that cannot be searched is an error of the scan.
+    let found = found.expect("the directory itself can be listed");
+    let problem = found.problems().next().expect("a problem");
+    assert!(problem.is_io() && problem.file() == Some(&inner));
+    let errors: Vec<_> = found.scan().blocks().filter_map(Result::err).collect();
+    assert!(matches!(&errors[..], [error] if error.is_io() && error.file() == Some(&inner)));
 }
 
 /// A record of names of interfaces.
@@ -402,8 +404,9 @@ fn sets_read_unfinished_files_when_asked_to() {
     bytes[24..40].fill(0);
     std::fs::write(&path, bytes).expect("it is writable");
     let set = FileSet::new([&path]);
-    assert_eq!(set.flows().filter(Result::is_ok).count(), 0);
-    assert_eq!(set.partial(true).flows().filter(Result::is_ok).count(), 113);
+    assert_eq!(set.scan().flows().filter(Result::is_ok).count(), 0);
+    let set = set.open_with(OpenOptions::new().partial(true));
+    assert_eq!(set.scan().flows().filter(Result::is_ok).count(), 113);
 }
 
 /// The shared test data hold every element of layout 2: nothing about them may differ between the two

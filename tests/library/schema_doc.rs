@@ -1,6 +1,5 @@
 //! `docs/schema.md` is made from the columns and must be current: a change of it is a change of what
 //! others rely on.
-#![cfg(feature = "parquet")]
 
 use crate::support;
 use std::fmt::Write as _;

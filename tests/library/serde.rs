@@ -1,7 +1,6 @@
 //! `Serialize` of flows: names, forms and absent fields, as the module's documentation says.
 
 use crate::support;
-use std::path::Path;
 
 use nfdecode::value::{IpFragment, MacAddr, MplsLabel, NatEvent, NselEvent, TcpFlags};
 use nfdecode::{FieldValue, File, Flow, Timestamp};

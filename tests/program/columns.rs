@@ -13,8 +13,9 @@ use arrow_array::types::{
     Int32Type, TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _};
+use nfdecode::Scan;
 use nfdecode::Timestamp;
-use nfdecode::columns::{BatchBuilder, COLUMNS, Column, ColumnKind, Decoder, Projection, Reader};
+use nfdecode::columns::{BatchBuilder, COLUMNS, Column, ColumnKind, Decoder, Projection};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
@@ -428,7 +429,7 @@ fn batches(
     threads: usize,
 ) -> Vec<Result<RecordBatch, String>> {
     let threads = NonZeroUsize::new(threads).expect("not zero");
-    let reader = Reader::new(paths.iter().cloned(), projection).threads(threads);
+    let reader = Scan::new(paths).threads(threads).columns(projection);
     assert_eq!(reader.schema(), projection.schema());
     reader
         .map(|batch| batch.map_err(|error| error.to_string()))
@@ -449,8 +450,8 @@ fn any_number_of_threads_gives_the_same_batches() {
         );
     }
     // A reader that is dropped early ends its threads.
-    let mut reader =
-        Reader::new(files, &projection).threads(NonZeroUsize::new(4).expect("not zero"));
+    let threads = NonZeroUsize::new(4).expect("not zero");
+    let mut reader = Scan::new(files).threads(threads).columns(&projection);
     assert!(reader.next().is_some());
 }
 
@@ -482,11 +483,10 @@ fn any_choice_of_columns_gives_the_same_values() {
 }
 
 /// As many flows as each block has by [`Filter::select`], with the same values.
-#[cfg(feature = "filter")]
 #[test]
 fn filters_choose_rows_on_any_number_of_threads() {
     use nfdecode::Filter;
-    use nfdecode::filter::{Scope, records_in};
+    use nfdecode::filter::Scope;
     let Some(files) = files() else { return };
     let projection = Projection::of(["in_bytes", "dst_addr"]).expect("columns");
     let mut chosen = 0;
@@ -514,14 +514,13 @@ fn filters_choose_rows_on_any_number_of_threads() {
                 filter.select(&block, scope, &mut selected);
                 let flows = selected.iter().filter_map(|at| block.flow(*at as usize));
                 expected.extend(flows.map(|flow| flow.in_bytes()));
-                records_before += records_in(&block);
+                records_before += block.numbered_records();
             }
         }
         for threads in [1, 3] {
             let threads = NonZeroUsize::new(threads).expect("not zero");
-            let reader = Reader::new(files.iter().cloned(), &projection)
-                .threads(threads)
-                .with_filter(&filter);
+            let scan = Scan::new(&files).threads(threads).select(filter.clone());
+            let reader = scan.columns(&projection);
             let found: Vec<_> = reader
                 .flatten()
                 .flat_map(|batch| {

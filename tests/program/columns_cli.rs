@@ -1,6 +1,5 @@
 //! `nfdecode read -f arrow` and `-f parquet`: files, streams, directories; what is left when things go
 //! wrong. That other programs read them is checked by `tests/consumers/`.
-#![cfg(feature = "parquet")]
 
 use crate::support;
 use std::fs;
@@ -301,15 +300,16 @@ fn parquet_holds_what_arrow_does() {
 /// The library's own writer gives the same file for batches of any size.
 #[test]
 fn parquet_of_the_library() {
+    use nfdecode::columns::Projection;
     use nfdecode::columns::parquet::{Options, Writer};
-    use nfdecode::columns::{Projection, Reader};
+    use nfdecode::scan::ScanInput;
     let blocks: Vec<_> = motley().chunks(1500).map(<[_]>::to_vec).collect();
     let bytes = writer::file(Encoding::None, None, &blocks);
     let columns = Projection::standard();
-    let batches: Vec<_> = Reader::of_files(
-        [nfdecode::File::from_bytes(bytes).expect("a file")],
-        &columns,
-    )
+    let batches: Vec<_> = nfdecode::Scan::new([ScanInput::file(
+        nfdecode::File::from_bytes(bytes).expect("a file"),
+    )])
+    .columns(&columns)
     .map(|batch| batch.expect("a batch"))
     .collect();
     let written = |sizes: &[usize]| {

@@ -1,7 +1,7 @@
 //! Selecting flows from the command line.
 
 use crate::support;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 use crate::support::{nfdecode, stderr};

@@ -401,7 +401,12 @@ proptest! {
         }
         let mut threaded = Vec::new();
         let third = again.clone();
-        nfdecode::scan::map_blocks(&third, 4.try_into().expect("not 0"), flows, |block| {
+        let scan = nfdecode::Scan::new([nfdecode::scan::ScanInput::file(third)]);
+        let all = |block: nfdecode::Result<nfdecode::scan::ScanBlock>| {
+            let found = block.expect("a block");
+            found.flows().map(|flow| flow.record().to_vec()).collect::<Vec<_>>()
+        };
+        scan.threads(4.try_into().expect("not 0")).map_blocks(all, |block| {
             threaded.push(block);
             std::ops::ControlFlow::Continue(())
         });

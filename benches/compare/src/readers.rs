@@ -27,12 +27,9 @@ type Outcome = Result<Sum, Box<dyn std::error::Error>>;
 
 /// This project's library.
 pub fn nfdecode(path: &Path, threads: NonZeroUsize) -> Outcome {
-    let file = nfdecode::File::open(path)?;
     let mut total = Sum::default();
     let mut failed = None;
-    nfdecode::scan::map_blocks(
-        &file,
-        threads,
+    nfdecode::Scan::new([path]).threads(threads).map_blocks(
         |block| {
             block.map(|block| {
                 let mut sum = Sum::default();
@@ -60,7 +57,7 @@ pub fn nfdecode(path: &Path, threads: NonZeroUsize) -> Outcome {
 /// Record batches of this project's library: of these columns, or without any of all that the flows
 /// of the first block have values for.
 pub fn columns(path: &Path, threads: NonZeroUsize, names: &[&str]) -> Outcome {
-    use nfdecode::columns::{Projection, Reader};
+    use nfdecode::columns::Projection;
     let projection = if names.is_empty() {
         let file = nfdecode::File::open(path)?;
         let block = file.blocks().next().ok_or("no block")??;
@@ -70,7 +67,7 @@ pub fn columns(path: &Path, threads: NonZeroUsize, names: &[&str]) -> Outcome {
         Projection::of(names)?
     };
     let mut sum = Sum::default();
-    for batch in Reader::new([path], &projection).threads(threads) {
+    for batch in nfdecode::Scan::new([path]).threads(threads).columns(&projection) {
         let batch = batch?;
         sum.flows += batch.num_rows() as u64;
         sum.bytes += batch.get_array_memory_size() as u64;

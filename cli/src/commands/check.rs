@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 
 use nfdecode::file::BlockCounts;
-use nfdecode::scan;
-use nfdecode::{Error, ErrorKind, File, OpenOptions};
+use nfdecode::scan::ScanInput;
+use nfdecode::{Error, ErrorKind, File, OpenOptions, Scan};
 
 use crate::args::CheckArgs;
 use crate::input::paths;
@@ -132,11 +132,11 @@ impl Findings {
 
         let mut stands_for = 0_u64;
         let mut broken_records = 0_u64;
-        scan::map_blocks(
-            file,
-            threads,
+        let scan = Scan::new([ScanInput::file(file.clone())]).threads(threads);
+        scan.map_blocks(
             |block| {
-                let block = block?;
+                let found = block?;
+                let block = found.block();
                 let flows = block.flows();
                 let stands_for =
                     flows.fold(0, |sum: u64, flow| sum.saturating_add(flow.flow_count()));

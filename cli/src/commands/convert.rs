@@ -26,13 +26,13 @@ use crate::sink::columns;
 use crate::sink::columns::{ColumnWriter, Form, Output};
 use crate::sink::target;
 use crate::sink::target::Target;
-use crate::sink::text::{Arrangement, FlowWriter, Printed, Source};
+use crate::sink::text::{Arrangement, FlowWriter, Printed};
 use crate::sink::text_format::Style;
-use nfdecode::OpenOptions;
 use nfdecode::convert::ConvertError;
 use nfdecode::convert::program::Nfpcapd;
 use nfdecode::convert::run::{Event, Job, Run, Summary};
 use nfdecode::convert::workdir::WorkDir;
+use nfdecode::scan::ScanInput;
 
 /// nfpcapd moves all the time unless its disk is full.
 const STALL: Duration = Duration::from_secs(60);
@@ -81,11 +81,12 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
             let writer = ColumnWriter {
                 columns: Form::columns(&args.output)?,
                 with_file: true,
-                selection,
+                scan: selection
+                    .scan(std::iter::empty())
+                    .threads(form.threads(args.output.jobs)),
+                filter: selection.text(),
                 limit: None,
-                threads: form.threads(args.output.jobs),
                 all_must_open: true,
-                options: OpenOptions::new(),
                 origin: Some((&args.capture, args.slot)),
                 report,
             };
@@ -96,12 +97,11 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
                 style,
                 arrangement,
                 zone,
-                selection,
+                scan: selection
+                    .scan(std::iter::empty())
+                    .threads(env::threads(args.output.jobs)),
                 count_only: args.select.count,
-                limit: None,
-                threads: env::threads(args.output.jobs),
                 all_must_open: true,
-                options: OpenOptions::new(),
                 gave_up: &gave_up,
                 report,
             };
@@ -131,7 +131,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     };
     let target = match printer {
         Printer::Columns(writer, output) => {
-            conversion.write_columns(&writer, output, prepared, &mut progress)?;
+            conversion.write_columns(writer, output, prepared, &mut progress)?;
             None
         }
         Printer::Text(writer, mut target) => {
@@ -216,7 +216,7 @@ impl Conversion<'_> {
     /// Columns are written when nfpcapd is done: which of them have values must be known first.
     fn write_columns(
         &self,
-        writer: &ColumnWriter<'_>,
+        mut writer: ColumnWriter<'_>,
         output: Output<'_>,
         prepared: Prepared,
         progress: &mut Progress,
@@ -225,13 +225,9 @@ impl Conversion<'_> {
         let gave_up = AtomicBool::new(false);
         let converted = self.watch(prepared, &sender, &gave_up, progress)?;
         drop(sender);
-        let mut file_done = |source: &Source| done_with(source, self.keep);
-        let printed = writer.write(
-            receiver.into_iter().map(source_of).collect(),
-            output,
-            &mut |_| (),
-            &mut file_done,
-        )?;
+        let mut file_done = |input: &ScanInput| done_with(input, self.keep);
+        writer.scan = writer.scan.with_inputs(receiver);
+        let printed = writer.write(output, &mut |_| (), &mut file_done)?;
         self.judge(converted.as_ref(), printed);
         Ok(())
     }
@@ -247,9 +243,9 @@ impl Conversion<'_> {
         let (watched, text) = thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel::<PathBuf>();
             let print = move || {
-                let sources = receiver.into_iter().map(source_of);
-                let mut file_done = |source: &Source| done_with(source, self.keep);
-                writer.print(sources, target, &mut |_| (), &mut file_done)
+                let inputs = receiver.into_iter().map(ScanInput::path);
+                let mut file_done = |input: &ScanInput| done_with(input, self.keep);
+                writer.print(inputs, target, &mut |_| (), &mut file_done)
             };
             let printer = thread::Builder::new()
                 .spawn_scoped(scope, print)
@@ -389,7 +385,7 @@ impl Conversion<'_> {
         let Some(Converted { summary, packets }) = converted else {
             return;
         };
-        let (flows, report) = (printed.read, self.report);
+        let (flows, report) = (printed.totals.read, self.report);
         for loss in &summary.losses {
             report.damage(loss);
         }
@@ -411,23 +407,13 @@ impl Conversion<'_> {
     }
 }
 
-fn source_of(path: PathBuf) -> Source {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    Source {
-        path,
-        name,
-        copied_from: None,
-    }
-}
-
 /// Takes a file that has been printed out of the way.
-fn done_with(source: &Source, keep: Option<&Keep<'_>>) -> Result<(), Stop> {
-    keep.map_or(Ok(()), |keep| keep.take(&source.path))?;
+fn done_with(input: &ScanInput, keep: Option<&Keep<'_>>) -> Result<(), Stop> {
+    let Some(path) = input.as_path() else {
+        return Ok(());
+    };
+    keep.map_or(Ok(()), |keep| keep.take(path))?;
     // The directory goes in the end anyway; this only keeps it small.
-    let _ = fs::remove_file(&source.path);
+    let _ = fs::remove_file(path);
     Ok(())
 }

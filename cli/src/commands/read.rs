@@ -13,9 +13,10 @@ use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::columns::{ColumnWriter, Form};
 use crate::sink::target::Target;
-use crate::sink::text::{Arrangement, FlowWriter, Source};
+use crate::sink::text::{Arrangement, FlowWriter};
 use crate::sink::text_format;
 use crate::sink::text_format::Style;
+use nfdecode::scan::ScanInput;
 
 pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone(&args.output)?;
@@ -39,69 +40,74 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
             "a filter is given, but no file to read".to_owned(),
         ));
     }
-    let mut inputs = match &args.dirs {
+    let inputs = match &args.dirs {
         Some(dirs) => paths::expand(&paths::below(dirs, paths), report)?,
         None => paths::expand(paths, report)?,
     };
     if let Some(output) = args.output.file() {
         paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     }
-    inputs.retain(|input| input.is_named || selection.may_be_in(&input.path));
-    let size = |input: &Input| input.path.metadata().map_or(0, |found| found.len());
+    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
+    let threads = match form {
+        Some(form) => form.threads(args.output.jobs),
+        None => env::threads(args.output.jobs),
+    };
+    let scan = selection
+        .scan(inputs.iter().map(Input::scan_input))
+        .open_with(options)
+        .threads(threads);
+    let scan = match args.limit {
+        Some(limit) => scan.limit(limit),
+        None => scan,
+    };
+    let size = |input: &ScanInput| {
+        let metadata = input.as_path().and_then(|path| path.metadata().ok());
+        metadata.map_or(0, |found| found.len())
+    };
     // Sparse files may claim any size.
-    let total = inputs.iter().map(size).fold(0, u64::saturating_add);
+    let total = scan.inputs().map(size).fold(0, u64::saturating_add);
     let mut progress = Progress::new(args.output.progress, total, "reading", report);
 
-    if let Some(form) = Form::of(&args.output)?
-        && !args.select.count
-    {
+    if let Some(form) = form {
         let writer = ColumnWriter {
             columns: Form::columns(&args.output)?,
             with_file: args.by_file,
-            selection,
+            scan,
+            filter: selection.text(),
             limit: args.limit,
-            threads: form.threads(args.output.jobs),
             all_must_open: false,
-            options,
             origin: None,
             report,
         };
-        let sources = inputs.iter().map(source_of).collect();
         let mut advance = advance(&mut progress);
         let output = form.open(args.output.file())?;
-        writer.write(sources, output, &mut advance, &mut |_| Ok(()))?;
+        writer.write(output, &mut advance, &mut |_| Ok(()))?;
         return Ok(());
     }
 
     let mut target = Target::open(args.output.file())?;
-    let by_file = args.by_file;
+    let arrangement = match args.by_file {
+        true => Arrangement::ByFile,
+        false => Arrangement::Together,
+    };
+    let inputs = scan.inputs().cloned().collect::<Vec<_>>().into_iter();
     let writer = FlowWriter {
+        scan,
         style,
-        arrangement: if by_file {
-            Arrangement::ByFile
-        } else {
-            Arrangement::Together
-        },
+        arrangement,
         zone,
-        selection,
         count_only: args.select.count,
-        limit: args.limit,
-        threads: env::threads(args.output.jobs),
         all_must_open: false,
-        options,
         gave_up: &AtomicBool::new(false),
         report,
     };
-    let sources = inputs.iter().map(source_of);
-    // Without flows to print no file needs to be opened.
-    let sources = sources.take(if args.limit == Some(0) { 0 } else { usize::MAX });
     let text = {
         let mut advance = advance(&mut progress);
-        writer.print(sources, &mut target, &mut advance, &mut |_| Ok(()))?
+        writer.print(inputs, &mut target, &mut advance, &mut |_| Ok(()))?
     };
     drop(progress);
     let printed = text.printed;
-    if printed.files == 0 && printed.refused != 0 {
+    if printed.totals.files == 0 && printed.totals.refused != 0 {
         report.nothing_read();
         if args.output.file().is_some() {
             // A file is for results; standard output has got an empty but valid document.
@@ -110,14 +116,6 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     }
     text.finish()?;
     target.finish()
-}
-
-fn source_of(input: &Input) -> Source {
-    Source {
-        path: input.path.clone(),
-        name: input.name.clone(),
-        copied_from: input.copied_from.clone(),
-    }
 }
 
 /// Tells the progress bar of bytes that have been read.

@@ -1,16 +1,18 @@
 //! `nfdecode rewrite` and `nfdecode repair`: flows from files into one new, well-formed file.
 
+use std::io::{Seek, Write};
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use nfdecode::OpenOptions;
-use nfdecode::file::Compression;
-use nfdecode::writer::{Encoding, Writer};
+use nfdecode::scan::{Lane, Part, Stopped, Work};
+use nfdecode::writer::{Encoding, SysidMap, Writer};
+use nfdecode::{OpenOptions, Scan};
 
 use crate::args::{RepairArgs, RewriteArgs, file_named};
 use crate::input::paths;
 use crate::input::paths::Input;
-use crate::run::account;
-use crate::run::account::Account;
+use crate::run::account::{self, Account};
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
@@ -52,14 +54,15 @@ fn run(
     report: &Report,
 ) -> Result<(), Stop> {
     paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
-    let mut files = inputs.iter().filter_map(|input| match input.open(options) {
-        Ok(file) => Some(file),
-        Err(error) => {
-            report.damage(&error);
-            None
+    // The new file gets its encoding and ident from the first file that opens.
+    let Some(first) = inputs.iter().find_map(|input| input.open(options).ok()) else {
+        for input in inputs {
+            input
+                .open(options)
+                .err()
+                .iter()
+                .for_each(|error| report.damage(error));
         }
-    });
-    let Some(first) = files.next() else {
         report.nothing_read();
         return Ok(());
     };
@@ -77,35 +80,28 @@ fn run(
             output.display()
         ))
     })?;
-    let mut writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
-    let mut written = 0_u64;
-    for file in std::iter::once(first).chain(files) {
-        let mut account = Account::of(report, &file);
-        if !options.is_partial() {
-            account.tell_unfinished(report, &file);
-        }
-        let names = file.names();
-        if let Some(error) = names.unread() {
-            account.damage(report, error);
-        }
-        account::samplers_left_out(report, &file, &names);
-        let map = writer.write_names(&names, &file).map_err(failed)?;
-        for block in file.blocks() {
-            interrupt::check()?;
-            match block {
-                Ok(block) => {
-                    writer.write_block(&block, &map).map_err(failed)?;
-                    written += block.len() as u64;
-                    account.block(block.len() as u64, block.flow_count());
-                    if let Some(damage) = block.damage() {
-                        account.damage(report, damage);
-                    }
-                }
-                Err(error) => account.damage(report, &error),
-            }
-        }
-        account.close(report, &file);
+    let writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
+    let scan = Scan::new(inputs.iter().map(Input::scan_input))
+        .open_with(options.clone())
+        .read_all(true);
+    let rewriting = Rewriting {
+        reports_unfinished: !options.is_partial(),
+        output,
+        report,
+        _out: PhantomData,
+    };
+    let tally = Written {
+        writer,
+        numbers: None,
+        account: Account::default(),
+        flows: 0,
+        stop: None,
+    };
+    let (_, tally, _) = scan.run(&rewriting, tally);
+    if let Some(stop) = tally.stop {
+        return Err(stop);
     }
+    let (writer, mut written) = (tally.writer, tally.flows);
     let left_out = writer.left_out();
     if left_out != 0 {
         report.damage(format!(
@@ -132,4 +128,80 @@ fn run(
         ));
     }
     Ok(())
+}
+
+/// Writes the blocks of a scan to one file.
+struct Rewriting<'a, W> {
+    reports_unfinished: bool,
+    output: &'a Path,
+    report: &'a Report,
+    _out: PhantomData<fn(W)>,
+}
+
+/// What has been written.
+struct Written<W: Write + Seek> {
+    writer: Writer<W>,
+    /// The new numbers of the current file's exporters.
+    numbers: Option<SysidMap>,
+    account: Account,
+    flows: u64,
+    stop: Option<Stop>,
+}
+
+impl<W: Write + Seek + Send> Work for Rewriting<'_, W> {
+    type Worker = ();
+    type Tally = Written<W>;
+
+    fn worker(&self) {}
+
+    fn work(
+        &self,
+        (): &mut (),
+        parts: Vec<Part>,
+        lane: &mut Lane<'_, Written<W>>,
+    ) -> Result<(), Stopped> {
+        for part in parts {
+            lane.in_turn(|written| match self.write(written, &part) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(stop) => {
+                    written.stop = Some(stop);
+                    ControlFlow::Break(())
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Seek> Rewriting<'_, W> {
+    fn write(&self, written: &mut Written<W>, part: &Part) -> Result<(), Stop> {
+        interrupt::check()?;
+        let failed = |error| Stop::failed(format!("{}: {error}", self.output.display()));
+        match part {
+            Part::Start(found) => {
+                let file = found.file();
+                written.account = Account::of(self.report, file);
+                if self.reports_unfinished {
+                    written.account.tell_unfinished(self.report, file);
+                }
+                let names = file.names();
+                if let Some(error) = names.unread() {
+                    written.account.damage(self.report, error);
+                }
+                account::samplers_left_out(self.report, file, &names);
+                let numbers = written.writer.write_names(&names, file).map_err(failed)?;
+                written.numbers = Some(numbers);
+            }
+            Part::Block(found) => {
+                let block = found.block();
+                if let Some(numbers) = &written.numbers {
+                    written.writer.write_block(block, numbers).map_err(failed)?;
+                }
+                written.flows += block.len() as u64;
+                written.account.see(self.report, part);
+            }
+            _ => written.account.see(self.report, part),
+        }
+        Ok(())
+    }
 }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use nfdecode::{Error, File, OpenOptions, scan};
+use nfdecode::scan::{self, ScanInput};
+use nfdecode::{Error, File, OpenOptions};
 
 use crate::run::interrupt;
 use crate::run::report::Report;
@@ -95,17 +96,21 @@ impl Input {
 
     /// Opens it. Errors name what the user named.
     pub(crate) fn open(&self, options: &OpenOptions) -> Result<File, Error> {
-        open(&self.path, self.copied_from.as_deref(), options)
+        self.scan_input().open(options)
     }
-}
 
-/// Opens a file that may be a copy.
-pub(crate) fn open(
-    path: &Path,
-    copied_from: Option<&Path>,
-    options: &OpenOptions,
-) -> Result<File, Error> {
-    options.open_as(path, copied_from.unwrap_or(path))
+    /// The same as an input of a scan.
+    pub(crate) fn scan_input(&self) -> ScanInput {
+        let input = match self.is_named {
+            true => ScanInput::path(&self.path),
+            false => ScanInput::found(&self.path),
+        };
+        let input = input.named(&self.name);
+        match &self.copied_from {
+            Some(original) => input.copy_of(original),
+            None => input,
+        }
+    }
 }
 
 /// What is written must not be what is read: afterwards it would be lost.

@@ -1,6 +1,5 @@
 //! Which flows the user wants: the filter, the time window, and which files need not be read for it.
 
-use std::ffi::OsStr;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,20 +9,17 @@ use crate::args::{SelectArgs, parse_duration};
 use crate::run::stop::Stop;
 use nfdecode::Timestamp;
 use nfdecode::filter::{Compare, Expr, FilterError, Includes, Number, Options, parse_time};
+use nfdecode::scan::ScanInput;
 use nfdecode::value::Zone;
-use nfdecode::{File, Filter};
-
-/// How far names of files, which are in any zone and tell the start of a slot of any length, and ends
-/// of flows before their start are trusted to be off.
-const SLACK: Duration = Duration::from_secs(48 * 3600);
+use nfdecode::{Filter, Scan};
 
 /// The flows that are wanted.
 #[derive(Clone, Default)]
 pub(crate) struct Selection {
     /// `None`: all.
     pub(crate) filter: Option<Filter>,
-    /// Flows outside of this need not be looked for, in ms since the epoch.
-    window: (Option<u64>, Option<u64>),
+    /// Flows outside of this are not selected.
+    window: (Option<Timestamp>, Option<Timestamp>),
     /// Files are read whatever they tell of themselves.
     reads_all: bool,
 }
@@ -61,8 +57,8 @@ impl Selection {
         Ok(Self {
             filter,
             window: (
-                window.from.map(|(_, time)| time.as_millis()),
-                window.to.map(|(_, time)| time.as_millis()),
+                window.from.map(|(_, time)| time),
+                window.to.map(|(_, time)| time),
             ),
             reads_all: false,
         })
@@ -74,39 +70,21 @@ impl Selection {
         self
     }
 
-    fn passes_over_none(&self) -> bool {
-        self.reads_all || self.counts_records()
+    /// The text of the filter, window included.
+    pub(crate) fn text(&self) -> Option<String> {
+        self.filter.as_ref().map(ToString::to_string)
     }
 
-    /// Whether selecting needs the running numbers of records, which count over all files.
-    pub(crate) fn counts_records(&self) -> bool {
-        self.filter.as_ref().is_some_and(Filter::needs_count)
-    }
-
-    /// Whether a file of this name can have wanted flows. Names tell when a slot starts, in a zone
-    /// that is not known; only what is days away is left out.
-    pub(crate) fn may_be_in(&self, path: &Path) -> bool {
-        let start = path.file_name().and_then(slot_of);
-        self.passes_over_none() || start.is_none_or(|start| self.is_near(start, start))
-    }
-
-    /// Whether an open file can have wanted flows.
-    pub(crate) fn may_select(&self, file: &File) -> bool {
-        let Some(filter) = &self.filter else {
-            return true;
-        };
-        if self.passes_over_none() {
-            return true;
-        }
-        let seen = file.counted_times();
-        seen.is_none_or(|(first, last)| self.is_near(first, last)) && filter.may_select(file)
-    }
-
-    fn is_near(&self, first: u64, last: u64) -> bool {
-        let slack = SLACK.as_millis() as u64;
+    /// A scan of these inputs that selects these flows.
+    pub(crate) fn scan(&self, inputs: impl IntoIterator<Item = ScanInput>) -> Scan {
         let (from, to) = self.window;
-        from.is_none_or(|from| last.saturating_add(slack) >= from)
-            && to.is_none_or(|to| first <= to.saturating_add(slack))
+        let scan = Scan::new(inputs)
+            .needs_times(from, to)
+            .read_all(self.reads_all);
+        match &self.filter {
+            Some(filter) => scan.select(filter.clone()),
+            None => scan,
+        }
     }
 }
 
@@ -198,25 +176,6 @@ fn moment(text: &str, now: Duration, zone: &Zone) -> Result<Timestamp, String> {
     })
 }
 
-/// Start of the slot in the name `nfcapd.YYYYMMDDhhmm`, with or without seconds, taken as UTC.
-fn slot_of(name: &OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix("nfcapd.")?;
-    if !matches!(digits.len(), 12 | 14) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let part = |range: std::ops::Range<usize>| digits.get(range);
-    let text = format!(
-        "{}-{}-{}T{}:{}",
-        part(0..4)?,
-        part(4..6)?,
-        part(6..8)?,
-        part(8..10)?,
-        part(10..12)?
-    );
-    let time = parse_time(&text, &Zone::utc()).ok()?;
-    Some(time.as_millis())
-}
-
 /// Takes the filter out of the operands: the first or the last of them, if it is no path and cannot
 /// be meant as one.
 pub(crate) fn take_filter(operands: &[PathBuf]) -> Result<(&[PathBuf], Option<&str>), Stop> {
@@ -293,21 +252,6 @@ mod tests {
         }
         for text in ["", "yesterday", "-", "-1x", "1h", "1960-01-01T00:00:00Z"] {
             assert!(moment(text, now, &Zone::utc()).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn names_of_slots() {
-        let slot = |name: &str| slot_of(OsStr::new(name));
-        assert_eq!(slot("nfcapd.202311142213"), Some(1_699_999_980_000));
-        assert_eq!(slot("nfcapd.20231114221320"), Some(1_699_999_980_000));
-        for name in [
-            "nfcapd.current",
-            "nfcapd.2023111422",
-            "x.202311142213",
-            "nfcapd.202399142213",
-        ] {
-            assert_eq!(slot(name), None, "{name}");
         }
     }
 }

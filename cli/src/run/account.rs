@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use nfdecode::scan::Part;
 use nfdecode::{Error, File, Names};
 
 use crate::run::report::Report;
@@ -46,7 +47,38 @@ pub(crate) struct Account {
     stands_for: u64,
 }
 
+/// Bytes of the file that a part stands for.
+pub(crate) fn stored_size(part: &Part) -> u64 {
+    let position = match part {
+        Part::Block(block) => Some(block.position()),
+        Part::Gap(gap) => gap.position(),
+        _ => None,
+    };
+    position.map_or(0, |position| position.stored_size().into())
+}
+
 impl Account {
+    /// Records what a part of a scan shows of its file, and reports what is wrong with it.
+    pub(crate) fn see(&mut self, report: &Report, part: &Part) {
+        match part {
+            Part::Start(found) => {
+                *self = Self::of(report, found.file());
+                self.tell_unfinished(report, found.file());
+            }
+            Part::Block(found) => {
+                let block = found.block();
+                self.block(block.len() as u64, block.flow_count());
+                if let Some(damage) = block.damage() {
+                    self.damage(report, damage);
+                }
+            }
+            Part::Gap(gap) => self.damage(report, gap.error()),
+            Part::End(end) if end.is_whole() => self.close(report, end.file().file()),
+            Part::Refused(error) => report.damage(error),
+            _ => {}
+        }
+    }
+
     /// Opens it with what the file itself gives away about its end, if that is not sound.
     pub(crate) fn of(report: &Report, file: &File) -> Self {
         let mut this = Self::default();
@@ -94,7 +126,7 @@ impl Account {
     /// Closes it: tells what is missing. Collectors count records, other writers the flows that records
     /// stand for; less than both is a loss. Damage that was met may explain blocks that are missing;
     /// otherwise they are a loss that only the header tells of.
-    pub(crate) fn close(mut self, report: &Report, file: &File) -> State {
+    pub(crate) fn close(&mut self, report: &Report, file: &File) {
         let header = file.header();
         let announced = u64::from(header.blocks);
         if !self.explained && !header.unfinished && self.blocks < announced {
@@ -114,7 +146,6 @@ impl Account {
                 self.records
             ));
         }
-        self.state
     }
 }
 

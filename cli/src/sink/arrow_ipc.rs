@@ -8,10 +8,10 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 
 use crate::run::stop::Stop;
-use crate::sink::output::{GroupShape, Out, Sink};
+use crate::sink::output::{Out, Sink};
 use crate::sink::target::BUFFER;
-use crate::sink::text::Open;
 use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
+use nfdecode::scan::{Grouping, ScanFile};
 
 /// One batch a block.
 pub(crate) struct Ipc {
@@ -59,12 +59,8 @@ impl Sink for Ipc {
     type Piece = Vec<RecordBatch>;
     type Out = Writer;
 
-    fn groups(&self) -> GroupShape {
-        GroupShape {
-            flows: 1,
-            blocks: 1,
-            one_file: false,
-        }
+    fn groups(&self) -> Grouping {
+        Grouping::new(1, 1)
     }
 
     fn worker(&self) -> BatchBuilder {
@@ -75,11 +71,11 @@ impl Sink for Ipc {
         &self,
         builder: &mut BatchBuilder,
         mut rows: Rows<'_>,
-        files: &[Arc<Open>],
+        files: &[Arc<ScanFile>],
     ) -> Result<Vec<RecordBatch>, Stop> {
         if let (Some((labels, numbers)), Some(open)) = (&self.labels, files.first()) {
             builder.set_labels(labels.clone());
-            rows.label(numbers.get(&open.source.name).copied().unwrap_or_default());
+            rows.label(numbers.get(open.name()).copied().unwrap_or_default());
         }
         builder.batches(&rows).map_err(Stop::failed)
     }

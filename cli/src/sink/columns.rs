@@ -5,34 +5,30 @@
 //! does with its pieces is in a [`Sink`] of its own.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, IsTerminal as _};
+use std::io::{self};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nfdecode::columns::{Labels, Projection, Rows};
-use nfdecode::scan::{self, Lane, Stages, Stopped};
-use nfdecode::{Error, File, OpenOptions};
+use nfdecode::scan::{Grouping, Lane, OnDamage, Part, ScanFile, ScanInput, Stopped, Work};
+use nfdecode::{Error, File, Scan};
 
 use crate::args::slot::Slot;
 use crate::args::{Format, OutputArgs};
-use crate::input::select::Selection;
-use crate::run::account::{Account, State};
+use crate::run::account::{self, Account};
 use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::arrow_ipc::Ipc;
-use crate::sink::output::{Fault, GroupShape, Out, Sink};
+use crate::sink::output::{Out, Sink};
 use crate::sink::parquet::{OneFile, finish};
 use crate::sink::partition::{Directory, Origin, Settings};
 use crate::sink::target::Target;
-use crate::sink::text::{Item, LoadedBlock, Open, Printed, Source, items_of};
+use crate::sink::text::Printed;
 
-/// Files that a group has parts of at most: all of them are open at the same time.
-const FILES_MAX: usize = 16;
 /// Threads for Parquet if nobody says how many: each holds the blocks of a row group.
 const PARQUET_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
@@ -150,28 +146,26 @@ pub(crate) struct ColumnWriter<'a> {
     pub(crate) columns: Option<Projection>,
     /// A column with the name of each flow's file.
     pub(crate) with_file: bool,
-    /// Which flows.
-    pub(crate) selection: Selection,
-    /// Flows to write at most.
+    /// Which flows of which files, how files are opened, and on how many threads.
+    pub(crate) scan: Scan,
+    /// The text of the filter, which a directory of partitions remembers.
+    pub(crate) filter: Option<String>,
+    /// Flows to write at most, as the scan knows it.
     pub(crate) limit: Option<u64>,
-    pub(crate) threads: NonZeroUsize,
-    /// A file that cannot be opened ends the run; otherwise it is reported and passed over.
+    /// A file that cannot be opened ends the run; otherwise it is reported and skipped.
     pub(crate) all_must_open: bool,
-    /// How to open files.
-    pub(crate) options: OpenOptions,
     /// What the files were made from, if they are not what the user named.
     pub(crate) origin: Option<Origin<'a>>,
     pub(crate) report: &'a Report,
 }
 
-type FileDone<'a> = &'a mut (dyn FnMut(&Source) -> Result<(), Stop> + Send);
+type FileDone<'a> = &'a mut (dyn FnMut(&ScanInput) -> Result<(), Stop> + Send);
 
 impl ColumnWriter<'_> {
     /// Writes the flows of all sources to `output`. Damage is reported and passed
     /// over. `progress` is told of bytes read, `file_done` of each file that has been written.
     pub(crate) fn write(
         &self,
-        sources: Vec<Source>,
         output: Output<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         file_done: FileDone<'_>,
@@ -180,21 +174,37 @@ impl ColumnWriter<'_> {
             Output::Arrow(target) => {
                 let is_file = target.is_named();
                 let (out, fault) = Out::new(target);
-                let columns = self.choose(&sources)?;
-                let labels = self.labels(&sources, &columns);
+                let columns = self.choose()?;
+                let labels = self.labels(&columns);
                 let sink = Ipc::new(columns, labels);
                 let writer = sink.begin(out, is_file)?;
-                let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
+                let (writer, ended) = self.run(
+                    &sink,
+                    writer,
+                    self.scan.inputs().cloned().collect(),
+                    progress,
+                    file_done,
+                );
                 let written = ended.and_then(|printed| Ok((printed, writer.finish()?)));
                 self.close(fault.explain(written)?)
             }
             Output::Parquet { target, bloom } => {
                 let (out, fault) = Out::new(target);
-                let columns = self.choose(&sources)?;
-                let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
+                let columns = self.choose()?;
+                let names: Vec<_> = self
+                    .scan
+                    .inputs()
+                    .map(|input| input.name().to_owned())
+                    .collect();
                 let sink = OneFile::new(&columns, bloom)?;
                 let writer = sink.begin(out)?;
-                let (writer, ended) = self.run(&sink, writer, sources, progress, file_done);
+                let (writer, ended) = self.run(
+                    &sink,
+                    writer,
+                    self.scan.inputs().cloned().collect(),
+                    progress,
+                    file_done,
+                );
                 let written = ended.and_then(|printed| Ok((printed, finish(writer, &names)?)));
                 self.close(fault.explain(written)?)
             }
@@ -206,21 +216,23 @@ impl ColumnWriter<'_> {
                 }
                 let columns = self.columns.clone().unwrap_or_default();
                 let columns = self.with_file_column(columns)?;
-                if let Some(source) = sources.iter().find(|source| source.copied_from.is_some()) {
-                    return Err(no_file(&source.name));
+                let copy = |input: &&ScanInput| input.copied_from().is_some();
+                if let Some(input) = self.scan.inputs().find(copy) {
+                    return Err(no_file(input.name()));
                 }
                 let settings = Settings {
                     columns: &columns,
                     slot,
                     bloom,
-                    selection: &self.selection,
-                    salvage: self.options.is_partial(),
+                    filter: self.filter.as_deref(),
+                    salvage: self.scan.options().is_partial(),
                 };
                 let sink = Directory::new(path, &settings)?;
-                let names = || sources.iter().map(|source| source.name.clone()).collect();
+                let inputs: Vec<_> = self.scan.inputs().cloned().collect();
+                let names = || inputs.iter().map(|input| input.name().to_owned()).collect();
                 let capture: Option<(_, HashSet<_>)> =
                     self.origin.map(|(capture, _)| (capture, names()));
-                let (wanted, known) = sink.not_yet_written(sources, self.origin, self.report);
+                let (wanted, known) = sink.not_yet_written(inputs, self.origin, self.report);
                 let (_, ended) = self.run(&sink, sink.begin(), wanted, progress, file_done);
                 let mut printed = ended?;
                 if let Some((capture, names)) = &capture {
@@ -233,7 +245,7 @@ impl ColumnWriter<'_> {
                         "{known} files had been written to {directory} before"
                     ));
                 }
-                if printed.files == 0 && printed.refused != 0 && known == 0 {
+                if printed.totals.files == 0 && printed.totals.refused != 0 && known == 0 {
                     self.report.nothing_read();
                 }
                 Ok(printed)
@@ -243,7 +255,7 @@ impl ColumnWriter<'_> {
 
     /// Makes the output visible, unless there is nothing to show.
     fn close(&self, (printed, out): (Printed, Out)) -> Result<Printed, Stop> {
-        if printed.files == 0 && printed.refused != 0 {
+        if printed.totals.files == 0 && printed.totals.refused != 0 {
             self.report.nothing_read();
             if out.target().is_named() {
                 // A file is for results; standard output has got an empty but valid document.
@@ -265,45 +277,27 @@ impl ColumnWriter<'_> {
     /// The columns that were asked for, or those of the standard ones that have values. To know
     /// which these are, files are read until all flows have been seen that can be written; that is quick
     /// compared to what follows.
-    fn choose(&self, sources: &[Source]) -> Result<Projection, Stop> {
+    fn choose(&self) -> Result<Projection, Stop> {
         let columns = match &self.columns {
             Some(columns) => columns.clone(),
             None => {
-                let (mut elements, mut flows) = (0, 0_u64);
-                // Which flows a filter selects is not known yet.
-                let limit = self.limit.filter(|_| self.selection.filter.is_none());
-                for source in sources {
-                    interrupt::check()?;
-                    let Some(file) = self.look_into(source) else {
-                        continue;
-                    };
-                    if !self.selection.may_select(&file) {
-                        continue;
-                    }
-                    scan::map_blocks(
-                        &file,
-                        self.threads,
-                        |block| block.map(|block| (block.elements(), block.len() as u64)),
-                        |found| {
-                            match found {
-                                Ok((found, count)) => {
-                                    elements |= found;
-                                    flows = flows.saturating_add(count);
-                                }
-                                Err(error) => self.tell_unread(&error),
-                            }
-                            let enough = limit.is_some_and(|limit| flows >= limit);
-                            if enough || interrupt::interrupted() {
-                                ControlFlow::Break(())
-                            } else {
-                                ControlFlow::Continue(())
-                            }
-                        },
-                    );
-                    if limit.is_some_and(|limit| flows >= limit) {
-                        break;
-                    }
-                }
+                let mut elements = 0;
+                let seen = self.scan.clone().on_damage(OnDamage::Report);
+                seen.map_blocks(
+                    |block| block.map(|block| block.block().elements()),
+                    |found| {
+                        match found {
+                            Ok(found) => elements |= found,
+                            Err(error) => self.tell_unread(&error),
+                        }
+                        if interrupt::interrupted() {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        }
+                    },
+                );
+                interrupt::check()?;
                 Projection::standard().filled_by(elements)
             }
         };
@@ -311,8 +305,8 @@ impl ColumnWriter<'_> {
     }
 
     /// Opens a file before it is its turn.
-    fn look_into(&self, source: &Source) -> Option<File> {
-        let file = source.open(&self.options);
+    fn look_into(&self, input: &ScanInput) -> Option<File> {
+        let file = input.open(self.scan.options());
         file.map_err(|error| self.tell_unread(&error)).ok()
     }
 
@@ -326,21 +320,18 @@ impl ColumnWriter<'_> {
 
     /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
     /// change once it is written.
-    fn labels(
-        &self,
-        sources: &[Source],
-        columns: &Projection,
-    ) -> Option<(Labels, HashMap<String, u32>)> {
+    fn labels(&self, columns: &Projection) -> Option<(Labels, HashMap<String, u32>)> {
         if !columns.has("file") && !columns.has("ident") {
             return None;
         }
-        let idents: Vec<Option<Vec<u8>>> = sources
-            .iter()
-            .map(|source| self.look_into(source)?.ident().map(<[u8]>::to_vec))
+        let idents: Vec<Option<Vec<u8>>> = self
+            .scan
+            .inputs()
+            .map(|input| self.look_into(input)?.ident().map(<[u8]>::to_vec))
             .collect();
-        let names = sources.iter().map(|source| source.name.as_str());
-        let labels = Labels::of(names.clone().zip(idents.iter().map(Option::as_deref)));
-        let numbers = names.map(str::to_owned).zip(0..).collect();
+        let names = || self.scan.inputs().map(ScanInput::name);
+        let labels = Labels::of(names().zip(idents.iter().map(Option::as_deref)));
+        let numbers = names().map(str::to_owned).zip(0..).collect();
         Some((labels, numbers))
     }
 
@@ -348,96 +339,37 @@ impl ColumnWriter<'_> {
         &self,
         sink: &S,
         out: S::Out,
-        sources: Vec<Source>,
+        inputs: Vec<ScanInput>,
         progress: &mut (dyn FnMut(u64) + Send),
         file_done: FileDone<'_>,
     ) -> (S::Out, Result<Printed, Stop>) {
-        // Without flows to write no file needs to be opened.
-        let wanted = if self.limit == Some(0) { 0 } else { usize::MAX };
-        let gave_up = AtomicBool::new(false);
         let tally = Tally {
-            printed: Printed::default(),
-            records: 0,
-            left: self.limit.unwrap_or(u64::MAX),
             account: Account::default(),
             stop: None,
             out,
-            gave_up: &gave_up,
             progress,
             file_done,
         };
-        let sources = sources.into_iter().take(wanted);
-        let groups = Groups {
-            items: sources
-                .flat_map(|source| items_of(source, &self.options, &self.selection, None))
-                .peekable(),
-            shape: sink.groups(),
-        };
         let writing = Writing { writer: self, sink };
-        let (tally, _) = scan::run(&writing, self.threads, groups, tally);
+        let (totals, tally, _) = self.scan.run_over(inputs.into_iter(), &writing, tally);
         let ended = match tally.stop {
             Some(stop) => Err(stop),
-            None => Ok(tally.printed),
+            None => Ok(Printed {
+                totals,
+                passed_over: 0,
+            }),
         };
         (tally.out, ended)
     }
 }
 
-/// Parts of files, put together.
-struct Groups<I: Iterator<Item = Item>> {
-    items: std::iter::Peekable<I>,
-    shape: GroupShape,
-}
-
-impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
-    type Item = Vec<Item>;
-
-    fn next(&mut self) -> Option<Vec<Item>> {
-        let (mut flows, mut blocks, mut files) = (0_u64, 0, 0);
-        let mut group = Vec::new();
-        while flows < self.shape.flows && blocks < self.shape.blocks && files < FILES_MAX {
-            let Some(item) = self.items.next() else { break };
-            let is_end = matches!(item, Item::End(_));
-            match &item {
-                Item::Block(_, found) => {
-                    flows = flows.saturating_add(found.announced_records().into());
-                    blocks += 1;
-                }
-                Item::Start(_) | Item::Gap(_) | Item::Refused(_) => files += 1,
-                Item::End(_) => {}
-            }
-            group.push(item);
-            if is_end && self.shape.one_file {
-                break;
-            }
-        }
-        (!group.is_empty()).then_some(group)
-    }
-}
-
-/// A part of a group.
-enum Part {
-    Start(Arc<Open>),
-    Block(Box<LoadedBlock>),
-    Gap(Error),
-    /// Whether the file was read to its end, rather than to the last flow that may be written.
-    End(Arc<Open>, bool),
-    Refused(Error),
-}
-
 /// What has to happen in order.
 struct Tally<'a, O> {
-    printed: Printed,
-    /// Records of all kinds so far.
-    records: u64,
-    /// Flows that may still be written.
-    left: u64,
     /// What the current file turns out to hold.
     account: Account,
     /// Why the run ends early.
     stop: Option<Stop>,
     out: O,
-    gave_up: &'a AtomicBool,
     progress: &'a mut (dyn FnMut(u64) + Send),
     file_done: FileDone<'a>,
 }
@@ -447,9 +379,7 @@ struct Writing<'a, S> {
     sink: &'a S,
 }
 
-impl<'a, S: Sink> Stages for Writing<'a, S> {
-    type Item = Vec<Item>;
-    type Loaded = Vec<Part>;
+impl<'a, S: Sink> Work for Writing<'a, S> {
     type Worker = S::Worker;
     type Tally = Tally<'a, S::Out>;
 
@@ -457,47 +387,8 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
         self.sink.worker()
     }
 
-    fn load(&self, group: Vec<Item>) -> Vec<Part> {
-        let load = |item| match item {
-            Item::Start(open) => Part::Start(open),
-            Item::Block(open, found) => {
-                let loaded = LoadedBlock::load(open, found, &self.writer.selection);
-                Part::Block(Box::new(loaded))
-            }
-            Item::Gap(error) => Part::Gap(error),
-            Item::End(open) => Part::End(open, false),
-            Item::Refused(error) => Part::Refused(error),
-        };
-        group.into_iter().map(load).collect()
-    }
-
-    fn number(&self, group: &mut Vec<Part>, tally: &mut Self::Tally) -> ControlFlow<()> {
-        for part in &mut *group {
-            match part {
-                Part::Start(_) => tally.printed.files += 1,
-                Part::Block(loaded) => {
-                    if self.writer.selection.counts_records() {
-                        // Only here it is known how many records there are before.
-                        loaded.select(&self.writer.selection, tally.records);
-                    }
-                    if let Ok(block) = &loaded.block {
-                        tally.records += loaded.records_in(block);
-                        tally.printed.read += block.len() as u64;
-                    }
-                    loaded.take = loaded.wanted().min(tally.left);
-                    tally.left -= loaded.take;
-                    tally.printed.flows += loaded.take;
-                }
-                Part::Refused(_) => tally.printed.refused += 1,
-                Part::End(open, whole) => *whole = tally.left != 0 && !open.passed_over,
-                Part::Gap(_) => {}
-            }
-        }
-        if tally.left == 0 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+    fn grouping(&self) -> Grouping {
+        self.sink.groups()
     }
 
     fn work(
@@ -506,25 +397,17 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
         group: Vec<Part>,
         lane: &mut Lane<'_, Self::Tally>,
     ) -> Result<(), Stopped> {
-        let mut files: Vec<Arc<Open>> = Vec::new();
+        let mut files: Vec<Arc<ScanFile>> = Vec::new();
         let mut rows = Rows::new();
         for part in &group {
-            let Part::Block(loaded) = part else { continue };
-            if files
-                .last()
-                .is_none_or(|last| !Arc::ptr_eq(last, &loaded.open))
-            {
-                files.push(Arc::clone(&loaded.open));
+            let Part::Block(block) = part else { continue };
+            let file = block.file();
+            if files.last().is_none_or(|last| !Arc::ptr_eq(last, file)) {
+                files.push(Arc::clone(file));
             }
-            if let Ok(block) = &loaded.block {
-                let most = usize::try_from(loaded.take).unwrap_or(usize::MAX);
-                rows.add(
-                    block,
-                    files.len() as u32 - 1,
-                    loaded.selected.as_deref(),
-                    most,
-                );
-            }
+            // A group has parts of few files, see `Grouping`.
+            let label = u32::try_from(files.len() - 1).unwrap_or(u32::MAX);
+            rows.add(block.block(), label, block.selected(), block.len());
         }
         let mut piece = (rows.len() != 0).then(|| self.sink.make(worker, rows, &files));
         drop(files);
@@ -542,7 +425,6 @@ impl<'a, S: Sink> Stages for Writing<'a, S> {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(stop) => {
                     tally.stop.get_or_insert(stop);
-                    tally.gave_up.store(true, Ordering::Relaxed);
                     ControlFlow::Break(())
                 }
             }
@@ -561,36 +443,17 @@ impl<S: Sink> Writing<'_, S> {
 
     /// Counts and reports a part.
     fn account(&self, tally: &mut Tally<'_, S::Out>, part: &Part) -> Result<(), Stop> {
-        let report = self.writer.report;
-        match part {
-            Part::Start(open) => {
-                tally.account = Account::of(report, &open.file);
-                tally.account.tell_unfinished(report, &open.file);
-            }
-            Part::Block(loaded) => {
-                (tally.progress)(loaded.found.stored_size().into());
-                let damage = match &loaded.block {
-                    Ok(block) => {
-                        tally.account.block(block.len() as u64, block.flow_count());
-                        block.damage()
-                    }
-                    Err(error) => Some(error),
-                };
-                if let Some(damage) = damage {
-                    tally.account.damage(report, damage);
-                }
-            }
-            Part::Refused(error) if self.writer.all_must_open => return Err(Stop::failed(error)),
-            Part::Gap(error) => tally.account.damage(report, error),
-            Part::Refused(error) => report.damage(error),
-            Part::End(open, whole) => {
-                let state = match whole {
-                    true => tally.account.close(report, &open.file),
-                    false => tally.account.state(),
-                };
-                self.sink.end_file(&mut tally.out, open, state)?;
-                (tally.file_done)(&open.source)?;
-            }
+        if let Part::Refused(error) = part
+            && self.writer.all_must_open
+        {
+            return Err(Stop::failed(error));
+        }
+        tally.account.see(self.writer.report, part);
+        (tally.progress)(account::stored_size(part));
+        if let Part::End(end) = part {
+            let state = tally.account.state();
+            self.sink.end_file(&mut tally.out, end.file(), state)?;
+            (tally.file_done)(end.file().input())?;
         }
         interrupt::check()
     }

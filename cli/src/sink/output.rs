@@ -8,18 +8,7 @@ use nfdecode::columns::Rows;
 use crate::run::account::State;
 use crate::run::stop::Stop;
 use crate::sink::target::Target;
-use crate::sink::text::Open;
-
-/// Which blocks are worked on together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GroupShape {
-    /// Flows after which a group is large enough, by what block headers announce.
-    pub(crate) flows: u64,
-    /// Blocks at most: headers are not to be trusted.
-    pub(crate) blocks: usize,
-    /// A group ends with its file.
-    pub(crate) one_file: bool,
-}
+use nfdecode::scan::{Grouping, ScanFile};
 
 /// What becomes of the flows of a group of blocks.
 pub(crate) trait Sink: Sync {
@@ -30,18 +19,18 @@ pub(crate) trait Sink: Sync {
     /// What pieces are written to in order.
     type Out: Send;
 
-    fn groups(&self) -> GroupShape;
+    fn groups(&self) -> Grouping;
     fn worker(&self) -> Self::Worker;
     /// `files` are those that rows have the numbers of.
     fn make(
         &self,
         worker: &mut Self::Worker,
         rows: Rows<'_>,
-        files: &[Arc<Open>],
+        files: &[Arc<ScanFile>],
     ) -> Result<Self::Piece, Stop>;
     fn write(&self, out: &mut Self::Out, piece: Self::Piece) -> Result<(), Stop>;
     /// All flows of a file have been written.
-    fn end_file(&self, _: &mut Self::Out, _: &Open, _state: State) -> Result<(), Stop> {
+    fn end_file(&self, _: &mut Self::Out, _: &ScanFile, _state: State) -> Result<(), Stop> {
         Ok(())
     }
 }

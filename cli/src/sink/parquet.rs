@@ -6,12 +6,12 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
 
 use crate::run::stop::Stop;
-use crate::sink::output::{GroupShape, Out, Sink};
-use crate::sink::text::Open;
+use crate::sink::output::{Out, Sink};
 use nfdecode::columns::parquet::{
     GroupEncoder, GroupFormat, Options, ROW_GROUP, RowGroup, name_sources,
 };
 use nfdecode::columns::{Labels, Projection, Rows};
+use nfdecode::scan::{Grouping, ScanFile};
 
 /// Blocks of a row group at most: 2 MiB each in files of today's writers.
 const BLOCKS_MAX: usize = 16;
@@ -52,19 +52,13 @@ pub(crate) fn failed(error: ParquetError) -> Stop {
 }
 
 /// Groups whose blocks become one row group.
-pub(crate) fn groups(one_file: bool) -> GroupShape {
-    GroupShape {
-        flows: ROW_GROUP as u64,
-        blocks: BLOCKS_MAX,
-        one_file,
-    }
+pub(crate) fn groups(one_file: bool) -> Grouping {
+    Grouping::new(ROW_GROUP as u64, BLOCKS_MAX).one_file(one_file)
 }
 
 /// Names and idents for the rows of these files.
-pub(crate) fn labels(files: &[Arc<Open>]) -> Labels {
-    let names = files
-        .iter()
-        .map(|open| (open.source.name.as_str(), open.file.ident()));
+pub(crate) fn labels(files: &[Arc<ScanFile>]) -> Labels {
+    let names = files.iter().map(|open| (open.name(), open.file().ident()));
     Labels::of(names)
 }
 
@@ -73,7 +67,7 @@ impl Sink for OneFile {
     type Piece = RowGroup;
     type Out = SerializedFileWriter<Out>;
 
-    fn groups(&self) -> GroupShape {
+    fn groups(&self) -> Grouping {
         groups(false)
     }
 
@@ -85,7 +79,7 @@ impl Sink for OneFile {
         &self,
         encoder: &mut GroupEncoder,
         mut rows: Rows<'_>,
-        files: &[Arc<Open>],
+        files: &[Arc<ScanFile>],
     ) -> Result<RowGroup, Stop> {
         encoder.set_labels(labels(files));
         rows.sort_by_first();

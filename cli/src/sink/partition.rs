@@ -11,6 +11,7 @@
 //! knows of.
 
 use crate::args::slot::Slot;
+use nfdecode::scan::{Grouping, ScanFile, ScanInput};
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
@@ -24,16 +25,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
-use crate::input::select::Selection;
 use crate::run::account::State;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
-use crate::sink::output::{GroupShape, Sink};
+use crate::sink::output::Sink;
 use crate::sink::parquet::{failed, groups, labels, options};
 use crate::sink::target;
-use crate::sink::text::{Open, Source};
-use nfdecode::Timestamp;
 use nfdecode::columns::parquet::{GroupEncoder, GroupFormat, RowGroup, name_sources};
 use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
 
@@ -49,7 +47,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) columns: &'a Projection,
     pub(crate) slot: Slot,
     pub(crate) bloom: bool,
-    pub(crate) selection: &'a Selection,
+    pub(crate) filter: Option<&'a str>,
     /// All that can be had of damaged files is taken.
     pub(crate) salvage: bool,
 }
@@ -72,12 +70,14 @@ pub(crate) struct Input {
 
 impl Input {
     /// `origin`: what the file was made from, which then is what must not change.
-    fn of(source: &Source, origin: Option<Origin<'_>>) -> io::Result<Self> {
-        let path = origin.map_or(source.path.as_path(), |(capture, _)| capture);
+    fn of(source: &ScanInput, origin: Option<Origin<'_>>) -> io::Result<Self> {
+        let path = origin.map_or(source.as_path().unwrap_or(Path::new("")), |(capture, _)| {
+            capture
+        });
         let metadata = fs::metadata(path)?;
         let mut path = fs::canonicalize(path)?;
         if origin.is_some() {
-            path.push(&source.name);
+            path.push(source.name());
         }
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
         let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
@@ -166,7 +166,7 @@ impl Directory {
             columns,
             slot,
             bloom,
-            selection,
+            filter,
             salvage,
         } = *settings;
         // Names of temporary files are absolute; what is below the directory must be seen to be.
@@ -190,7 +190,7 @@ impl Directory {
             "schema_version": SCHEMA_VERSION,
             "partition_by": slot.name(),
             "columns": names,
-            "filter": selection.filter.as_ref().map(ToString::to_string),
+            "filter": filter,
         });
         let known = path.join(MEMORY).join("settings.json");
         match read_json(&known) {
@@ -250,10 +250,10 @@ impl Directory {
     /// The sources that are not in the directory yet, or have changed, and how many others there are.
     pub(crate) fn not_yet_written(
         &self,
-        sources: Vec<Source>,
+        sources: Vec<ScanInput>,
         origin: Option<Origin<'_>>,
         report: &Report,
-    ) -> (Vec<Source>, u64) {
+    ) -> (Vec<ScanInput>, u64) {
         let (mut wanted, mut known) = (Vec::new(), 0);
         let mut inputs = BTreeMap::new();
         for source in sources {
@@ -274,7 +274,7 @@ impl Directory {
                 }
                 continue;
             }
-            inputs.insert(source.path.clone(), input);
+            inputs.insert(source.as_path().unwrap_or(Path::new("")).to_owned(), input);
             wanted.push(source);
         }
         if let Ok(mut known) = self.inputs.lock() {
@@ -327,10 +327,10 @@ impl Directory {
     }
 
     /// The input that a file is.
-    fn input(&self, open: &Open) -> Result<Input, Stop> {
+    fn input(&self, open: &ScanFile) -> Result<Input, Stop> {
         let known = self.inputs.lock().ok();
-        let input = known.and_then(|known| known.get(&open.source.path).cloned());
-        input.ok_or_else(|| Stop::failed(format!("{}: has vanished", open.source.path.display())))
+        let input = known.and_then(|known| known.get(open.input().as_path()?).cloned());
+        input.ok_or_else(|| Stop::failed(format!("{}: has vanished", shown(open))))
     }
 }
 
@@ -452,7 +452,7 @@ impl Sink for Directory {
     type Piece = (Input, Vec<(Option<i64>, RowGroup)>);
     type Out = Files;
 
-    fn groups(&self) -> GroupShape {
+    fn groups(&self) -> Grouping {
         groups(true)
     }
 
@@ -464,7 +464,7 @@ impl Sink for Directory {
         &self,
         encoder: &mut GroupEncoder,
         mut rows: Rows<'_>,
-        files: &[Arc<Open>],
+        files: &[Arc<ScanFile>],
     ) -> Result<Self::Piece, Stop> {
         let Some(open) = files.first() else {
             return Err(Stop::failed("flows of no file"));
@@ -529,9 +529,9 @@ impl Sink for Directory {
         Ok(())
     }
 
-    fn end_file(&self, files: &mut Files, open: &Open, state: State) -> Result<(), Stop> {
+    fn end_file(&self, files: &mut Files, open: &ScanFile, state: State) -> Result<(), Stop> {
         let input = self.input(open)?;
-        if !open.passed_over {
+        if !open.is_skipped() {
             return self.commit(files, &input, state);
         }
         // It was not read, so that there is nothing to remember but that nothing is there any more.
@@ -542,10 +542,14 @@ impl Sink for Directory {
     }
 }
 
-fn too_many(open: &Open) -> Stop {
+fn shown(file: &ScanFile) -> std::path::Display<'_> {
+    file.input().as_path().unwrap_or(Path::new("")).display()
+}
+
+fn too_many(open: &ScanFile) -> Stop {
     Stop::failed(format!(
         "{}: its flows are of more than {PARTITIONS_MAX} partitions",
-        open.source.path.display()
+        shown(open)
     ))
 }
 
@@ -564,18 +568,14 @@ mod tests {
             columns: &columns,
             slot: Slot::Day,
             bloom: false,
-            selection: &Selection::default(),
+            filter: None,
             salvage: false,
         };
         let directory = Directory::new(&out, &settings);
         let directory = directory.unwrap_or_else(|_| panic!("a directory"));
         let report = Report::default();
         let known_after = |found: State| {
-            let source = || Source {
-                path: path.clone(),
-                name: "nfcapd.202601011200".to_owned(),
-                copied_from: None,
-            };
+            let source = || ScanInput::path(&path);
             let input = Input::of(&source(), None).expect("it is there");
             let written = directory.commit(&mut directory.begin(), &input, found);
             assert!(written.is_ok(), "{found:?}");

@@ -27,7 +27,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use nfdecode::FileSet;
 use nfdecode::Filter;
-use nfdecode::filter::Scope;
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
@@ -83,49 +82,24 @@ impl Answer {
 fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) -> io::Result<()> {
     let mut archive = FileSet::in_directory(directory)?;
     archive.sort_by_name();
+    let scan = archive.scan().select(filter.clone()).limit(limit);
     let mut format = JsonFormat::ndjson(Zone::named("UTC").map_err(io::Error::other)?);
-    let (mut found, mut selected) = (0, Vec::new());
-    for file in archive.files() {
-        let file = match file {
-            Ok(file) if filter.may_select(&file) => file,
-            Ok(_) => continue,
+    for block in scan.blocks() {
+        if answer.out.is_closed() {
+            return Ok(());
+        }
+        // A damaged block costs its flows, not the query.
+        let block = match block {
+            Ok(block) => block,
             Err(error) => {
                 eprintln!("{error}");
                 continue;
             }
         };
-        let mut scope = Scope {
-            ident: file.ident(),
-            ..Scope::default()
-        };
-        format.set_file(file.ident(), "");
-        for block in &file {
-            if answer.out.is_closed() {
-                return Ok(());
-            }
-            // A damaged block costs its flows, not the query.
-            let block = match block {
-                Ok(block) => block,
-                Err(error) => {
-                    eprintln!("{error}");
-                    continue;
-                }
-            };
-            filter.select(&block, scope, &mut selected);
-            scope.records_before += u64::from(block.counts().records);
-            let mut flows = block.flows();
-            let mut passed = 0;
-            for index in selected.iter().map(|index| *index as usize) {
-                if found == limit {
-                    return answer.flush(0);
-                }
-                if let Some(flow) = flows.nth(index - passed) {
-                    found += 1;
-                    format.flow(found, &flow, &mut answer.text);
-                }
-                passed = index + 1;
-                answer.flush(PIECE)?;
-            }
+        format.set_file(block.file().file().ident(), "");
+        for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
+            format.flow(number, &flow, &mut answer.text);
+            answer.flush(PIECE)?;
         }
     }
     answer.flush(0)

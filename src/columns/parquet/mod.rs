@@ -1,12 +1,13 @@
 //! Parquet files of flows: a writer, and properties for those who have their own.
 //!
 //! ```no_run
-//! use nfdecode::columns::{Projection, Reader, parquet};
+//! use nfdecode::Scan;
+//! use nfdecode::columns::{Projection, parquet};
 //!
 //! let columns = Projection::standard();
 //! let out = std::fs::File::create("flows.parquet")?;
 //! let mut writer = parquet::Writer::try_new(out, &columns, &parquet::Options::default())?;
-//! for batch in Reader::new(["nfcapd.202601011200"], &columns) {
+//! for batch in Scan::new(["nfcapd.202601011200"]).columns(&columns) {
 //!     writer.write(&batch?)?;
 //! }
 //! writer.finish()?;

@@ -1,0 +1,184 @@
+//! Work on the parts of a scan, on many threads, with results in order.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::scan::input::ScanInput;
+use crate::scan::part::Part;
+use crate::scan::pipeline::{self, Lane, Stages, Stopped};
+use crate::scan::traverse::{self, Item, Numbers, Settings, Totals};
+
+/// What is done with the parts of a scan.
+pub trait Work: Sync {
+    /// What a thread keeps, such as buffers.
+    type Worker;
+    /// What is kept in order, such as the output.
+    type Tally: Send;
+
+    /// Called once per thread.
+    fn worker(&self) -> Self::Worker;
+
+    /// Which parts are worked on together. One at a time unless overridden.
+    fn grouping(&self) -> Grouping {
+        Grouping::ONE
+    }
+
+    /// Works on some parts, on any thread, and hands the results over with [`Lane::in_turn`].
+    ///
+    /// # Errors
+    /// [`Stopped`] as returned by the lane.
+    fn work(
+        &self,
+        worker: &mut Self::Worker,
+        parts: Vec<Part>,
+        lane: &mut Lane<'_, Self::Tally>,
+    ) -> Result<(), Stopped>;
+}
+
+/// Which parts are worked on together: a group is closed as soon as one of these limits is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grouping {
+    /// Flows, as block headers announce them.
+    pub flows: u64,
+    /// Blocks. Limits memory: headers can announce anything.
+    pub blocks: usize,
+    /// Files of which a group has parts, and places that cannot be read.
+    pub files: usize,
+    /// A group ends with its file.
+    pub one_file: bool,
+}
+
+impl Grouping {
+    /// One part at a time.
+    pub const ONE: Self = Self {
+        flows: 0,
+        blocks: 1,
+        files: 1,
+        one_file: true,
+    };
+
+    /// Groups of at least this many flows, from at most this many blocks, of up to 16 files.
+    #[must_use]
+    pub const fn new(flows: u64, blocks: usize) -> Self {
+        Self {
+            flows,
+            blocks,
+            files: 16,
+            one_file: false,
+        }
+    }
+
+    /// Whether a group ends with its file.
+    #[must_use]
+    pub const fn one_file(mut self, wanted: bool) -> Self {
+        self.one_file = wanted;
+        self
+    }
+}
+
+/// Runs the parts of these inputs through `work`, on `threads` threads.
+pub(crate) fn run<W: Work>(
+    inputs: impl Iterator<Item = ScanInput> + Send,
+    settings: Arc<Settings>,
+    threads: NonZeroUsize,
+    work: &W,
+    tally: W::Tally,
+) -> (Totals, W::Tally, Result<(), Stopped>) {
+    let done = Arc::new(AtomicBool::new(false));
+    let numbers = Numbers::new(&settings, Arc::clone(&done));
+    let stages = Traversal {
+        settings: &settings,
+        work,
+    };
+    let groups = Groups {
+        items: traverse::items(inputs, Arc::clone(&settings), done),
+        grouping: work.grouping(),
+    };
+    let outcome = pipeline::run(&stages, threads, groups, numbers, tally);
+    (outcome.numbers.totals, outcome.tally, outcome.end)
+}
+
+/// Items, put together.
+struct Groups<I> {
+    items: I,
+    grouping: Grouping,
+}
+
+impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
+    type Item = Vec<Item>;
+
+    fn next(&mut self) -> Option<Vec<Item>> {
+        if self.grouping == Grouping::ONE {
+            return self.items.next().map(|item| vec![item]);
+        }
+        let limits = &self.grouping;
+        let (mut flows, mut blocks, mut files) = (0_u64, 0, 0);
+        let mut group = Vec::new();
+        while flows < limits.flows && blocks < limits.blocks && files < limits.files {
+            let Some(item) = self.items.next() else { break };
+            let is_end = matches!(item, Item::End(_));
+            match &item {
+                Item::Block(_, found) => {
+                    flows = flows.saturating_add(found.announced_records().into());
+                    blocks += 1;
+                }
+                Item::Start(_) | Item::Gap(..) | Item::Refused(_) => files += 1,
+                Item::End(_) => {}
+            }
+            group.push(item);
+            if is_end && limits.one_file {
+                break;
+            }
+        }
+        (!group.is_empty()).then_some(group)
+    }
+}
+
+/// The traversal as stages of the pipeline.
+struct Traversal<'a, W> {
+    settings: &'a Settings,
+    work: &'a W,
+}
+
+impl<W: Work> Stages for Traversal<'_, W> {
+    type Item = Vec<Item>;
+    type Loaded = Vec<Part>;
+    type Worker = W::Worker;
+    type Numbers = Numbers;
+    type Tally = W::Tally;
+
+    fn worker(&self) -> W::Worker {
+        self.work.worker()
+    }
+
+    fn load(&self, group: Vec<Item>) -> Vec<Part> {
+        let load = |item| traverse::load(item, self.settings);
+        group.into_iter().map(load).collect()
+    }
+
+    fn number(&self, parts: &mut Vec<Part>, numbers: &mut Numbers) -> ControlFlow<()> {
+        let mut is_over = false;
+        parts.retain_mut(|part| {
+            let belongs = !is_over && numbers.number(part, self.settings);
+            is_over |= belongs && numbers.is_over(part);
+            belongs
+        });
+        if is_over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn work(
+        &self,
+        worker: &mut W::Worker,
+        parts: Vec<Part>,
+        lane: &mut Lane<'_, W::Tally>,
+    ) -> Result<(), Stopped> {
+        self.work.work(worker, parts, lane)
+    }
+}
