@@ -20,12 +20,15 @@ const UDP: u8 = 17;
 pub(crate) struct Batch {
     pub(crate) rows: Vec<u64>,
     pub(crate) hashes: [u64; BATCH],
+    /// Hashes of the values that are counted, row by row; 0 is none.
+    pub(crate) values: Vec<u64>,
     pub(crate) count: usize,
 }
 
 impl Batch {
-    pub(crate) fn new(words: usize) -> Self {
+    pub(crate) fn new(words: usize, distinct: usize) -> Self {
         Self {
+            values: vec![0; distinct * BATCH],
             rows: vec![0; words * BATCH],
             hashes: [0; BATCH],
             count: 0,
@@ -34,6 +37,15 @@ impl Batch {
 
     pub(crate) fn is_full(&self) -> bool {
         self.count == BATCH
+    }
+
+    /// Adds the values of a flow that are counted, to the row that is next.
+    pub(crate) fn add_values(&mut self, inner: &Inner, flow: &Flow<'_>) {
+        let at = self.count * inner.distinct.len();
+        let values = self.values.get_mut(at..).unwrap_or_default();
+        for (to, key) in values.iter_mut().zip(&inner.distinct) {
+            *to = key.value_hash(flow);
+        }
     }
 }
 
@@ -118,7 +130,10 @@ impl Inner {
         flow: &Flow<'_>,
         row: &mut [u64],
     ) -> bool {
-        let source = self.variants.get(variant).and_then(|sources| sources.get(at));
+        let source = self
+            .variants
+            .get(variant)
+            .and_then(|sources| sources.get(at));
         let (Some(key), Some(place), Some(source)) =
             (self.keys.get(at), self.layout.places.get(at), source)
         else {

@@ -1,7 +1,8 @@
 //! One part of a grouping's key.
 
+use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::source::{Shape, Source, Stored};
+use crate::aggregate::source::{Shape, Source, Stored, Value};
 use crate::flow::view::Flow;
 
 /// What an absent value of a key means.
@@ -184,6 +185,28 @@ impl Key {
             return Err(AggregateError::MixedTypes(name));
         }
         Ok(Self::of(&name, sources))
+    }
+
+    /// A hash of the value of a flow; 0 if absent.
+    pub(crate) fn value_hash(&self, flow: &Flow<'_>) -> u64 {
+        let Some(source) = self.sources.first() else {
+            return 0;
+        };
+        match source.value(flow) {
+            None => 0,
+            Some(Value::Text(text)) => distinct::hash_bytes(text),
+            Some(Value::Owned(text, length)) => {
+                distinct::hash_bytes(text.get(..length).unwrap_or_default())
+            }
+            Some(Value::Stored(stored)) => {
+                let stored = self.transform.apply(stored, flow);
+                let [high, low] = stored.words;
+                match high {
+                    0 => distinct::hash(stored.tag, &[low]),
+                    _ => distinct::hash(stored.tag, &[low, high]),
+                }
+            }
+        }
     }
 
     /// How its values are stored.

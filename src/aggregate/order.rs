@@ -30,6 +30,8 @@ pub enum OrderBy {
     Bps(Side),
     /// Bytes a packet.
     Bpp(Side),
+    /// A distinct count, by its place.
+    Distinct(usize),
     /// Earliest start.
     First,
     /// Latest end.

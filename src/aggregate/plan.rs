@@ -31,14 +31,20 @@ enum Fetch {
     /// Into one word.
     Word,
     /// An IPv4 address under a mask of bits.
-    Ip4 { mask: u32 },
+    Ip4 {
+        mask: u32,
+    },
     /// An IPv6 address under a mask of bits.
-    Ip6 { masks: [u64; 2] },
+    Ip6 {
+        masks: [u64; 2],
+    },
     /// The start of the flow, by interval.
     First,
     Last,
     /// Through [`Source::value`].
-    Slow { key: usize },
+    Slow {
+        key: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -325,11 +331,9 @@ fn step(
             let host = u128::MAX.checked_shr(lengths[1].into()).unwrap_or(0);
             let masks = [(!host >> 64) as u64, !host as u64];
             match offset(v6, at6 + 16) {
-                Some(at) => Found::Step(fixed(
-                    Fetch::Ip6 { masks },
-                    at + at6,
-                    2 | mask(lengths[1]),
-                )),
+                Some(at) => {
+                    Found::Step(fixed(Fetch::Ip6 { masks }, at + at6, 2 | mask(lengths[1])))
+                }
                 None => Found::Step(slow),
             }
         }
