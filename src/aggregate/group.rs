@@ -205,7 +205,19 @@ impl<'t> Groups<'t> {
     /// The first `count` groups in this order.
     #[must_use]
     pub fn top(&self, order: &Order, count: usize) -> Vec<Group<'_>> {
-        let keyed = self.iter().map(|group| (group.sort_value(order.by), group));
+        self.top_of(order, count, |_| true)
+    }
+
+    /// The first `count` groups in this order of those for which `passes` returns true.
+    #[must_use]
+    pub fn top_of(
+        &self,
+        order: &Order,
+        count: usize,
+        passes: impl Fn(&Group<'_>) -> bool,
+    ) -> Vec<Group<'_>> {
+        let passed = self.iter().filter(|group| passes(group));
+        let keyed = passed.map(|group| (group.sort_value(order.by), group));
         let mut groups: Vec<(u64, Group<'_>)> = keyed.collect();
         let compare = |a: &(u64, Group<'_>), b: &(u64, Group<'_>)| {
             let by_value = match (order.by, order.direction) {

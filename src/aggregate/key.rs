@@ -152,6 +152,18 @@ impl Key {
         self
     }
 
+    /// Whether its values are numbers.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.sources.first().is_some_and(Source::is_number)
+    }
+
+    /// Whether its values are instants.
+    #[must_use]
+    pub fn is_time(&self) -> bool {
+        self.sources.first().is_some_and(Source::is_time)
+    }
+
     /// Another name for the key, for columns and messages.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {

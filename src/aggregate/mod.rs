@@ -33,6 +33,7 @@ pub(crate) mod held;
 pub(crate) mod intake;
 pub(crate) mod key;
 pub(crate) mod layout;
+pub(crate) mod names;
 pub(crate) mod order;
 pub(crate) mod parallel;
 pub(crate) mod plan;

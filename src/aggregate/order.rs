@@ -82,6 +82,12 @@ impl Order {
         }
     }
 
+    /// What is compared.
+    #[must_use]
+    pub fn by(&self) -> OrderBy {
+        self.by
+    }
+
     /// Most bytes first.
     #[must_use]
     pub fn bytes() -> Self {
