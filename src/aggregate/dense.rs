@@ -13,8 +13,10 @@ const CHUNK_BITS: u32 = CHUNK.trailing_zeros();
 /// written faults twice.
 const EMPTY: u64 = u64::MAX;
 const SLOTS_MIN: usize = 1 << 8;
-/// Rows of one table at most; the number of a row has 32 bits.
-const ROWS_MAX: usize = u32::MAX as usize - 1;
+/// Slots of a table that does not fit into the second cache.
+const LARGE: usize = 1 << 14;
+/// Rows that are read ahead.
+const TOUCHED: usize = 64;
 
 /// Rows by key.
 #[derive(Debug)]
@@ -76,9 +78,31 @@ impl Dense {
     pub(crate) fn absorb(&mut self, rows: &[u64], hashes: &[u64], found: &mut Vec<u32>) {
         found.clear();
         self.make_room(hashes.len());
+        if self.slots.len() >= LARGE {
+            for hashes in hashes.chunks(TOUCHED) {
+                self.touch(hashes);
+            }
+        }
         for (row, hash) in rows.chunks_exact(self.words).zip(hashes) {
             found.push(self.absorb_one(row, *hash as u32));
         }
+    }
+
+    /// Reads the slots and rows that hashes lead to: independent reads, whose misses of the cache overlap, which
+    /// those of [`absorb_one`](Self::absorb_one) do not.
+    fn touch(&self, hashes: &[u64]) {
+        let mut slots = [EMPTY; TOUCHED];
+        for (slot, hash) in slots.iter_mut().zip(hashes) {
+            let place = (*hash as u32 >> self.shift) as usize;
+            *slot = self.slots.get(place).copied().unwrap_or(EMPTY);
+        }
+        let mut sum = 0;
+        for slot in slots.iter().filter(|slot| **slot != EMPTY) {
+            if let [first, .., last] = self.row(*slot as u32) {
+                sum ^= first ^ last;
+            }
+        }
+        std::hint::black_box(sum);
     }
 
     #[inline]
@@ -137,11 +161,6 @@ impl Dense {
             chunk.extend_from_slice(row);
         }
         self.len += 1;
-    }
-
-    /// Whether one more batch fits.
-    pub(crate) fn is_full(&self) -> bool {
-        self.len + 2 * crate::aggregate::extract::BATCH > ROWS_MAX
     }
 
     fn make_room(&mut self, more: usize) {

@@ -3,7 +3,7 @@
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::Absent;
 use crate::aggregate::layout::counter;
-use crate::aggregate::source::{Source, Stored, Value};
+use crate::aggregate::source::{Shape, Stored, Value};
 use crate::flow::bytes::{u8_at, u64_at};
 use crate::flow::view::Flow;
 
@@ -20,12 +20,15 @@ const UDP: u8 = 17;
 pub(crate) struct Batch {
     pub(crate) rows: Vec<u64>,
     pub(crate) hashes: [u64; BATCH],
+    /// Hashes of the values that are counted, row by row; 0 is none.
+    pub(crate) values: Vec<u64>,
     pub(crate) count: usize,
 }
 
 impl Batch {
-    pub(crate) fn new(words: usize) -> Self {
+    pub(crate) fn new(words: usize, distinct: usize) -> Self {
         Self {
+            values: vec![0; distinct * BATCH],
             rows: vec![0; words * BATCH],
             hashes: [0; BATCH],
             count: 0,
@@ -34,6 +37,15 @@ impl Batch {
 
     pub(crate) fn is_full(&self) -> bool {
         self.count == BATCH
+    }
+
+    /// Adds the values of a flow that are counted, to the row that is next.
+    pub(crate) fn add_values(&mut self, inner: &Inner, flow: &Flow<'_>) {
+        let at = self.count * inner.distinct.len();
+        let values = self.values.get_mut(at..).unwrap_or_default();
+        for (to, key) in values.iter_mut().zip(&inner.distinct) {
+            *to = key.value_hash(flow);
+        }
     }
 }
 
@@ -76,33 +88,18 @@ impl Inner {
     /// Writes the row of a flow under one combination of sources. Returns whether it counts.
     pub(crate) fn row(
         &self,
-        variant: &[Source],
+        variant: usize,
         flow: &Flow<'_>,
         counted: &Counted,
         number: u64,
         row: &mut [u64],
     ) -> bool {
-        row.fill(0);
-        let parts = self.keys.iter().zip(variant).zip(&self.layout.places);
-        for ((key, source), place) in parts {
-            let mut stored = match source.value(flow) {
-                Some(Value::Stored(stored)) => stored,
-                Some(Value::Text(text)) => Stored::number(self.texts.number(text).into()),
-                Some(Value::Owned(text, length)) => {
-                    let text = text.get(..length).unwrap_or_default();
-                    Stored::number(self.texts.number(text).into())
-                }
-                None => match key.absent {
-                    Absent::Group => continue,
-                    Absent::Zero if key.shape() == crate::aggregate::source::Shape::Text => {
-                        Stored::number(self.texts.number(b"").into())
-                    }
-                    Absent::Zero => Stored::ZERO,
-                    Absent::Skip => return false,
-                },
-            };
-            stored = key.transform.apply(stored, flow);
-            place.put(row, stored);
+        let (key, _) = row.split_at_mut(self.layout.key_words);
+        key.fill(0);
+        for at in 0..self.keys.len() {
+            if !self.put_key(variant, at, flow, key) {
+                return false;
+            }
         }
         let mut counters = counted.counters;
         let mut direction = 0;
@@ -123,6 +120,42 @@ impl Inner {
             *to = number << 1 | direction;
         }
         true
+    }
+
+    /// Puts the value of one key into a row. Returns whether the flow counts.
+    pub(crate) fn put_key(
+        &self,
+        variant: usize,
+        at: usize,
+        flow: &Flow<'_>,
+        row: &mut [u64],
+    ) -> bool {
+        let source = self
+            .variants
+            .get(variant)
+            .and_then(|sources| sources.get(at));
+        let (Some(key), Some(place), Some(source)) =
+            (self.keys.get(at), self.layout.places.get(at), source)
+        else {
+            return false;
+        };
+        let stored = match source.value(flow) {
+            Some(Value::Stored(stored)) => stored,
+            Some(Value::Text(text)) => self.text(text),
+            Some(Value::Owned(text, length)) => self.text(text.get(..length).unwrap_or_default()),
+            None => match key.absent {
+                Absent::Group => return true,
+                Absent::Zero if place.shape == Shape::Text => self.text(b""),
+                Absent::Zero => Stored::ZERO,
+                Absent::Skip => return false,
+            },
+        };
+        place.put(row, key.transform.apply(stored, flow));
+        true
+    }
+
+    fn text(&self, text: &[u8]) -> Stored {
+        Stored::number(self.texts.number(text).into())
     }
 
     /// Swaps source and destination in a key if the source is the greater one.

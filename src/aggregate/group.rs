@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::aggregate::counters::Counters;
+use crate::aggregate::distinct::Distinct;
+use crate::aggregate::held::Extra;
 use crate::aggregate::layout::counter;
 use crate::aggregate::order::{Direction, Order, OrderBy, Tie};
 use crate::aggregate::source::{Shape, Stored};
@@ -17,7 +19,7 @@ use crate::value::time::Timestamp;
 pub struct Group<'t> {
     groups: &'t Shared<'t>,
     row: &'t [u64],
-    number: u32,
+    extra: &'t Extra,
 }
 
 /// What all groups share.
@@ -25,6 +27,7 @@ pub struct Group<'t> {
 struct Shared<'t> {
     table: &'t Table,
     texts: Vec<Arc<[u8]>>,
+    none: Extra,
 }
 
 impl<'t> Group<'t> {
@@ -78,8 +81,15 @@ impl<'t> Group<'t> {
     /// The first flow, if the grouping keeps it.
     #[must_use]
     pub fn first_flow(&self) -> Option<OwnedFlow> {
-        let record = self.groups.table.firsts.get(self.number as usize)?;
-        Some(OwnedFlow::from_record(record.clone()))
+        let keeps = self.groups.table.grouping.0.options.keep_first;
+        keeps.then(|| OwnedFlow::from_record(self.extra.first.clone()))
+    }
+
+    /// How many different values of a [distinct count](crate::aggregate::GroupingBuilder::distinct) there are,
+    /// and whether this is exact.
+    #[must_use]
+    pub fn distinct(&self, at: usize) -> Option<(u64, bool)> {
+        self.extra.distinct.get(at).map(Distinct::count)
     }
 
     fn numbered(&self) -> Option<u64> {
@@ -139,6 +149,7 @@ impl<'t> Group<'t> {
         let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
         match by {
             OrderBy::Key => 0,
+            OrderBy::Distinct(at) => self.distinct(at).map_or(0, |(count, _)| count),
             OrderBy::Flows => counters.flows,
             OrderBy::Packets(side) => counters.packets_of(side),
             OrderBy::Bytes(side) => counters.bytes_of(side),
@@ -169,16 +180,18 @@ impl<'t> Groups<'t> {
         Self(Shared {
             table,
             texts: table.grouping.0.texts.all(),
+            none: Extra::default(),
         })
     }
 
     /// All groups, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = Group<'_>> {
-        let rows = self.0.table.dense.rows().zip(0..);
-        rows.map(|(row, number)| Group {
+        let parts = self.0.table.parts.iter();
+        let rows = parts.flat_map(|part| part.groups(&self.0.none));
+        rows.map(|(row, extra)| Group {
             groups: &self.0,
             row,
-            number,
+            extra,
         })
     }
 
@@ -192,7 +205,19 @@ impl<'t> Groups<'t> {
     /// The first `count` groups in this order.
     #[must_use]
     pub fn top(&self, order: &Order, count: usize) -> Vec<Group<'_>> {
-        let keyed = self.iter().map(|group| (group.sort_value(order.by), group));
+        self.top_of(order, count, |_| true)
+    }
+
+    /// The first `count` groups in this order of those for which `passes` returns true.
+    #[must_use]
+    pub fn top_of(
+        &self,
+        order: &Order,
+        count: usize,
+        passes: impl Fn(&Group<'_>) -> bool,
+    ) -> Vec<Group<'_>> {
+        let passed = self.iter().filter(|group| passes(group));
+        let keyed = passed.map(|group| (group.sort_value(order.by), group));
         let mut groups: Vec<(u64, Group<'_>)> = keyed.collect();
         let compare = |a: &(u64, Group<'_>), b: &(u64, Group<'_>)| {
             let by_value = match (order.by, order.direction) {

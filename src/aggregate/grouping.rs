@@ -5,13 +5,15 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::key::{Key, Transform};
+use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::Layout;
 use crate::aggregate::source::{Shape, Source};
 use crate::aggregate::texts::Texts;
 
 /// Combinations of [`Key::any_of`] at most: what one flow can cost.
 const VARIANTS_MAX: usize = 64;
+/// Distinct counts at most: what one group can take.
+const DISTINCT_MAX: usize = 16;
 
 /// What to group flows by and how to count them. Cheap to clone, shared between threads.
 ///
@@ -38,6 +40,8 @@ pub(crate) struct Inner {
     /// For each combination of sources, one source per key.
     pub(crate) variants: Vec<Vec<Source>>,
     pub(crate) options: Options,
+    /// What distinct values of are counted.
+    pub(crate) distinct: Vec<Key>,
     pub(crate) hasher: RandomState,
     pub(crate) texts: Texts,
     /// Pairs of keys to swap for the other direction.
@@ -51,12 +55,22 @@ pub(crate) struct Options {
     pub(crate) keep_first: bool,
     pub(crate) numbered: bool,
     pub(crate) wrap: bool,
+    /// The sums of all groups are not those of all flows.
+    pub(crate) separate_totals: bool,
+}
+
+impl Inner {
+    /// Whether groups have more than a row.
+    pub(crate) fn has_extras(&self) -> bool {
+        self.options.keep_first || !self.distinct.is_empty()
+    }
 }
 
 /// Makes a [`Grouping`].
 #[derive(Debug, Default)]
 pub struct GroupingBuilder {
     keys: Vec<Key>,
+    distinct: Vec<Key>,
     options: Options,
 }
 
@@ -78,6 +92,14 @@ impl GroupingBuilder {
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.keys.push(key);
+        self
+    }
+
+    /// Counts the different values of a key in each group: exactly up to 512, beyond that with a standard error
+    /// of 1.6 %. Of several fields the first counts. See [`Group::distinct`](crate::aggregate::Group::distinct).
+    #[must_use]
+    pub fn distinct(mut self, key: Key) -> Self {
+        self.distinct.push(key);
         self
     }
 
@@ -123,7 +145,14 @@ impl GroupingBuilder {
     /// # Errors
     /// [`AggregateError::TooMany`] keys or combinations, [`AggregateError::OneSided`].
     pub fn build(self) -> Result<Grouping> {
-        let Self { keys, mut options } = self;
+        let Self {
+            keys,
+            distinct,
+            mut options,
+        } = self;
+        if distinct.len() > DISTINCT_MAX {
+            return Err(AggregateError::TooMany("distinct counts"));
+        }
         options.numbered |= options.keep_first || options.both_directions;
         let mut variants = vec![Vec::new()];
         for key in &keys {
@@ -139,6 +168,9 @@ impl GroupingBuilder {
             });
             variants = longer.collect();
         }
+        options.separate_totals = variants.len() > 1
+            || options.both_directions
+            || keys.iter().any(|key| key.absent == Absent::Skip);
         let pairs = if options.both_directions {
             pairs(&keys)?
         } else {
@@ -148,6 +180,7 @@ impl GroupingBuilder {
         Ok(Grouping(Arc::new(Inner {
             keys,
             layout,
+            distinct,
             variants,
             options,
             hasher: RandomState::default(),

@@ -1,7 +1,8 @@
 //! One part of a grouping's key.
 
+use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::source::{Shape, Source, Stored};
+use crate::aggregate::source::{Shape, Source, Stored, Value};
 use crate::flow::view::Flow;
 
 /// What an absent value of a key means.
@@ -151,6 +152,18 @@ impl Key {
         self
     }
 
+    /// Whether its values are numbers.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.sources.first().is_some_and(Source::is_number)
+    }
+
+    /// Whether its values are instants.
+    #[must_use]
+    pub fn is_time(&self) -> bool {
+        self.sources.first().is_some_and(Source::is_time)
+    }
+
     /// Another name for the key, for columns and messages.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -186,6 +199,28 @@ impl Key {
         Ok(Self::of(&name, sources))
     }
 
+    /// A hash of the value of a flow; 0 if absent.
+    pub(crate) fn value_hash(&self, flow: &Flow<'_>) -> u64 {
+        let Some(source) = self.sources.first() else {
+            return 0;
+        };
+        match source.value(flow) {
+            None => 0,
+            Some(Value::Text(text)) => distinct::hash_bytes(text),
+            Some(Value::Owned(text, length)) => {
+                distinct::hash_bytes(text.get(..length).unwrap_or_default())
+            }
+            Some(Value::Stored(stored)) => {
+                let stored = self.transform.apply(stored, flow);
+                let [high, low] = stored.words;
+                match high {
+                    0 => distinct::hash(stored.tag, &[low]),
+                    _ => distinct::hash(stored.tag, &[low, high]),
+                }
+            }
+        }
+    }
+
     /// How its values are stored.
     pub(crate) fn shape(&self) -> Shape {
         match (self.sources.first().map(Source::shape), self.transform) {
@@ -214,14 +249,29 @@ impl Transform {
                 let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, at));
                 network(stored, mask)
             }
-            Self::Every { interval, origin } => {
+            Self::Every { .. } => {
                 let [high, time] = stored.words;
-                let past = (i128::from(time) - i128::from(origin)).rem_euclid(interval.into());
                 Stored {
-                    words: [high, time.saturating_sub(past as u64)],
+                    words: [high, self.of_time(time)],
                     ..stored
                 }
             }
+        }
+    }
+
+    /// Changes a time.
+    #[inline]
+    pub(crate) fn of_time(self, time: u64) -> u64 {
+        match self {
+            Self::Every { interval, origin } => {
+                let past = if time >= origin {
+                    (time - origin) % interval
+                } else {
+                    interval - 1 - (origin - time - 1) % interval
+                };
+                time.saturating_sub(past)
+            }
+            _ => time,
         }
     }
 }

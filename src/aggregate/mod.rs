@@ -24,13 +24,19 @@
 
 pub(crate) mod counters;
 pub(crate) mod dense;
+pub(crate) mod distinct;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod group;
 pub(crate) mod grouping;
+pub(crate) mod held;
+pub(crate) mod intake;
 pub(crate) mod key;
 pub(crate) mod layout;
+pub(crate) mod names;
 pub(crate) mod order;
+pub(crate) mod parallel;
+pub(crate) mod plan;
 pub(crate) mod source;
 pub(crate) mod table;
 pub(crate) mod texts;
@@ -41,4 +47,5 @@ pub use group::{Group, Groups};
 pub use grouping::{Grouping, GroupingBuilder};
 pub use key::{Absent, Key};
 pub use order::{Direction, Order, OrderBy, Side, Tie};
+pub use parallel::{Adder, Collector};
 pub use table::Table;

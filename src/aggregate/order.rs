@@ -30,6 +30,8 @@ pub enum OrderBy {
     Bps(Side),
     /// Bytes a packet.
     Bpp(Side),
+    /// A distinct count, by its place.
+    Distinct(usize),
     /// Earliest start.
     First,
     /// Latest end.
@@ -78,6 +80,12 @@ impl Order {
             direction,
             tie: Tie::Key,
         }
+    }
+
+    /// What is compared.
+    #[must_use]
+    pub fn by(&self) -> OrderBy {
+        self.by
     }
 
     /// Most bytes first.

@@ -244,6 +244,24 @@ impl Source {
         }
     }
 
+    /// Whether it is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        match self {
+            Self::Field(field, _) | Self::Stored(field, _) => matches!(
+                field.kind,
+                FieldKind::U8
+                    | FieldKind::U16
+                    | FieldKind::U32
+                    | FieldKind::U64
+                    | FieldKind::Micros
+                    | FieldKind::NatEventId
+                    | FieldKind::NatPool
+            ),
+            Self::Header(_) | Self::Computed(Computed::TlsVersion, _) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it is an instant.
     pub(crate) fn is_time(&self) -> bool {
         matches!(self, Self::Field(field, _) | Self::Stored(field, _)
@@ -388,7 +406,11 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     EITHER
         .iter()
         .map(|either| either.name)
-        .chain(fields.map(|field| field.name))
+        .chain(
+            fields
+                .filter(|field| field.kind != FieldKind::Geo)
+                .map(|field| field.name),
+        )
         .chain(HEADER.iter().map(|(name, _)| *name))
         .chain(["tls_version", "tls_sni", "ja3", "ja4"])
 }

@@ -1,44 +1,40 @@
-//! Groups of one thread.
+//! Groups of flows.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
 use crate::aggregate::counters::Counters;
-use crate::aggregate::dense::{self, Dense};
+use crate::aggregate::dense;
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::extract::{BATCH, Batch, Counted};
 use crate::aggregate::grouping::{Grouping, Inner};
-use crate::aggregate::layout::counter;
+use crate::aggregate::held::{Extra, Held};
+use crate::aggregate::intake::Intake;
 use crate::file::block::Block;
-use crate::flow::view::Flow;
+use crate::scan::part::ScanBlock;
 
 /// Groups of flows: a row per key that occurs.
 #[derive(Debug)]
 pub struct Table {
     pub(crate) grouping: Grouping,
-    pub(crate) dense: Dense,
-    /// The record of the first flow of each row, if wanted.
-    pub(crate) firsts: Vec<Box<[u8]>>,
-    /// All flows, each counted once.
-    totals: [u64; counter::COUNT],
-    batch: Batch,
-    found: Vec<u32>,
+    /// A power of 2; a key belongs to the part that the top bits of its hash say.
+    pub(crate) parts: Vec<Held>,
+    pub(crate) intake: Intake,
     /// Number of the next flow that is added without one.
     next_number: u64,
 }
 
 impl Table {
     pub(crate) fn new(grouping: &Grouping) -> Self {
-        let layout = &grouping.0.layout;
-        let mut totals = [0; counter::COUNT];
-        totals[counter::FIRST] = u64::MAX;
+        let parts = vec![Held::new(&grouping.0)];
+        Self::of(grouping, parts, Intake::new(&grouping.0))
+    }
+
+    /// Of a number of parts that is a power of 2.
+    pub(crate) fn of(grouping: &Grouping, parts: Vec<Held>, intake: Intake) -> Self {
         Self {
-            dense: Dense::new(layout.key_words, layout.words, grouping.0.options.wrap),
-            batch: Batch::new(layout.words),
             grouping: grouping.clone(),
-            firsts: Vec::new(),
-            totals,
-            found: Vec::with_capacity(BATCH),
+            parts,
+            intake,
             next_number: 0,
         }
     }
@@ -50,85 +46,33 @@ impl Table {
         self.next_number = number.saturating_add(block.len() as u64);
     }
 
-    /// As [`add`](Self::add), where the first flow of the block has this number among all flows that are
-    /// counted: what "first" means when several tables are merged. At most 63 bits.
+    /// As [`add`](Self::add), where the first of these flows has this number among all flows that are
+    /// counted, the next one the next number: what "first" means when tables are merged. At most 63 bits.
     pub fn add_at(&mut self, block: &Block, selected: Option<&[u32]>, number: u64) {
-        match selected {
-            None => {
-                for (flow, number) in block.flows().zip(number..) {
-                    self.add_flow(&flow, number);
-                }
-            }
-            Some(selected) => {
-                for index in selected {
-                    if let Some(flow) = block.flow(*index as usize) {
-                        self.add_flow(&flow, number.saturating_add(u64::from(*index)));
+        self.add_some(block, selected, usize::MAX, number);
+    }
+
+    /// Adds the selected flows of a block of a scan.
+    pub fn add_scanned(&mut self, block: &ScanBlock) {
+        let selected = block.selected();
+        self.add_some(block.block(), selected, block.len(), block.flows_before());
+    }
+
+    fn add_some(&mut self, block: &Block, selected: Option<&[u32]>, most: usize, number: u64) {
+        let inner = &*self.grouping.0;
+        let parts = &mut self.parts;
+        self.intake
+            .block(inner, block, selected, most, number, |batch, records| {
+                match parts.as_mut_slice() {
+                    [part] => part.absorb(inner, batch, records),
+                    // Tables of several parts come from merging; adding flows to one is rare.
+                    parts => {
+                        let mut held = Held::new(inner);
+                        held.absorb(inner, batch, records);
+                        merge(inner, parts, &held);
                     }
                 }
-            }
-        }
-        self.flush();
-    }
-
-    /// Adds one flow with its number among all.
-    fn add_flow(&mut self, flow: &Flow<'_>, number: u64) {
-        let grouping = Arc::clone(&self.grouping.0);
-        let Some(counted) = Counted::of(flow, grouping.options.need_counters) else {
-            return;
-        };
-        dense::add(&mut self.totals, &counted.counters, grouping.options.wrap);
-        let words = grouping.layout.words;
-        for variant in &grouping.variants {
-            let at = self.batch.count * words;
-            let Some(row) = self.batch.rows.get_mut(at..at + words) else {
-                continue;
-            };
-            if !grouping.row(variant, flow, &counted, number, row) {
-                continue;
-            }
-            let hash = grouping.hash(row);
-            if let Some(to) = self.batch.hashes.get_mut(self.batch.count) {
-                *to = hash;
-            }
-            self.batch.count += 1;
-            if grouping.options.keep_first {
-                self.flush();
-                self.keep(flow.record(), number);
-            } else if self.batch.is_full() {
-                self.flush();
-            }
-        }
-    }
-
-    /// Keeps the record of the flow that was added last if it is the first of its group.
-    fn keep(&mut self, record: &[u8], number: u64) {
-        let Some(at) = self.found.last().copied() else {
-            return;
-        };
-        self.keep_at(at, record, number);
-    }
-
-    fn keep_at(&mut self, at: u32, record: &[u8], number: u64) {
-        let first = self.number_of(self.dense.row(at)) >> 1;
-        match self.firsts.get_mut(at as usize) {
-            Some(kept) if first == number => *kept = record.into(),
-            Some(_) => {}
-            None => self.firsts.push(record.into()),
-        }
-    }
-
-    fn number_of(&self, row: &[u64]) -> u64 {
-        let at = self.grouping.0.layout.key_words + counter::NUMBER;
-        row.get(at).copied().unwrap_or(0)
-    }
-
-    fn flush(&mut self) {
-        let count = self.batch.count;
-        let words = self.grouping.0.layout.words;
-        let rows = self.batch.rows.get(..count * words).unwrap_or_default();
-        let hashes = self.batch.hashes.get(..count).unwrap_or_default();
-        self.dense.absorb(rows, hashes, &mut self.found);
-        self.batch.count = 0;
+            });
     }
 
     /// Adds the groups of another table of the same grouping. The order of merging does not matter.
@@ -139,19 +83,10 @@ impl Table {
         if !Arc::ptr_eq(&self.grouping.0, &other.grouping.0) {
             return Err(AggregateError::OtherGrouping);
         }
-        dense::add(
-            &mut self.totals,
-            &other.totals,
-            self.grouping.0.options.wrap,
-        );
-        for (number, row) in other.dense.rows().enumerate() {
-            let hash = self.grouping.0.hash(row);
-            self.dense.absorb(row, &[hash], &mut self.found);
-            if let (Some(record), Some(at)) = (other.firsts.get(number), self.found.last().copied())
-            {
-                let first = self.number_of(row) >> 1;
-                self.keep_at(at, record, first);
-            }
+        let inner = &*self.grouping.0;
+        self.intake.add_totals(inner, &other.intake.totals);
+        for part in &other.parts {
+            merge(inner, &mut self.parts, part);
         }
         self.next_number = self.next_number.max(other.next_number);
         Ok(())
@@ -160,27 +95,54 @@ impl Table {
     /// How many groups there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.dense.len()
+        self.parts.iter().map(Held::len).sum()
     }
 
     /// Whether there are no groups.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.dense.len() == 0
+        self.len() == 0
     }
 
     /// The sums over all flows, each counted once whatever its keys.
     #[must_use]
     pub fn totals(&self) -> Counters {
-        Counters::of(&self.totals, 0)
+        let mut totals = self.intake.totals;
+        let inner = &self.grouping.0;
+        if !inner.options.separate_totals {
+            for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
+                let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+                dense::add(&mut totals, counters, inner.options.wrap);
+            }
+        }
+        Counters::of(&totals, 0)
     }
 
     /// Memory in use, in bytes, about.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let kept: usize = self.firsts.iter().map(|record| record.len() + 16).sum();
-        self.dense.bytes() + kept + self.grouping.0.texts.bytes()
+        let parts: usize = self.parts.iter().map(Held::bytes).sum();
+        parts + self.grouping.0.texts.bytes()
     }
+}
+
+/// Adds groups to the parts that they belong to.
+fn merge(inner: &Inner, parts: &mut [Held], other: &Held) {
+    let none = Extra::default();
+    let count = parts.len();
+    for (row, extra) in other.groups(&none) {
+        let hash = inner.hash(row);
+        if let Some(part) = parts.get_mut(part_of(hash, count)) {
+            part.absorb_one(inner, row, hash, extra);
+        }
+    }
+}
+
+/// Which of `count` parts, a power of 2, a hash belongs to.
+#[inline]
+pub(crate) fn part_of(hash: u64, count: usize) -> usize {
+    // The low half of the hash gives the place within a part.
+    (hash >> 32) as usize & (count - 1)
 }
 
 impl Grouping {

@@ -243,7 +243,7 @@ impl Block {
             .map(|(_, record)| record)
     }
 
-    #[cfg(feature = "filter")]
+    #[cfg(any(feature = "aggregate", feature = "filter"))]
     /// The decoded bytes with the index of flows.
     pub(crate) fn content(&self) -> Option<Content<'_>> {
         let raw = self.raw.as_ref()?;
@@ -301,7 +301,7 @@ impl Block {
     }
 }
 
-#[cfg(feature = "filter")]
+#[cfg(any(feature = "aggregate", feature = "filter"))]
 /// What a filter works on.
 pub(crate) struct Content<'a> {
     pub(crate) data: &'a [u8],

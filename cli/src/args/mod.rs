@@ -1,5 +1,6 @@
 //! The command line: what there is to say and its help. Does nothing itself.
 
+pub(crate) mod answer;
 pub(crate) mod compression;
 pub(crate) mod key;
 pub(crate) mod slot;
@@ -9,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::args::answer::TopArgs;
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print the flows of nfcapd files
     Read(ReadArgs),
+    /// Show the groups of flows with the most bytes, packets, flows, ...
+    Top(TopArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Tell whether nfcapd files are intact, and what of them can be read
@@ -443,7 +447,7 @@ pub(crate) fn file_named(path: &Path) -> Option<&Path> {
 }
 
 /// A character that can stand between values of CSV.
-fn parse_delimiter(text: &str) -> Result<u8, String> {
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => {
             Err("quotes and line ends have a meaning of their own".to_owned())

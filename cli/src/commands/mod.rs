@@ -7,3 +7,4 @@ pub(crate) mod fields;
 pub(crate) mod info;
 pub(crate) mod read;
 pub(crate) mod rewrite;
+pub(crate) mod top;

@@ -1,5 +1,7 @@
 //! From flows to files and standard output.
 
+pub(crate) mod answer;
+pub(crate) mod answer_table;
 pub(crate) mod arrow_ipc;
 pub(crate) mod columns;
 pub(crate) mod output;
