@@ -1,11 +1,13 @@
 //! From the command line to the command.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ReadArgs};
 use crate::commands::{check, convert, fields, info, read, rewrite, top};
 use crate::run::env::print;
@@ -23,11 +25,17 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // A closed pipe while printing help is nobody's problem.
             let _ = error.print();
+            if let Some(hint) = habits::hint(&error, std::env::args_os().skip(1)) {
+                let _ = writeln!(std::io::stderr(), "\n{hint}");
+            }
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     match &mut cli.command {
         Command::Convert(ConvertArgs { output, .. }) | Command::Read(ReadArgs { output, .. }) => {
+            if let Some(mistake) = habits::form_as_file(output.output.as_deref()) {
+                return Report::default().finish(Err(Stop::Usage(mistake)));
+            }
             output.settle_format();
         }
         _ => {}

@@ -300,6 +300,8 @@ impl Source {
                 HeaderField::Sampled => flow.is_sampled().into(),
                 HeaderField::Anonymized => flow.is_anonymized().into(),
             }))),
+            // As everywhere else, only TCP flows have hellos.
+            Self::Computed(..) if flow.proto() != Some(6) => None,
             Self::Computed(computed, Some(element)) => computed.of(flow.element(*element)?),
             Self::Computed(computed, None) => [29, 30]
                 .into_iter()

@@ -601,3 +601,30 @@ fn ranges_and_directories_name_the_files_that_nfdump_reads() {
         assert_eq!(String::from_utf8_lossy(&ours.stdout), theirs, "{line}");
     }
 }
+
+#[test]
+fn read_names_the_mistakes_of_users_of_nfdump() {
+    let file = support::root().join("tests/fixtures/archive/nfcapd.202611241330");
+    let directory = tempfile::tempdir().expect("a directory");
+    for (words, expected) in [
+        (&["-o", "json"][..], "use -f json"),
+        (&["-o", "csv:%ts,%sa"], "use -f csv:%ts,%sa"),
+        (&["-o", "fmt:%ts"], "nfdecode nfdump"),
+        (&["-s", "srcip/bytes"], "nfdecode top"),
+        (&["-A", "srcip"], "nfdecode top"),
+        (&["-r", "x"], "files need no option"),
+    ] {
+        let output = support::nfdecode()
+            .current_dir(directory.path())
+            .arg("read")
+            .arg(&file)
+            .args(words)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let message = support::stderr(&output);
+        assert!(message.contains(expected), "{words:?}: {message}");
+    }
+    let left: Vec<_> = fs::read_dir(directory.path()).expect("a directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+}

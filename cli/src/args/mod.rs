@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod slot;
 

@@ -1,6 +1,6 @@
 //! Orders of tables and rows: what `-s NAME/order:dir` and `-O order:dir` name.
 
-use nfdecode::aggregate::{Direction, Order, OrderBy, Side};
+use nfdecode::aggregate::{Direction, OrderBy, Side};
 
 use crate::nfdump::lists;
 use crate::nfdump::quit::Quit;
@@ -160,10 +160,9 @@ impl ElementTables {
     }
 
     /// Its tables.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (By, Order)> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (By, Direction)> {
         self.orders.0.iter().filter_map(|(at, direction)| {
-            let by = By::numbered(*at, &lists::ELEMENT_ORDERS)?;
-            Some((by, Order::new(by.by, *direction)))
+            Some((By::numbered(*at, &lists::ELEMENT_ORDERS)?, *direction))
         })
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use nfdecode::file::Compression;
 use nfdecode::output::TextBuffer;
+use nfdecode::scan::{ScanBlock, ScanFile};
 use nfdecode::writer::{Encoding, SysidMap, Writer};
 
 use crate::nfdump::mode::{Mode, Printer};
 use crate::nfdump::quit::tell;
-use crate::nfdump::read::{Open, Reader, Selected};
+use crate::nfdump::read::Reader;
 use crate::nfdump::task::Context;
 use crate::nfdump::totals::Account;
 use crate::run::stop::Stop;
@@ -18,27 +19,27 @@ use crate::sink::target::Target;
 /// What a thread prints with.
 struct Worker {
     printer: Option<Printer>,
-    file: Option<Arc<Open>>,
+    file: Option<Arc<ScanFile>>,
 }
 
 impl Worker {
-    fn enter(&mut self, selected: &Selected) {
+    fn enter(&mut self, block: &ScanBlock) {
         let Some(printer) = &mut self.printer else {
             return;
         };
-        let open = &selected.open;
+        let file = block.file();
         let is_known = self
             .file
             .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, open));
+            .is_some_and(|known| Arc::ptr_eq(known, file));
         if !is_known {
-            printer.set_file(open.file.ident(), "");
-            if let Some(names) = &open.names {
+            printer.set_file(file.file().ident(), "");
+            if let Some(names) = file.names() {
                 printer.set_names(names);
             }
-            self.file = Some(Arc::clone(open));
+            self.file = Some(Arc::clone(file));
         }
-        printer.set_block(&selected.block, selected.records_before);
+        printer.set_block(block.block(), block.records_before());
     }
 }
 
@@ -59,11 +60,11 @@ pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
         printer: context.printer(),
         file: None,
     };
-    let work = |worker: &mut Worker, selected: Selected| {
+    let work = |worker: &mut Worker, block: Box<ScanBlock>| {
         let mut text = TextBuffer::default();
-        worker.enter(&selected);
+        worker.enter(&block);
         if let Some(printer) = &mut worker.printer {
-            for (flow, number) in selected.flows().zip(selected.before + 1..) {
+            for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
                 printer.flow(number, &flow, &mut text);
             }
         }
@@ -144,7 +145,7 @@ pub(crate) fn failed(path: &Path, error: &std::io::Error) -> Stop {
 /// What is written to, with the numbers of exporters of the file that is being read.
 struct Output<W: std::io::Write + std::io::Seek> {
     writer: Writer<W>,
-    file: Option<(Arc<Open>, SysidMap)>,
+    file: Option<(Arc<ScanFile>, SysidMap)>,
 }
 
 /// Writes all flows to a file.
@@ -159,29 +160,34 @@ pub(crate) fn write(context: &Context, reader: &Reader, path: &Path) -> Result<(
     let mut output = Output { writer, file: None };
     let account = reader.run(
         || (),
-        |(), selected| selected,
-        |selected: Selected| {
-            let open = &selected.open;
+        |(), block| block,
+        |block: Box<ScanBlock>| {
+            let file = block.file();
             let is_known = output
                 .file
                 .as_ref()
-                .is_some_and(|(known, _)| Arc::ptr_eq(known, open));
+                .is_some_and(|(known, _)| Arc::ptr_eq(known, file));
             if !is_known {
-                let names = open.file.names();
+                let names = file.file().names();
                 let map = output
                     .writer
-                    .write_names(&names, &open.file)
+                    .write_names(&names, file.file())
                     .map_err(failed)?;
-                output.file = Some((Arc::clone(open), map));
+                output.file = Some((Arc::clone(file), map));
             }
             let Some((_, map)) = &output.file else {
                 return Ok(());
             };
-            match &selected.indices {
-                None => output.writer.write_block(&selected.block, map),
+            let whole = block.len() == block.block().len();
+            match block.selected() {
+                None if whole => output.writer.write_block(block.block(), map),
+                None => {
+                    let first: Vec<u32> = (0..).take(block.len()).collect();
+                    output.writer.write_selected(block.block(), &first, map)
+                }
                 Some(indices) => output
                     .writer
-                    .write_selected(&selected.block, indices, map),
+                    .write_selected(block.block(), indices, map),
             }
             .map_err(failed)
         },

@@ -15,7 +15,6 @@ use crate::nfdump::mode::{Mode, Printer};
 use crate::nfdump::options::Aggregation;
 use crate::nfdump::order::{RecordOrder, RecordTables};
 use crate::nfdump::plain;
-use crate::nfdump::read::Reader;
 use crate::nfdump::record::{Record, RowCounters};
 use crate::nfdump::task::Context;
 use crate::nfdump::totals::Account;
@@ -125,18 +124,7 @@ impl<'t> Rows<'t> {
     }
 
     fn counters(&self, group: &Group<'_>, turned: bool) -> RowCounters {
-        let counters = group.counters();
-        let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
-        let row = RowCounters {
-            first: ms(counters.first),
-            last: ms(counters.last),
-            in_packets: counters.in_packets,
-            in_bytes: counters.in_bytes,
-            out_packets: counters.out_packets,
-            out_bytes: counters.out_bytes,
-            flows: counters.flows,
-            flags: counters.tcp_flags.0,
-        };
+        let row = counters_of(group);
         match turned {
             false => row,
             true => RowCounters {
@@ -208,6 +196,22 @@ impl<'t> Rows<'t> {
             mask(list, group, second, &mut record);
         }
         OwnedFlow::from_record(record.into_bytes())
+    }
+}
+
+/// What a group has counted.
+pub(crate) fn counters_of(group: &Group<'_>) -> RowCounters {
+    let counters = group.counters();
+    let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
+    RowCounters {
+        first: ms(counters.first),
+        last: ms(counters.last),
+        in_packets: counters.in_packets,
+        in_bytes: counters.in_bytes,
+        out_packets: counters.out_packets,
+        out_bytes: counters.out_bytes,
+        flows: counters.flows,
+        flags: counters.tcp_flags.0,
     }
 }
 
@@ -423,7 +427,7 @@ pub(crate) fn print_tables(
     let is_json = matches!(context.mode, Mode::Json);
     let mut ndjson = 0;
     for order in tables.tables() {
-        if context.mode.is_for_people() && !context.quiet {
+        if matches!(context.mode, Mode::Fmt(..) | Mode::Raw) && !context.quiet {
             let top = context.top.map_or_else(String::new, |top| format!("{top} "));
             let name = order.by.name;
             text.extend(format!("Top {top}flows ordered by {name}:\n").as_bytes());
@@ -446,7 +450,6 @@ pub(crate) fn print_tables(
 /// Writes the rows to a file. Without rows there is none.
 pub(crate) fn write(
     context: &Context,
-    reader: &Reader,
     aggregation: &Aggregation,
     table: &Table,
     order: Option<RecordOrder>,
@@ -460,13 +463,12 @@ pub(crate) fn write(
         (number, rows.written(&group))
     });
     let keeps_exporters = !matches!(aggregation, Aggregation::Keys(_));
-    write_all(context, reader, flows, keeps_exporters, account, path)
+    write_all(context, flows, keeps_exporters, account, path)
 }
 
 /// Writes flows, given the number of the flow that each comes from.
 fn write_all(
     context: &Context,
-    reader: &Reader,
     flows: impl ExactSizeIterator<Item = (u64, OwnedFlow)>,
     keeps_exporters: bool,
     account: &Account,
@@ -478,8 +480,8 @@ fn write_all(
         let ident = account.ident.as_deref();
         let mut writer = plain::create(&mut target, path, context.encoding, ident)?;
         let mut maps = Vec::new();
-        for (start, index) in &account.starts {
-            let opened = reader.files.get(*index).map(nfdecode::File::open);
+        for (start, file) in &account.starts {
+            let opened = file.as_ref().map(nfdecode::File::open);
             let map = match opened {
                 Some(Ok(file)) if keeps_exporters => {
                     writer.write_names(&file.names(), &file).map_err(failed)?
@@ -555,8 +557,7 @@ impl Sorted {
     pub(crate) fn finish(
         mut self,
         context: &Context,
-        reader: &Reader,
-        account: &Account,
+            account: &Account,
         write_to: Option<&Path>,
     ) -> Result<(), Stop> {
         sort(&mut self.flows, self.order.direction, self.top);
@@ -565,7 +566,7 @@ impl Sorted {
                 .flows
                 .into_iter()
                 .map(|(_, number, flow)| (number, flow));
-            return write_all(context, reader, flows, true, account, path);
+            return write_all(context, flows, true, account, path);
         }
         let mut target = Target::open(None)?;
         let mut text = TextBuffer::default();

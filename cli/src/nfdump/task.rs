@@ -1,20 +1,22 @@
 //! What a run does with the flows it reads.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use nfdecode::aggregate::{AggregateError, Grouping, Table};
+use nfdecode::aggregate::{
+    AggregateError, Collector, Direction, Group, Grouping, Groups, Order, OrderBy, Table,
+};
 use nfdecode::output::TextBuffer;
 use nfdecode::output::fmt::FmtOptions;
+use nfdecode::scan::ScanBlock;
 use nfdecode::value::Zone;
 use nfdecode::writer::Encoding;
 use nfdecode::{Filter, OwnedFlow};
 
 use crate::nfdump::mode::{Mode, Printer};
 use crate::nfdump::options::{Aggregation, Options};
-use crate::nfdump::order::ElementTables;
+use crate::nfdump::order::{By, ElementTables};
 use crate::nfdump::quit::{Quit, tell};
-use crate::nfdump::read::{Reader, Selected, parser};
+use crate::nfdump::read::{Reader, parser};
 use crate::nfdump::rows::Sorted;
 use crate::nfdump::table::{Form, TablePrinter};
 use crate::nfdump::totals::Account;
@@ -103,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
             match write_to {
                 None => rows::print(&context, aggregation, &table, order, &account)?,
                 Some(path) => {
-                    rows::write(&context, &reader, aggregation, &table, order, &account, path)?;
+                    rows::write(&context, aggregation, &table, order, &account, path)?;
                 }
             }
         }
@@ -113,8 +115,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
             let key = Sorted::new(order, top);
             let account = reader.run(
                 || (),
-                |(), selected: Selected| -> Vec<(u64, u64, OwnedFlow)> {
-                    let flows = selected.flows().zip(selected.numbers_from..);
+                |(), block: Box<ScanBlock>| -> Vec<(u64, u64, OwnedFlow)> {
+                    let flows = block.flows().zip(block.flows_before()..);
                     flows
                         .filter_map(|(flow, number)| {
                             let (value, number) = key.keyed(number, &flow)?;
@@ -127,7 +129,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
                     Ok(())
                 },
             )?;
-            sorted.finish(&context, &reader, &account, write_to)?;
+            sorted.finish(&context, &account, write_to)?;
         }
         (None, None, Some(path)) => plain::write(&context, &reader, path)?,
         (None, None, None) => plain::print(&context, &reader)?,
@@ -141,43 +143,23 @@ fn failed(error: AggregateError) -> Quit {
 
 /// Counts all flows in tables, one for each grouping.
 fn count(reader: &Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Account), Quit> {
-    // Each holds the groups of the blocks that one thread has worked on.
-    let pool: Mutex<Vec<Vec<Table>>> = Mutex::default();
-    let take = || {
-        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.pop()
-            .unwrap_or_else(|| groupings.iter().map(Grouping::table).collect())
-    };
+    let collectors: Vec<Collector> = groupings
+        .iter()
+        .map(|grouping| Collector::new(grouping, reader.threads()))
+        .collect();
     let account = reader.run(
-        || (),
-        |(), selected: Selected| {
-            let mut tables = take();
-            for table in &mut tables {
-                table.add_at(
-                    &selected.block,
-                    selected.indices.as_deref(),
-                    selected.numbers_from,
-                );
+        || collectors.iter().map(Collector::adder).collect::<Vec<_>>(),
+        |adders, block: Box<ScanBlock>| {
+            for (collector, adder) in collectors.iter().zip(adders) {
+                collector.add(adder, &block);
             }
-            pool.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(tables);
         },
         |()| Ok(()),
     )?;
-    let mut all = pool
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .into_iter();
-    let mut sum = all
-        .next()
-        .unwrap_or_else(|| groupings.iter().map(Grouping::table).collect());
-    for others in all {
-        for (table, other) in sum.iter_mut().zip(&others) {
-            table.merge(other).map_err(failed)?;
-        }
-    }
-    Ok((sum, account))
+    Ok((
+        collectors.into_iter().map(Collector::finish).collect(),
+        account,
+    ))
 }
 
 /// `-s`
@@ -257,13 +239,43 @@ fn element_tables(
         .top
         .map_or(usize::MAX, |top| usize::try_from(top).unwrap_or(usize::MAX));
     let mut text = TextBuffer::default();
-    for (by, order) in tables.tables() {
+    for (by, direction) in tables.tables() {
         printer.header(tables, by, context.top, &mut text);
-        for group in groups.top(&order, top) {
+        for group in sorted(&groups, by, direction, top) {
             printer.row(tables, by, &group, &account.totals, &mut text);
         }
     }
     target.write(text.as_bytes())
+}
+
+/// The first groups in an order, by the sums that tables show: those of both directions start again at 0
+/// beyond 64 bits.
+fn sorted<'t>(
+    groups: &'t Groups<'_>,
+    by: By,
+    direction: Direction,
+    top: usize,
+) -> Vec<Group<'t>> {
+    let exceeds = |group: &Group<'_>| {
+        let counters = group.counters();
+        let packets = counters.in_packets.checked_add(counters.out_packets);
+        let bytes = counters.in_bytes.checked_add(counters.out_bytes);
+        packets.is_none() || bytes.is_none()
+    };
+    if !groups.iter().any(|group| exceeds(&group)) {
+        return groups.top(&Order::new(by.by, direction), top);
+    }
+    let by_key = Order::new(OrderBy::Key, Direction::Ascending);
+    let mut all = groups.sorted(&by_key);
+    all.sort_by_cached_key(|group| {
+        let value = rows::sort_value(by.by, &rows::counters_of(group));
+        match direction {
+            Direction::Ascending => value,
+            Direction::Descending => u64::MAX - value,
+        }
+    });
+    all.truncate(top);
+    all
 }
 
 /// The file of `-w` beside statistics: it has no flows, as nfdump has it.

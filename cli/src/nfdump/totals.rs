@@ -1,6 +1,7 @@
 //! What all selected flows add up to, and the lines about it at the end of a text.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,8 +121,8 @@ pub(crate) struct Account {
     pub(crate) ident: Option<Vec<u8>>,
     /// The names that all files together tell, if they were collected.
     pub(crate) names: Option<Arc<Names>>,
-    /// The number of the first flow of each file, and which file it is.
-    pub(crate) starts: Vec<(u64, usize)>,
+    /// How many flows came before each file.
+    pub(crate) starts: Vec<(u64, Option<PathBuf>)>,
     began: Instant,
 }
 
@@ -147,8 +148,9 @@ impl Account {
         self.ident = ident.map(<[u8]>::to_vec);
         let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
         if let Some(statistics) = statistics {
-            if let Some(first) = statistics.first_seen {
-                self.first = self.first.min(first.as_millis());
+            // A first time that nobody stored counts as 0, as in nfdump.
+            if statistics.last_seen.is_some() {
+                self.first = self.first.min(ms(statistics.first_seen));
             }
             self.last = self.last.max(ms(statistics.last_seen));
         }
@@ -164,16 +166,20 @@ impl Account {
     ) {
         self.totals.line(plain, out);
         let (first, last) = (self.first.max(window.start), self.last.min(window.end));
-        if self.last == 0 || self.first == u64::MAX {
-            out.extend(b"Time window: <unknown>\n");
+        let mut times = TimeFormatter::new(zone.clone());
+        out.extend(b"Time window: ");
+        if self.last == 0 || self.first > self.last || first > last {
+            out.extend(b"<unknown>\n");
         } else {
-            let mut times = TimeFormatter::new(zone.clone());
-            out.extend(b"Time window: ");
-            spaced(&mut times, first, out);
-            out.extend(b" - ");
-            spaced(&mut times, last, out);
+            if first == 0 {
+                out.extend(b"Time Window unknown");
+            } else {
+                spaced(&mut times, first, out);
+                out.extend(b" - ");
+                spaced(&mut times, last, out);
+            }
             out.extend(b", Duration:");
-            duration(last.saturating_sub(first), plain, out);
+            duration(last.saturating_sub(first), false, out);
             out.push(b'\n');
         }
         out.extend(
