@@ -998,7 +998,13 @@ pub(crate) fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
 }
 
 /// A name with a blank before it, at most 127 bytes of both. Without any names nfdump prints nothing.
-pub(crate) fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut TextBuffer) {
+pub(crate) fn named(
+    known: bool,
+    number: u32,
+    name: Option<&[u8]>,
+    none: &[u8],
+    out: &mut TextBuffer,
+) {
     const LONGEST: usize = 126;
     match name {
         _ if !known => {}

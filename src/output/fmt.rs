@@ -9,216 +9,24 @@ use std::sync::Arc;
 
 use crate::file::block::Block;
 use crate::file::names::Names;
-use crate::flow::bytes::{
-    acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at,
-};
+use crate::flow::bytes::{acl_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::view::Flow;
 use crate::output::cells;
 use crate::output::csv;
 use crate::output::csv::RecordNumbers;
-use crate::output::fmt_tokens::{Side, Style, TOKENS};
+use crate::output::fmt_list::Piece;
+pub use crate::output::fmt_list::{FmtList, PREDEFINED, UnknownFmtToken};
+use crate::output::fmt_row::Row;
+use crate::output::fmt_tokens::{Cell, Shown, Side, Style};
+use crate::output::fmt_values::{blanks, exporter_version, hex_dump, nbar_id, version};
 use crate::output::format::FlowFormat;
 use crate::output::text;
 use crate::output::text::TextBuffer;
-use crate::payload::tls::{Hello, Sender, Version};
+use crate::payload::tls::Sender;
 use crate::value::flags::TcpFlags;
 use crate::value::mac::MacAddr;
-use crate::value::mpls::MplsLabel;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
-
-/// The formats that nfdump knows by name, in its order.
-pub const PREDEFINED: [(&str, &str); 8] = [
-    ("line", "%ts %td %pr %sap -> %dap %pkt %byt %fl"),
-    ("gline", "%ts %td %pr %gsap -> %gdap %pkt %byt %fl"),
-    ("long", "%ts %td %pr %sap -> %dap %flg %tos %pkt %byt %fl"),
-    ("glong", "%ts %td %pr %gsap -> %gdap %flg %tos %pkt %byt %fl"),
-    (
-        "extended",
-        "%ts %td %pr %sap -> %dap %flg %tos %pkt %byt %pps %bps %bpp %fl",
-    ),
-    (
-        "biline",
-        "%ts %td %pr %sap <-> %dap %opkt %ipkt %obyt %ibyt %fl",
-    ),
-    (
-        "bilong",
-        "%ts %td %pr %sap <-> %dap %flg %tos %opkt %ipkt %obyt %ibyt %fl",
-    ),
-    (
-        "nsel",
-        "%ts %evt %xevt %pr %sap -> %dap %xsap -> %xdap %ibyt %obyt",
-    ),
-];
-
-/// A token, its header, and what its cells show.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Token {
-    pub(crate) name: &'static str,
-    pub(crate) header: &'static str,
-    pub(crate) cell: Cell,
-}
-
-/// What follows an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    Plain,
-    /// As `Plain`, with a header that does not grow with the addresses.
-    Narrow,
-    Port,
-    NatPort,
-    /// The country, which is never known.
-    Place,
-    PlacePort,
-}
-
-/// What a cell shows. Numbers name element, offset and width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cell {
-    U8(u8, usize, usize),
-    U16(u8, usize, usize),
-    U32(u8, usize, usize),
-    /// Scaled, in 8 columns.
-    Counter(u8, usize),
-    First(Style),
-    Last(Style),
-    Received(Style),
-    Duration,
-    DurationSeconds,
-    DstPort,
-    Protocol,
-    Flags,
-    BitsPerSecond,
-    PacketsPerSecond,
-    BytesPerPacket,
-    /// The elements with the IPv4 and the IPv6 addresses.
-    Address(u8, u8, Side, Shown),
-    Direction,
-    Network(Side),
-    InterfaceName(usize),
-    VrfName(usize),
-    Flows,
-    Mpls(usize),
-    MplsAll,
-    Mac(usize),
-    Micros(usize),
-    EventTime,
-    EventMillis,
-    Event,
-    XEvent,
-    AclHex,
-    AclDecimal,
-    UserName,
-    NatString,
-    NbarId,
-    NbarName,
-    Payload(u8),
-    ObservationDomain,
-    ObservationPoint,
-    PfInterface,
-    PfAction,
-    PfReason,
-    PfDirection,
-    FlowId,
-    Ja3,
-    Ja4,
-    Sni,
-    Tls,
-    ExporterVersion,
-    Record,
-    Ident,
-    Engine,
-    Exporter,
-    Fixed(&'static str),
-    Ttl,
-    Fragment,
-    EtherType,
-    NewLine,
-}
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Text(Box<str>),
-    Token(Token),
-}
-
-/// A format as it is given after `fmt:`.
-#[derive(Clone, Debug)]
-pub struct FmtList(Arc<[Piece]>);
-
-/// No token of nfdump's begins here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownFmtToken(pub String);
-
-impl fmt::Display for UnknownFmtToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown token in the output format at: {}", self.0)
-    }
-}
-
-impl std::error::Error for UnknownFmtToken {}
-
-impl FmtList {
-    /// Reads a format. A token ends where no letter or digit follows; `%line` and the like stand for
-    /// the format of that name.
-    ///
-    /// # Errors
-    /// A percent sign that begins no token.
-    pub fn parse(format: &str) -> Result<Self, UnknownFmtToken> {
-        let mut pieces = Vec::new();
-        let mut rest = format;
-        while let Some(at) = rest.find('%') {
-            let (before, token) = rest.split_at(at);
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.into()));
-            }
-            let name = token.get(1..).unwrap_or_default();
-            let end = name
-                .find(|c: char| !c.is_ascii_alphanumeric())
-                .unwrap_or(name.len());
-            let (name, after) = name.split_at(end);
-            if let Some((_, predefined)) = PREDEFINED.iter().find(|(known, _)| *known == name) {
-                pieces.extend(Self::parse(predefined)?.0.iter().cloned());
-            } else {
-                let found = TOKENS.iter().find(|token| token.name == name);
-                let found = found.ok_or_else(|| UnknownFmtToken(token.to_owned()))?;
-                pieces.push(Piece::Token(*found));
-            }
-            rest = after;
-        }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.into()));
-        }
-        Ok(Self(pieces.into()))
-    }
-
-    /// The names of the tokens in it, in order.
-    pub fn tokens(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().filter_map(|piece| match piece {
-            Piece::Token(token) => Some(token.name),
-            Piece::Text(_) => None,
-        })
-    }
-
-    /// Whether a cell needs names of interfaces, VRFs or applications.
-    #[must_use]
-    pub fn needs_names(&self) -> bool {
-        self.0.iter().any(|piece| {
-            matches!(
-                piece,
-                Piece::Token(Token {
-                    cell: Cell::NbarName | Cell::InterfaceName(_) | Cell::VrfName(_),
-                    ..
-                })
-            )
-        })
-    }
-
-    /// The names of all tokens, in nfdump's order.
-    pub fn known() -> impl Iterator<Item = &'static str> {
-        TOKENS.iter().map(|token| token.name)
-    }
-}
 
 /// How values are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -252,85 +60,6 @@ impl fmt::Debug for FmtFormat {
             .field("list", &self.list)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a line is made from.
-struct Row<'a> {
-    flow: Flow<'a>,
-    /// Element 1; empty if the flow has none.
-    generic: &'a [u8],
-    first: u64,
-    record: u64,
-}
-
-impl<'a> Row<'a> {
-    fn new(flow: Flow<'a>, record: u64) -> Self {
-        let generic = flow.element(1).unwrap_or_default();
-        Self {
-            flow,
-            generic,
-            first: match generic {
-                [] => 0,
-                generic => flow.first_seen_at(generic, 0),
-            },
-            record,
-        }
-    }
-
-    fn payload(&self, id: u8) -> &'a [u8] {
-        match id {
-            1 => self.generic,
-            id => self.flow.element(id).unwrap_or_default(),
-        }
-    }
-
-    fn proto(&self) -> u8 {
-        u8_at(self.generic, 44)
-    }
-
-    /// Milliseconds; 0 if a time is missing or they are in the wrong order.
-    fn duration(&self) -> u64 {
-        match self.first {
-            0 => 0,
-            first => u64_at(self.generic, 8).saturating_sub(first),
-        }
-    }
-
-    /// `count` a second by whole numbers; products keep 64 bits, as in nfdump.
-    fn per_second(&self, count: u64) -> u64 {
-        count
-            .wrapping_mul(1000)
-            .checked_div(self.duration())
-            .unwrap_or(0)
-    }
-
-    fn address(&self, v4: u8, v6: u8, side: Side) -> IpAddr {
-        let second = usize::from(side == Side::Destination);
-        if let Some(payload) = self.flow.element(v4) {
-            IpAddr::V4(ip4_at(payload, 4 * second))
-        } else if let Some(payload) = self.flow.element(v6) {
-            IpAddr::V6(ip6_at(payload, 16 * second))
-        } else {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        }
-    }
-
-    /// The hello in a payload, that of the source first; only TCP flows have one.
-    fn hello(&self) -> Option<Hello<'_>> {
-        const TCP: u8 = 6;
-        if self.proto() != TCP {
-            return None;
-        }
-        [29, 30]
-            .into_iter()
-            .find_map(|id| Hello::parse(self.flow.element(id)?))
-    }
-
-    fn event(&self) -> Option<(u8, &[u8])> {
-        [19, 25]
-            .into_iter()
-            .find_map(|id| Some((id, self.flow.element(id)?)))
     }
 }
 
@@ -722,7 +451,9 @@ impl FmtFormat {
     ) {
         let width = self.address_width();
         self.tag(out);
-        self.right(width, out, |cell| cells::short_address(address, width, cell));
+        self.right(width, out, |cell| {
+            cells::short_address(address, width, cell)
+        });
         let second = usize::from(side == Side::Destination);
         let port = match shown {
             Shown::Plain | Shown::Narrow => return,
@@ -845,96 +576,9 @@ impl FlowFormat for FmtFormat {
     fn end(&mut self, _: u64, _: &mut TextBuffer) {}
 }
 
-fn blanks(count: usize, out: &mut TextBuffer) {
-    const BLANKS: &[u8; 64] = &[b' '; 64];
-    let mut left = count;
-    while left > 0 {
-        let piece = left.min(BLANKS.len());
-        out.extend(&BLANKS[..piece]);
-        left -= piece;
-    }
-}
-
 /// Type and code.
 fn icmp(row: &Row<'_>, out: &mut TextBuffer) {
     text::decimal(u8_at(row.generic, 43).into(), out);
     out.push(b'.');
     text::decimal(u8_at(row.generic, 42).into(), out);
-}
-
-fn version(hello: &Hello<'_>) -> &'static [u8] {
-    match hello.version() {
-        Version::Ssl2 => b"SSL 2  ",
-        Version::Ssl3 => b"SSL 3  ",
-        Version::Tls10 => b"TLS 1.0",
-        Version::Tls11 => b"TLS 1.1",
-        Version::Tls12 => b"TLS 1.2",
-        Version::Tls13 => b"TLS 1.3",
-    }
-}
-
-/// Which protocol the record came by.
-fn exporter_version(flow: &Flow<'_>, out: &mut TextBuffer) {
-    let version = flow.export_version();
-    let (name, number) = match version {
-        _ if flow.is_event() => ("EVT", version),
-        0 => return out.extend(b"FLO"),
-        0x80.. => ("Sv", version & 15),
-        0x40..0x80 => ("Pv", version & 15),
-        _ => ("Nv", version & 15),
-    };
-    out.extend(name.as_bytes());
-    text::decimal(number.into(), out);
-}
-
-/// Engine in two columns, then the selector; of engine 20 the enterprise number between them.
-fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
-    let Some((engine, rest)) = id.and_then(<[u8]>::split_first) else {
-        return out.extend(b"0..0..0");
-    };
-    let number = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(0_u32, |number, byte| number << 8 | u32::from(*byte))
-    };
-    if *engine == 20 {
-        let (enterprise, selector) = rest.split_at_checked(4).unwrap_or((rest, &[]));
-        let (enterprise, selector) = (number(enterprise), number(selector));
-        text::display(format_args!("{engine:2}..{enterprise}..{selector}"), out);
-    } else {
-        text::display(format_args!("{engine:2}..{}", number(rest)), out);
-    }
-}
-
-/// A newline, then 16 bytes a line, as numbers and as text.
-pub(crate) fn hex_dump(payload: &[u8], out: &mut TextBuffer) {
-    for (line, bytes) in payload.chunks(16).enumerate() {
-        text::display(format_args!("{:08x} ", 16 * line), out);
-        for (at, byte) in bytes.iter().enumerate() {
-            text::display(format_args!("{byte:02X} "), out);
-            if at == 7 {
-                out.push(b' ');
-            }
-        }
-        let missing = 16 - bytes.len();
-        blanks(3 * missing + usize::from(bytes.len() < 8), out);
-        out.extend(b" |  ");
-        for byte in bytes {
-            out.push(match byte {
-                b' '..=b'~' => *byte,
-                _ => b'.',
-            });
-        }
-        out.extend(b" \n");
-    }
-}
-
-/// An MPLS label as lines have it in tables of nfdump's `-s`.
-pub fn label(label: u32, out: &mut TextBuffer) {
-    csv::padded_label(MplsLabel(label).0, out);
-}
-
-/// An application id as CSV has it: engine and selector.
-pub fn application(id: &[u8], out: &mut TextBuffer) {
-    csv::nbar_id(Some(id), out);
 }

@@ -1,7 +1,5 @@
 //! The tokens of nfdump's `fmt:` formats: their headers, and what a cell shows.
 
-use crate::output::fmt::{Cell, Shown, Token};
-
 /// How a time is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -16,6 +14,91 @@ pub(crate) enum Style {
 pub(crate) enum Side {
     Source,
     Destination,
+}
+
+/// A token, its header, and what its cells show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token {
+    pub(crate) name: &'static str,
+    pub(crate) header: &'static str,
+    pub(crate) cell: Cell,
+}
+
+/// What follows an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Plain,
+    /// As `Plain`, with a header that does not grow with the addresses.
+    Narrow,
+    Port,
+    NatPort,
+    /// The country, which is never known.
+    Place,
+    PlacePort,
+}
+
+/// What a cell shows. Numbers name element, offset and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    U8(u8, usize, usize),
+    U16(u8, usize, usize),
+    U32(u8, usize, usize),
+    /// Scaled, in 8 columns.
+    Counter(u8, usize),
+    First(Style),
+    Last(Style),
+    Received(Style),
+    Duration,
+    DurationSeconds,
+    DstPort,
+    Protocol,
+    Flags,
+    BitsPerSecond,
+    PacketsPerSecond,
+    BytesPerPacket,
+    /// The elements with the IPv4 and the IPv6 addresses.
+    Address(u8, u8, Side, Shown),
+    Direction,
+    Network(Side),
+    InterfaceName(usize),
+    VrfName(usize),
+    Flows,
+    Mpls(usize),
+    MplsAll,
+    Mac(usize),
+    Micros(usize),
+    EventTime,
+    EventMillis,
+    Event,
+    XEvent,
+    AclHex,
+    AclDecimal,
+    UserName,
+    NatString,
+    NbarId,
+    NbarName,
+    Payload(u8),
+    ObservationDomain,
+    ObservationPoint,
+    PfInterface,
+    PfAction,
+    PfReason,
+    PfDirection,
+    FlowId,
+    Ja3,
+    Ja4,
+    Sni,
+    Tls,
+    ExporterVersion,
+    Record,
+    Ident,
+    Engine,
+    Exporter,
+    Fixed(&'static str),
+    Ttl,
+    Fragment,
+    EtherType,
+    NewLine,
 }
 
 macro_rules! tokens {

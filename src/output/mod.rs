@@ -8,14 +8,17 @@ pub mod cells;
 pub mod csv;
 pub mod fields;
 pub mod fmt;
+mod fmt_list;
+mod fmt_row;
 mod fmt_tokens;
+pub mod fmt_values;
 pub(crate) mod format;
 pub mod json;
 pub(crate) mod keys;
 pub(crate) mod line;
 pub mod lines;
-pub mod raw;
 pub(crate) mod near;
+pub mod raw;
 pub(crate) mod text;
 
 pub use format::FlowFormat;

@@ -12,7 +12,7 @@ use crate::flow::view::Flow;
 use crate::output::cells;
 use crate::output::csv;
 use crate::output::csv::RecordNumbers;
-use crate::output::fmt::hex_dump;
+use crate::output::fmt_values::hex_dump;
 use crate::output::format::FlowFormat;
 use crate::output::text;
 use crate::output::text::TextBuffer;
@@ -30,7 +30,6 @@ const WIDTH: usize = 18;
 /// How a number of an element is shown.
 #[derive(Clone, Copy)]
 enum Show {
-    U8,
     U16,
     U32,
     U64,
@@ -522,7 +521,10 @@ impl RawFormat {
         csv::nbar_id(Some(id), &mut number);
         let digits = engine.to_string().len();
         let rest = number.as_bytes().get(digits..).unwrap_or_default();
-        text::display(format_args!("  app ID       =              {engine:2}"), out);
+        text::display(
+            format_args!("  app ID       =              {engine:2}"),
+            out,
+        );
         out.extend(rest);
         out.extend(b": ");
         match self.names.application(id) {
@@ -590,7 +592,6 @@ impl FlowFormat for RawFormat {
             };
             for (_, at, label, show) in PLAIN.iter().filter(|(plain, ..)| *plain == id) {
                 match show {
-                    Show::U8 => self.number(label, u8_at(payload, *at).into(), out),
                     Show::U16 => self.number(label, u16_at(payload, *at).into(), out),
                     Show::U32 => self.number(label, u32_at(payload, *at).into(), out),
                     Show::U64 => self.number(label, u64_at(payload, *at), out),

@@ -59,13 +59,17 @@ fn lines(text: &str, arguments: &[String]) -> Vec<String> {
 /// Whether nfdump got a duration of this line wrong: negative, or beyond 32 bits.
 fn has_bad_duration(line: &str) -> bool {
     let is_negative = |field: &str| {
-        field.starts_with('-') && field.len() > 1 && field[1..].starts_with(|c: char| c.is_ascii_digit())
+        field.starts_with('-')
+            && field.len() > 1
+            && field[1..].starts_with(|c: char| c.is_ascii_digit())
     };
     line.split([' ', ':']).any(is_negative)
         || line.contains(",18446744073709")
-        || line
-            .split(' ')
-            .any(|field| field.len() > 5 && field.ends_with('d') && field[..field.len() - 1].bytes().all(|b| b.is_ascii_digit()))
+        || line.split(' ').any(|field| {
+            field.len() > 5
+                && field.ends_with('d')
+                && field[..field.len() - 1].bytes().all(|b| b.is_ascii_digit())
+        })
         || line.split(' ').any(|field| {
             let hours = field.split(':').next().unwrap_or_default();
             field.contains(':') && hours.len() > 2 && hours.bytes().all(|b| b.is_ascii_digit())
@@ -94,7 +98,9 @@ fn without_duration(line: &str) -> String {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let is_duration = |field: &&str| {
         let days = field.strip_suffix('d').unwrap_or("x");
-        days.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+        days.trim_start_matches('-')
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
             || (field.contains(':') && field.contains('.') && field.matches(':').count() == 2)
     };
     let kept: Vec<&str> = fields
@@ -126,7 +132,11 @@ fn compare(expected: &str, actual: &str, note: &str, arguments: &[String]) -> Re
     let mut expected = lines(expected, arguments);
     let mut actual = lines(actual, arguments);
     if expected.len() != actual.len() {
-        return Err(format!("{} lines instead of {}", actual.len(), expected.len()));
+        return Err(format!(
+            "{} lines instead of {}",
+            actual.len(),
+            expected.len()
+        ));
     }
     for (expected, actual) in expected.iter_mut().zip(&mut actual) {
         if has_bad_duration(expected) {
@@ -152,12 +162,18 @@ fn compare(expected: &str, actual: &str, note: &str, arguments: &[String]) -> Re
             rows
         };
         if !cut && sorted(&expected) != sorted(&actual) {
-            return Err(format!("rows of the tie in lines {}-{last} differ", first + 1));
+            return Err(format!(
+                "rows of the tie in lines {}-{last} differ",
+                first + 1
+            ));
         }
     }
     for (at, (expected, actual)) in expected.iter().zip(&actual).enumerate() {
         if !free.contains(&at) && expected != actual {
-            return Err(format!("line {}\n  expected {expected}\n  got      {actual}", at + 1));
+            return Err(format!(
+                "line {}\n  expected {expected}\n  got      {actual}",
+                at + 1
+            ));
         }
     }
     Ok(())
@@ -243,7 +259,8 @@ fn stored_runs_are_those_of_nfdump_or_as_recommended() {
         let kept: Vec<String> = lines(&text, &arguments);
         let kept = kept.join("\n");
         match recommended.get(id) {
-            Some((expected, text)) if *expected == status && text.trim_end() == kept.trim_end() => {}
+            Some((expected, text)) if *expected == status && text.trim_end() == kept.trim_end() => {
+            }
             _ => failures.push(format!("{id} {file} {}: {difference}", field(2))),
         }
         fresh.push_str(&format!("== CASE {id} {status}\n{}\n", kept.trim_end()));
@@ -281,7 +298,8 @@ const STATISTICS: &str = "srcip dstip ip nhip nhbip router srcport dstport port 
 dsttos tos dir srcas dstas as prevas nextas inif outif if srcmask dstmask mask insrcmac outdstmac \
 indstmac outsrcmac ethertype srcmac dstmac inmac outmac mac mpls1 mpls2 mpls10 cl sl al event xevent nat \
 natsrcip natdstip natip natsrcport natdstport natport ivrf evrf minttl maxttl";
-const ELEMENT_ORDERS: &str = "flows packets ipkg opkg bytes ibyte obyte pps ipps opps bps ibps obps bpp ibpp obpp";
+const ELEMENT_ORDERS: &str =
+    "flows packets ipkg opkg bytes ibyte obyte pps ipps opps bps ibps obps bpp ibpp obpp";
 const RECORD_ORDERS: &str = "flows packets ipackets opackets bytes ibytes obytes pps ipps opps bps ibps obps bpp \
 ibpp obpp tstart tend";
 const FIELDS: &str = "proto srcport dstport srcip dstip srcip4/24 dstip4/16 srcip6/64 xsrcport \
@@ -323,7 +341,11 @@ fn command(numbers: &mut Numbers) -> Vec<String> {
             }
             // Keys with IPv4 addresses and others are cut in nfdump (deviation N-1), and elements that
             // are missing leave no gap (N-2).
-            fields.truncate(if fields.iter().any(|field| field.contains('/')) { 1 } else { 3 });
+            fields.truncate(if fields.iter().any(|field| field.contains('/')) {
+                1
+            } else {
+                3
+            });
             add(&["-A", &fields.join(",")]);
             let order = format!("{}{}", numbers.one(RECORD_ORDERS), direction(numbers));
             add(&["-O", &order]);
@@ -389,7 +411,10 @@ fn random_command_lines_print_what_nfdump_prints() {
             .stdin(Stdio::null())
             .output()
             .expect("nfdump runs");
-        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
     };
     let mut numbers = Numbers(20_261_129);
     let mut failures = Vec::new();
@@ -431,13 +456,19 @@ fn difference(
     };
     let (mut expected, mut actual) = (plain(expected), plain(actual));
     if expected.len() != actual.len() {
-        return Some(format!("{} lines instead of {}", actual.len(), expected.len()));
+        return Some(format!(
+            "{} lines instead of {}",
+            actual.len(),
+            expected.len()
+        ));
     }
     let first = expected.iter().zip(&actual).find(|(a, b)| a != b);
     let (theirs, ours) = first?;
     let message = format!("\n  expected {theirs}\n  got      {ours}");
     let known: HashSet<String> = plain(&all()).into_iter().chain(expected.clone()).collect();
-    let is_limited = arguments.windows(2).any(|pair| pair[0] == "-n" && pair[1] != "0");
+    let is_limited = arguments
+        .windows(2)
+        .any(|pair| pair[0] == "-n" && pair[1] != "0");
     if is_limited {
         return actual
             .iter()
@@ -462,7 +493,10 @@ fn a_link_of_that_name_is_enough() {
         .env("TZ", "UTC")
         .output()
         .expect("it runs");
-    let by_command = drop_in(&file, &["-q".to_owned(), "-o".to_owned(), "json".to_owned()]);
+    let by_command = drop_in(
+        &file,
+        &["-q".to_owned(), "-o".to_owned(), "json".to_owned()],
+    );
     assert!(by_link.status.success());
     assert_eq!(by_link.stdout, by_command.stdout);
     let flows: serde_json::Value = serde_json::from_slice(&by_link.stdout).expect("JSON");
@@ -488,13 +522,20 @@ fn json_is_valid_whatever_is_asked() {
         let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&output.stdout);
         assert!(parsed.is_ok_and(|value| value.is_array()), "{line}");
     }
-    for line in ["-s proto -o ndjson", "-s srcip -s record -o ndjson", "-s flags -o json"] {
+    for line in [
+        "-s proto -o ndjson",
+        "-s srcip -s record -o ndjson",
+        "-s flags -o json",
+    ] {
         let output = drop_in(&file, &words(line));
         let text = String::from_utf8(output.stdout).expect("text");
         assert!(!text.is_empty(), "{line}");
         for object in text.lines() {
             let parsed: Result<serde_json::Value, _> = serde_json::from_str(object);
-            assert!(parsed.is_ok_and(|value| value.is_object()), "{line}: {object}");
+            assert!(
+                parsed.is_ok_and(|value| value.is_object()),
+                "{line}: {object}"
+            );
         }
     }
 }
@@ -518,7 +559,14 @@ fn idents_and_compression_change_and_nothing_else() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.ends_with(" -> new-name\n"), "{text}");
     assert_eq!(flows(&path), before);
-    for (method, status) in [("3", 0), ("lzo", 0), ("BZ2", 0), ("4", 0), ("0", 0), ("9", 1)] {
+    for (method, status) in [
+        ("3", 0),
+        ("lzo", 0),
+        ("BZ2", 0),
+        ("4", 0),
+        ("0", 0),
+        ("9", 1),
+    ] {
         let output = drop_in(&path, &["-J".to_owned(), method.to_owned()]);
         assert_eq!(output.status.code(), Some(status), "{method}");
         assert_eq!(flows(&path), before, "{method}");
@@ -533,7 +581,9 @@ fn idents_and_compression_change_and_nothing_else() {
     }
     if let Some(nfdump) = support::oracle("1.7.10", "nfdump") {
         let theirs = Command::new(nfdump)
-            .args(["-W", "1", "-C", "none", "-G", "none", "-q", "-o", "csv", "-r"])
+            .args([
+                "-W", "1", "-C", "none", "-G", "none", "-q", "-o", "csv", "-r",
+            ])
             .arg(&path)
             .env("TZ", "UTC")
             .output()
@@ -566,7 +616,11 @@ fn ranges_and_directories_name_the_files_that_nfdump_reads() {
     {
         let path = root.join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
-        let source = ["nfcapd.202611241330", "nfcapd.202611241335", "nfcapd.202611241340"][at % 3];
+        let source = [
+            "nfcapd.202611241330",
+            "nfcapd.202611241335",
+            "nfcapd.202611241340",
+        ][at % 3];
         fs::copy(archive.join(source), &path).expect("a copy");
     }
     for line in [
@@ -625,6 +679,8 @@ fn read_names_the_mistakes_of_users_of_nfdump() {
         let message = support::stderr(&output);
         assert!(message.contains(expected), "{words:?}: {message}");
     }
-    let left: Vec<_> = fs::read_dir(directory.path()).expect("a directory").collect();
+    let left: Vec<_> = fs::read_dir(directory.path())
+        .expect("a directory")
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }

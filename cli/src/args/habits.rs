@@ -8,7 +8,10 @@ use clap::error::ErrorKind;
 /// Options of nfdump, and the command that does the same.
 const OPTIONS: [(&str, &str); 11] = [
     ("-r", "files need no option: nfdecode read FILE"),
-    ("-R", "ranges and directories need no option: nfdecode read FIRST..LAST, nfdecode read DIRECTORY"),
+    (
+        "-R",
+        "ranges and directories need no option: nfdecode read FIRST..LAST, nfdecode read DIRECTORY",
+    ),
     ("-s", "statistics: nfdecode top FIELD FILE"),
     ("-a", "aggregation: nfdecode top FIELD,FIELD FILE"),
     ("-A", "aggregation: nfdecode top FIELD,FIELD FILE"),

@@ -249,7 +249,9 @@ impl KeyList {
                 });
             }
             Some(Chosen {
-                mode, is_list: true, ..
+                mode,
+                is_list: true,
+                ..
             }) => {
                 let names: Vec<String> = match mode {
                     Mode::Fmt(_, names) | Mode::Csv(_, names) => names.clone(),
@@ -288,7 +290,5 @@ pub(crate) fn five_tuple(builder: GroupingBuilder) -> Result<GroupingBuilder, Ag
 
 /// The start of all groupings here.
 pub(crate) fn builder() -> GroupingBuilder {
-    Grouping::builder()
-        .only_with_counters(true)
-        .wrap_sums(true)
+    Grouping::builder().only_with_counters(true).wrap_sums(true)
 }

@@ -8,10 +8,11 @@
 //! | `options`, `getopt`, `order`, `keys`, `mode` | the command line |
 //! | `lists` | the lists that nfdump prints after a wrong name |
 //! | `files`, `read` | which files, which flows |
-//! | `task` | what is done with them |
-//! | `plain`, `rows`, `table`, `statistic` | printing and writing |
+//! | `task`, `context` | what is done with them, and how it is shown |
+//! | `plain`, `rows`, `record`, `row_fields`, `table`, `statistic`, `totals` | printing and writing |
 //! | `stored` | what files tell of themselves |
 
+mod context;
 mod files;
 mod getopt;
 mod keys;
@@ -23,6 +24,7 @@ mod plain;
 mod quit;
 mod read;
 mod record;
+mod row_fields;
 mod rows;
 mod statistic;
 mod stored;

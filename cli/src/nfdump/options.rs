@@ -113,11 +113,9 @@ fn number(text: &str) -> i64 {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(digits.len());
     let number = digits.get(..end).unwrap_or_default();
-    let number = number.parse().unwrap_or(if number.is_empty() {
-        0
-    } else {
-        i64::MAX
-    });
+    let number = number
+        .parse()
+        .unwrap_or(if number.is_empty() { 0 } else { i64::MAX });
     if digits.len() == text.len() {
         number
     } else {

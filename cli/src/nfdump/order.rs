@@ -104,7 +104,9 @@ fn parse_orders(
             .ok_or_else(|| Quit::listing(listing(), format!("Unknown order option /{text}")))?;
         let direction = direction.unwrap_or(Ok(Direction::Descending));
         let direction = direction.map_err(|()| {
-            Quit::failed(format!("{text}: a direction is :a (ascending) or :d (descending)"))
+            Quit::failed(format!(
+                "{text}: a direction is :a (ascending) or :d (descending)"
+            ))
         })?;
         orders.add(at, direction);
     }

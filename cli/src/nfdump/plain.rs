@@ -1,17 +1,17 @@
 //! Flows one after the other: printed, or written to a file.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nfdecode::file::Compression;
 use nfdecode::output::TextBuffer;
 use nfdecode::scan::{ScanBlock, ScanFile};
 use nfdecode::writer::{Encoding, SysidMap, Writer};
 
+use crate::nfdump::context::Context;
 use crate::nfdump::mode::{Mode, Printer};
 use crate::nfdump::quit::tell;
 use crate::nfdump::read::Reader;
-use crate::nfdump::task::Context;
 use crate::nfdump::totals::Account;
 use crate::run::stop::Stop;
 use crate::sink::target::Target;
@@ -60,8 +60,12 @@ pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
         printer: context.printer(),
         file: None,
     };
+    // Buffers that have been written out are filled again.
+    let pool: Mutex<Vec<TextBuffer>> = Mutex::default();
+    let lock = || pool.lock().unwrap_or_else(PoisonError::into_inner);
     let work = |worker: &mut Worker, block: Box<ScanBlock>| {
-        let mut text = TextBuffer::default();
+        let mut text = lock().pop().unwrap_or_default();
+        text.clear();
         worker.enter(&block);
         if let Some(printer) = &mut worker.printer {
             for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
@@ -70,13 +74,14 @@ pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
         }
         text
     };
-    let account = reader.run(worker, work, |text| {
+    let account = reader.run(worker, work, |text: TextBuffer| {
         if !text.is_empty() {
             if let Some(start) = start.take() {
                 target.write(start.as_bytes())?;
             }
             target.write(text.as_bytes())?;
         }
+        lock().push(text);
         Ok(())
     })?;
     finish(context, &mut target, &account, account.processed)
@@ -185,9 +190,7 @@ pub(crate) fn write(context: &Context, reader: &Reader, path: &Path) -> Result<(
                     let first: Vec<u32> = (0..).take(block.len()).collect();
                     output.writer.write_selected(block.block(), &first, map)
                 }
-                Some(indices) => output
-                    .writer
-                    .write_selected(block.block(), indices, map),
+                Some(indices) => output.writer.write_selected(block.block(), indices, map),
             }
             .map_err(failed)
         },

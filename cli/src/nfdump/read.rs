@@ -27,6 +27,8 @@ pub(crate) struct Reader {
     scan: Scan,
     /// The time window of `-t` in milliseconds.
     pub(crate) window: Range<u64>,
+    /// Whether flows are summed up while they are read.
+    pub(crate) sums: bool,
 }
 
 /// A filter, from text or from a file.
@@ -84,9 +86,8 @@ impl Reader {
         let mut exprs: Vec<Expr> = Vec::new();
         if let Some(text) = &options.window {
             window_range = window(text, zone)?;
-            let bound = |number, compare, ms| {
-                Expr::time(number, compare, Timestamp::from_millis(ms))
-            };
+            let bound =
+                |number, compare, ms| Expr::time(number, compare, Timestamp::from_millis(ms));
             exprs.push(bound(
                 Number::FirstSeen,
                 Compare::Greater,
@@ -99,9 +100,9 @@ impl Reader {
         exprs.extend(filter.iter().map(|filter| filter.expr().clone()));
         let filter = match exprs.is_empty() {
             true => None,
-            false => Some(
-                Filter::build(Expr::all(exprs)).map_err(|error| Quit::filter(&error, None))?,
-            ),
+            false => {
+                Some(Filter::build(Expr::all(exprs)).map_err(|error| Quit::filter(&error, None))?)
+            }
         };
         // Bytes that were read are told at the end, so that no file is left out.
         let inputs = files.iter().map(ScanInput::path);
@@ -119,6 +120,7 @@ impl Reader {
             files,
             scan,
             window: window_range,
+            sums: true,
         })
     }
 
@@ -145,6 +147,7 @@ impl Reader {
             stop: None,
         };
         let reading = Reading {
+            sums: self.sums,
             worker,
             work,
             _types: std::marker::PhantomData,
@@ -182,6 +185,7 @@ impl<C> Tally<C> {
 }
 
 struct Reading<F, M, W, R, C> {
+    sums: bool,
     worker: F,
     work: M,
     _types: std::marker::PhantomData<fn(C, W, R)>,
@@ -200,7 +204,9 @@ where
     ) -> Result<(), Stopped> {
         let damage = block.damage().map(ToString::to_string);
         let mut totals = Totals::default();
-        block.flows().for_each(|flow| totals.add(&flow));
+        if self.sums {
+            block.flows().for_each(|flow| totals.add(&flow));
+        }
         let passed = block.len() as u64;
         let counts = block.block().counts();
         let flows = block.block().len() as u64 + u64::from(counts.dropped_flows);

@@ -59,7 +59,10 @@ impl Record {
     pub(crate) fn without_elements(like: &[u8]) -> Self {
         const FLOW: u8 = 11;
         let mut bytes = vec![0; HEADER];
-        bytes.iter_mut().zip(like).for_each(|(to, from)| *to = *from);
+        bytes
+            .iter_mut()
+            .zip(like)
+            .for_each(|(to, from)| *to = *from);
         for at in [1, 2, 3, 4, 5, 6, 7, 8, 9] {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte = 0;

@@ -139,9 +139,7 @@ impl Statistic {
     /// What groups flows by it. The first key is the value, unless there is none; with `by_protocol` the
     /// last one is the protocol.
     pub(crate) fn grouping(&self, by_protocol: bool) -> Result<Grouping, AggregateError> {
-        let mut builder = Grouping::builder()
-            .only_with_counters(true)
-            .wrap_sums(true);
+        let mut builder = Grouping::builder().only_with_counters(true).wrap_sums(true);
         if self.show != Show::Place {
             // Numbers that are missing count as 0; flows without any other value are left out.
             let absent = match self.show {

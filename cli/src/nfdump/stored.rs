@@ -170,7 +170,10 @@ pub(crate) fn rename(options: &Options, ident: &OsStr) -> Result<(), Quit> {
     let refuse = |error: std::io::Error| failed(path, &error);
     let mut target = replacement(path)?;
     let Some(out) = target.seekable() else {
-        return Err(Quit::failed(format!("{}: not a plain file", path.display())));
+        return Err(Quit::failed(format!(
+            "{}: not a plain file",
+            path.display()
+        )));
     };
     let mut source = fs::File::open(path).map_err(refuse)?;
     std::io::copy(&mut source, out).map_err(refuse)?;
@@ -193,13 +196,22 @@ pub(crate) fn recompress(options: &Options, encoding: Encoding) -> Result<(), Qu
         };
         let header = file.header();
         if header.compression == encoding.compression && header.layout == 2 {
-            print(format!("File {} is already same compression method\n", path.display()).as_bytes())?;
+            print(
+                format!(
+                    "File {} is already same compression method\n",
+                    path.display()
+                )
+                .as_bytes(),
+            )?;
             continue;
         }
         let mut target = replacement(&path)?;
         let refuse = |error: std::io::Error| failed(&path, &error);
         let Some(out) = target.seekable() else {
-            return Err(Quit::failed(format!("{}: not a plain file", path.display())));
+            return Err(Quit::failed(format!(
+                "{}: not a plain file",
+                path.display()
+            )));
         };
         let mut writer =
             Writer::new(out, encoding, file.ident(), header.created).map_err(refuse)?;
@@ -317,7 +329,9 @@ pub(crate) fn verify(path: &Path) -> Result<(), Quit> {
     } else {
         let mut created = TextBuffer::default();
         let mut times = nfdecode::value::TimeFormatter::new(Zone::from_env());
-        let ms = u64::try_from(header.created).unwrap_or(0).saturating_mul(1000);
+        let ms = u64::try_from(header.created)
+            .unwrap_or(0)
+            .saturating_mul(1000);
         spaced(&mut times, ms, &mut created);
         for _ in ".000".chars() {
             created.pop();
@@ -371,4 +385,3 @@ pub(crate) fn explain(options: &Options) -> Result<(), Quit> {
 pub(crate) fn check_filter(options: &Options) -> Result<(), Quit> {
     read::filter(options, &Zone::from_env()).map(drop)
 }
-

@@ -4,7 +4,7 @@ use nfdecode::FieldValue;
 use nfdecode::aggregate::{Counters, Group, Side};
 use nfdecode::output::TextBuffer;
 use nfdecode::output::cells;
-use nfdecode::output::fmt;
+use nfdecode::output::fmt_values;
 use nfdecode::value::{TimeFormatter, Zone};
 
 use crate::nfdump::order::{By, ElementTables};
@@ -134,9 +134,7 @@ impl TablePrinter {
                 );
             }
             Form::Csv => out.extend(match by.side() {
-                Side::Both => {
-                    &b"ts,te,td,pr,val,fl,flP,pkt,pktP,byt,bytP,pps,bps,bpp\n"[..]
-                }
+                Side::Both => &b"ts,te,td,pr,val,fl,flP,pkt,pktP,byt,bytP,pps,bps,bpp\n"[..],
                 Side::In => b"ts,te,td,pr,val,fl,flP,ipkt,ipktP,ibyt,ibytP,ipps,ibps,ibpp\n",
                 Side::Out => b"ts,te,td,pr,val,fl,flP,opkt,opktP,obyt,obytP,opps,obps,obpp\n",
             }),
@@ -156,7 +154,14 @@ impl TablePrinter {
         let statistic = tables.statistic;
         let shown = Shown::of(&group.counters(), by.side(), statistic.weight());
         let (value, protocol) = match statistic.show {
-            Show::Place => (None, if tables.by_protocol { group.key(0) } else { None }),
+            Show::Place => (
+                None,
+                if tables.by_protocol {
+                    group.key(0)
+                } else {
+                    None
+                },
+            ),
             Show::Protocol | Show::TunnelProtocol => (group.key(0), group.key(0)),
             _ if tables.by_protocol => (group.key(0), group.key(1)),
             _ => (group.key(0), None),
@@ -195,7 +200,7 @@ impl TablePrinter {
                 cells::short_address(address, width, out);
             }
             (Show::Mac, Some(FieldValue::Mac(mac))) => out.extend(mac.to_string().as_bytes()),
-            (Show::Mpls, Some(FieldValue::Mpls(label))) => fmt::label(label.0, out),
+            (Show::Mpls, Some(FieldValue::Mpls(label))) => fmt_values::label(label.0, out),
             (Show::Flags, Some(FieldValue::TcpFlags(flags))) if !self.plain => {
                 out.extend(&flags.letters());
             }
@@ -218,7 +223,7 @@ impl TablePrinter {
                 out.extend(text);
             }
             (Show::Nbar, Some(FieldValue::Text(id) | FieldValue::Bytes(id))) => {
-                fmt::application(id, out);
+                fmt_values::application(id, out);
             }
             (Show::Organisation, _) if is_text => {
                 if number == 0 {

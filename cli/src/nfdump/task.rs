@@ -2,79 +2,26 @@
 
 use std::path::Path;
 
+use nfdecode::OwnedFlow;
 use nfdecode::aggregate::{
     AggregateError, Collector, Direction, Group, Grouping, Groups, Order, OrderBy, Table,
 };
 use nfdecode::output::TextBuffer;
-use nfdecode::output::fmt::FmtOptions;
 use nfdecode::scan::ScanBlock;
 use nfdecode::value::Zone;
-use nfdecode::writer::Encoding;
-use nfdecode::{Filter, OwnedFlow};
 
-use crate::nfdump::mode::{Mode, Printer};
+use crate::nfdump::context::Context;
+use crate::nfdump::mode::Mode;
 use crate::nfdump::options::{Aggregation, Options};
 use crate::nfdump::order::{By, ElementTables};
 use crate::nfdump::quit::{Quit, tell};
-use crate::nfdump::read::{Reader, parser};
+use crate::nfdump::read::Reader;
 use crate::nfdump::rows::Sorted;
 use crate::nfdump::table::{Form, TablePrinter};
-use crate::nfdump::totals::Account;
+use crate::nfdump::totals::{Account, Totals};
 use crate::nfdump::{files, plain, rows};
 use crate::run::stop::Stop;
 use crate::sink::target::Target;
-
-/// How things are printed.
-pub(crate) struct Context {
-    pub(crate) mode: Mode,
-    pub(crate) fmt: FmtOptions,
-    pub(crate) quiet: bool,
-    pub(crate) top: Option<u64>,
-    pub(crate) zone: Zone,
-    pub(crate) post_filter: Option<Filter>,
-    pub(crate) encoding: Option<Encoding>,
-    window: std::ops::Range<u64>,
-}
-
-impl Context {
-    fn new(options: &Options, zone: Zone) -> Result<Self, Quit> {
-        let post_filter = match &options.post_filter {
-            None => None,
-            Some(text) => Some(
-                parser(&zone)
-                    .parse(text)
-                    .map_err(|error| Quit::filter(&error, Some(text)))?,
-            ),
-        };
-        Ok(Self {
-            mode: options.output_mode(),
-            fmt: FmtOptions {
-                long_addresses: options.shows_long_addresses(),
-                plain_numbers: options.plain_numbers,
-                tagged: options.tagged,
-                no_tunnel_lines: matches!(options.aggregation, Some(Aggregation::Keys(_))),
-            },
-            quiet: options.quiet,
-            top: options.top(),
-            zone,
-            post_filter,
-            encoding: options.encoding,
-            window: 0..u64::MAX,
-        })
-    }
-
-    /// What prints flows.
-    pub(crate) fn printer(&self) -> Option<Printer> {
-        self.mode.format(self.fmt, self.quiet, &self.zone)
-    }
-
-    /// The last lines of a text, if it has any.
-    pub(crate) fn trailer(&self, account: &Account, out: &mut TextBuffer) {
-        if self.mode.has_trailer() && !self.quiet {
-            account.trailer(&self.window, self.fmt.plain_numbers, &self.zone, out);
-        }
-    }
-}
 
 /// Reads flows, and prints or writes what the options say.
 pub(crate) fn run(options: &Options) -> Result<(), Quit> {
@@ -82,14 +29,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
     let mut context = Context::new(options, zone.clone())?;
     let files = files::list(options)?;
     let needs_names = context.mode.needs_names() && options.write.is_none();
-    let reader = Reader::new(options, files, &zone, needs_names)?;
+    let mut reader = Reader::new(options, files, &zone, needs_names)?;
     context.window = reader.window.clone();
     if let Some(path) = &options.write {
         let inputs = reader.files.iter().map(AsRef::as_ref);
         crate::input::paths::refuse_as_output(inputs, path)?;
     }
     if !options.elements.is_empty() || options.records.is_some() {
-        return statistics(options, &mut context, &reader);
+        return statistics(options, &mut context, &mut reader);
     }
     let write_to = options.write.as_deref();
     if write_to.is_some() && options.post_filter.is_some() {
@@ -98,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
     match (&options.aggregation, options.order, write_to) {
         (Some(aggregation), order, write_to) => {
             let grouping = rows::grouping(aggregation).map_err(failed)?;
-            let (mut tables, account) = count(&reader, &[grouping])?;
+            let (mut tables, account) = count(&mut reader, &[grouping])?;
             let Some(table) = tables.pop() else {
                 return Ok(());
             };
@@ -110,7 +57,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
             }
         }
         (None, Some(order), write_to) => {
-            let top = if write_to.is_some() { None } else { context.top };
+            let top = if write_to.is_some() {
+                None
+            } else {
+                context.top
+            };
             let mut sorted = Sorted::new(order, top);
             let key = Sorted::new(order, top);
             let account = reader.run(
@@ -142,12 +93,15 @@ fn failed(error: AggregateError) -> Quit {
 }
 
 /// Counts all flows in tables, one for each grouping.
-fn count(reader: &Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Account), Quit> {
+fn count(reader: &mut Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Account), Quit> {
+    // The tables add up the same sums.
+    reader.sums = groupings.is_empty();
+    let reader = &*reader;
     let collectors: Vec<Collector> = groupings
         .iter()
         .map(|grouping| Collector::new(grouping, reader.threads()))
         .collect();
-    let account = reader.run(
+    let mut account = reader.run(
         || collectors.iter().map(Collector::adder).collect::<Vec<_>>(),
         |adders, block: Box<ScanBlock>| {
             for (collector, adder) in collectors.iter().zip(adders) {
@@ -156,14 +110,15 @@ fn count(reader: &Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Account
         },
         |()| Ok(()),
     )?;
-    Ok((
-        collectors.into_iter().map(Collector::finish).collect(),
-        account,
-    ))
+    let tables: Vec<Table> = collectors.into_iter().map(Collector::finish).collect();
+    if let Some(table) = tables.first() {
+        account.totals = Totals::of(&table.totals());
+    }
+    Ok((tables, account))
 }
 
 /// `-s`
-fn statistics(options: &Options, context: &mut Context, reader: &Reader) -> Result<(), Quit> {
+fn statistics(options: &Options, context: &mut Context, reader: &mut Reader) -> Result<(), Quit> {
     let aggregation = options
         .aggregation
         .clone()
@@ -250,12 +205,7 @@ fn element_tables(
 
 /// The first groups in an order, by the sums that tables show: those of both directions start again at 0
 /// beyond 64 bits.
-fn sorted<'t>(
-    groups: &'t Groups<'_>,
-    by: By,
-    direction: Direction,
-    top: usize,
-) -> Vec<Group<'t>> {
+fn sorted<'t>(groups: &'t Groups<'_>, by: By, direction: Direction, top: usize) -> Vec<Group<'t>> {
     let exceeds = |group: &Group<'_>| {
         let counters = group.counters();
         let packets = counters.in_packets.checked_add(counters.out_packets);

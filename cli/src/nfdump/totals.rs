@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nfdecode::aggregate::Counters;
 use nfdecode::file::Statistics;
 use nfdecode::output::TextBuffer;
 use nfdecode::output::cells;
@@ -35,6 +36,20 @@ impl Default for Totals {
 }
 
 impl Totals {
+    /// Those that a table of groups has added up.
+    pub(crate) fn of(counters: &Counters) -> Self {
+        let Some(first) = counters.first else {
+            return Self::default();
+        };
+        Self {
+            flows: counters.flows,
+            packets: counters.in_packets.wrapping_add(counters.out_packets),
+            bytes: counters.in_bytes.wrapping_add(counters.out_bytes),
+            first: first.as_millis(),
+            last: counters.last.map_or(0, Timestamp::as_millis),
+        }
+    }
+
     /// Adds a flow; one without counters and times adds nothing.
     #[inline]
     pub(crate) fn add(&mut self, flow: &Flow<'_>) {
