@@ -31,6 +31,9 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    if let Command::Nfdump { words } = &cli.command {
+        return crate::nfdump::run(words.clone());
+    }
     match &mut cli.command {
         Command::Convert(ConvertArgs { output, .. }) | Command::Read(ReadArgs { output, .. }) => {
             if let Some(mistake) = habits::form_as_file(output.output.as_deref()) {
@@ -52,6 +55,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &report),
         Command::Rewrite(args) => rewrite::rewrite(args, &report),
         Command::Repair(args) => rewrite::repair(args, &report),
+        // Done above.
+        Command::Nfdump { .. } => Ok(()),
         Command::Fields => print(&fields::list()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

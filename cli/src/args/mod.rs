@@ -6,7 +6,7 @@ pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod slot;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,6 +55,13 @@ pub(crate) enum Command {
     Rewrite(RewriteArgs),
     /// Write a well-formed file with all that can be read of a damaged one
     Repair(RepairArgs),
+    /// Do what nfdump does, with nfdump's own options: nfdecode nfdump -r FILE -s srcip/bytes
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Nfdump {
+        /// Options and filter of nfdump
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// List the names for --fields, and the tokens of -f csv:...
     Fields,
     /// Print a completion script for a shell: source <(nfdecode completions bash)

@@ -106,7 +106,7 @@ fields! {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) field: &'static Field,
-    prefix: Option<u8>,
+    pub(crate) prefix: Option<u8>,
 }
 
 impl PartialEq for Part {
@@ -175,11 +175,12 @@ impl KeyList {
         &self.0
     }
 
-    /// Whether it has addresses of one family.
-    pub(crate) fn has_family(&self) -> bool {
-        self.0
-            .iter()
-            .any(|part| matches!(part.field.kind, Kind::V4(_) | Kind::V6(_)))
+    /// The fields with addresses of one family, of the source or of the destination.
+    pub(crate) fn of_side(&self, second: bool) -> impl Iterator<Item = &Part> {
+        self.0.iter().filter(move |part| match part.field.kind {
+            Kind::V4(side) | Kind::V6(side) => side == second,
+            _ => false,
+        })
     }
 
     /// Adds its keys. Keys and fields have the same numbers, but for places, which have no key.
@@ -191,7 +192,7 @@ impl KeyList {
             let key = match part.field.kind {
                 Kind::Network(source) => Key::network(source).absent(Absent::Zero),
                 Kind::V4(_) | Kind::V6(_) => {
-                    let key = Key::field(part.field.key)?;
+                    let key = Key::field(part.field.key)?.absent(Absent::Zero);
                     match (part.field.kind, part.prefix) {
                         (Kind::V4(_), Some(length)) => key.with_prefix(length, 128)?,
                         (_, Some(length)) => key.with_prefix(32, length)?,

@@ -61,6 +61,20 @@ pub(crate) fn parser(zone: &Zone) -> FilterOptions {
         .with_unknown_places()
 }
 
+/// Whether the statistics of a file allow for flows in a time window. As in nfdump, a file outside of it
+/// is not read and does not count for the time window of the output.
+fn may_be_in(path: &PathBuf, window: &Range<u64>) -> bool {
+    let statistics = nfdecode::File::open(path).ok();
+    let statistics = statistics.and_then(|file| file.statistics());
+    let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
+    statistics.is_none_or(|found| {
+        let is_before = found
+            .last_seen
+            .is_some_and(|last| last.as_millis() < window.start);
+        !is_before && ms(found.first_seen) <= window.end
+    })
+}
+
 /// The bounds of `-t`, exclusive, in milliseconds.
 fn window(text: &str, zone: &Zone) -> Result<Range<u64>, Quit> {
     let time = |text: &str| {
@@ -82,10 +96,12 @@ impl Reader {
         names: bool,
     ) -> Result<Self, Quit> {
         let filter = filter(options, zone)?;
+        let mut files = files;
         let mut window_range = 0..u64::MAX;
         let mut exprs: Vec<Expr> = Vec::new();
         if let Some(text) = &options.window {
             window_range = window(text, zone)?;
+            files.retain(|path| may_be_in(path, &window_range));
             let bound =
                 |number, compare, ms| Expr::time(number, compare, Timestamp::from_millis(ms));
             exprs.push(bound(

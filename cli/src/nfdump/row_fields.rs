@@ -1,33 +1,58 @@
 //! From the keys of a row of `-A` to the fields of its record.
 
-use nfdecode::FieldValue;
 use nfdecode::aggregate::Group;
+use nfdecode::{FieldValue, OwnedFlow};
 
 use crate::nfdump::keys::{KeyList, Kind};
 use crate::nfdump::record::Record;
 
-/// Replaces an address by that of the row, which may be a network, or 0 if the row is of another family
-/// than its fields.
+/// Replaces an address by the network of the row, if the list has a prefix length for it. A row of the other
+/// family than its fields shows 0. Without a prefix length the address is that of the first flow, as in
+/// nfdump.
 pub(crate) fn mask(list: &KeyList, group: &Group<'_>, second: bool, record: &mut Record) {
-    let of_side: Vec<_> = list
-        .parts()
-        .iter()
-        .filter(|part| match part.field.kind {
-            Kind::V4(side) | Kind::V6(side) => side == second,
-            _ => false,
-        })
-        .collect();
-    if of_side.is_empty() {
+    if list.of_side(second).all(|part| part.prefix.is_none()) {
         return;
     }
-    let mut found = of_side
-        .iter()
-        .filter_map(|part| group.key(list.key_of(part)?));
-    match found.next() {
-        Some(FieldValue::Ip(address)) => set_address(2, 3, second, address, record),
-        _ if record.has(2) => record.set(2, 8, if second { 4 } else { 0 }, &[0; 4]),
+    let value = |is_v4: bool| {
+        let part = list
+            .of_side(second)
+            .find(|part| matches!(part.field.kind, Kind::V4(_)) == is_v4)?;
+        group.key(list.key_of(part)?)
+    };
+    let is_v4 = record.has(2);
+    match value(is_v4) {
+        Some(FieldValue::Ip(address)) if is_v4 || record.has(3) => {
+            set_address(2, 3, second, address, record);
+        }
+        _ if is_v4 => record.set(2, 8, if second { 4 } else { 0 }, &[0; 4]),
         _ if record.has(3) => record.set(3, 32, if second { 16 } else { 0 }, &[0; 16]),
         _ => {}
+    }
+}
+
+/// Writes an address of one family, if the first flow of the row is of that family.
+pub(crate) fn write_family(
+    list: &KeyList,
+    group: &Group<'_>,
+    second: bool,
+    first: Option<&OwnedFlow>,
+    record: &mut Record,
+) {
+    let Some(elements) = first.map(|flow| flow.view().elements()) else {
+        return;
+    };
+    for part in list.of_side(second) {
+        let id = if matches!(part.field.kind, Kind::V4(_)) {
+            2
+        } else {
+            3
+        };
+        let value = list.key_of(part).and_then(|at| group.key(at));
+        if let Some(FieldValue::Ip(address)) = value
+            && elements >> id & 1 != 0
+        {
+            set_address(2, 3, second, address, record);
+        }
     }
 }
 
@@ -91,9 +116,6 @@ pub(crate) fn write_field(kind: Kind, value: Option<FieldValue<'_>>, record: &mu
         }
         (Kind::Network(source), Some(FieldValue::Ip(address))) => {
             set_address(2, 3, !source, address, record);
-        }
-        (Kind::V4(second) | Kind::V6(second), Some(FieldValue::Ip(address))) => {
-            set_address(2, 3, second, address, record);
         }
         _ => {}
     }

@@ -17,7 +17,7 @@ use crate::nfdump::options::Aggregation;
 use crate::nfdump::order::{RecordOrder, RecordTables};
 use crate::nfdump::plain;
 use crate::nfdump::record::{Record, RowCounters};
-use crate::nfdump::row_fields::{mask, write_field};
+use crate::nfdump::row_fields::{mask, write_family, write_field};
 use crate::nfdump::totals::Account;
 use crate::run::stop::Stop;
 use crate::sink::target::Target;
@@ -166,7 +166,7 @@ impl<'t> Rows<'t> {
             record.turn_around();
         }
         record.set_counters(&counters, Some(counters.flags));
-        if let Some(list) = self.list.filter(|list| list.has_family()) {
+        if let Some(list) = self.list {
             for second in [false, true] {
                 mask(list, group, second, &mut record);
             }
@@ -194,7 +194,7 @@ impl<'t> Rows<'t> {
             write_field(part.field.kind, value, &mut record);
         }
         for second in [false, true] {
-            mask(list, group, second, &mut record);
+            write_family(list, group, second, first.as_ref(), &mut record);
         }
         OwnedFlow::from_record(record.into_bytes())
     }
