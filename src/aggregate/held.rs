@@ -125,15 +125,6 @@ impl Held {
         &mut self.extras[number.min(last)]
     }
 
-    /// Adds all groups of another part.
-    pub(crate) fn merge(&mut self, inner: &Inner, other: &Self) {
-        let none = Extra::default();
-        for (number, row) in other.dense.rows().enumerate() {
-            let extra = other.extras.get(number).unwrap_or(&none);
-            self.absorb_one(inner, row, inner.hash(row), extra);
-        }
-    }
-
     /// Each row with what belongs to it.
     pub(crate) fn groups<'h>(
         &'h self,

@@ -38,6 +38,8 @@ pub(crate) mod order;
 pub(crate) mod parallel;
 pub(crate) mod plan;
 pub(crate) mod source;
+pub(crate) mod spill;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod texts;
 

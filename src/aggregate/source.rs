@@ -205,6 +205,17 @@ impl Source {
         })
     }
 
+    /// Which source it is, as text.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Field(field, element) => format!("{element}.{}", field.name),
+            Self::Stored(field, element) => format!("{element}.{} as stored", field.name),
+            Self::Either(either) => either.name.to_owned(),
+            Self::Header(header) => format!("{header:?}"),
+            Self::Computed(computed, element) => format!("{computed:?} of {element:?}"),
+        }
+    }
+
     /// How its values are stored.
     pub(crate) fn shape(&self) -> Shape {
         match self {

@@ -8,7 +8,8 @@ use crate::aggregate::dense;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::held::{Extra, Held};
-use crate::aggregate::intake::Intake;
+use crate::aggregate::intake::{Intake, NOTHING};
+use crate::aggregate::layout::counter;
 use crate::file::block::Block;
 use crate::scan::part::ScanBlock;
 
@@ -21,6 +22,8 @@ pub struct Table {
     pub(crate) intake: Intake,
     /// Number of the next flow that is added without one.
     next_number: u64,
+    /// `intake.totals` are those of all flows, whatever the groups.
+    pub(crate) has_totals: bool,
 }
 
 impl Table {
@@ -36,6 +39,7 @@ impl Table {
             parts,
             intake,
             next_number: 0,
+            has_totals: grouping.0.options.separate_totals,
         }
     }
 
@@ -107,15 +111,19 @@ impl Table {
     /// The sums over all flows, each counted once whatever its keys.
     #[must_use]
     pub fn totals(&self) -> Counters {
-        let mut totals = self.intake.totals;
-        let inner = &self.grouping.0;
-        if !inner.options.separate_totals {
-            for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
-                let counters = row.get(inner.layout.key_words..).unwrap_or_default();
-                dense::add(&mut totals, counters, inner.options.wrap);
-            }
-        }
+        let totals = if self.has_totals { self.intake.totals } else { self.sums() };
         Counters::of(&totals, 0)
+    }
+
+    /// The sums of all groups.
+    pub(crate) fn sums(&self) -> [u64; counter::COUNT] {
+        let inner = &self.grouping.0;
+        let mut sums = NOTHING;
+        for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
+            let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+            dense::add(&mut sums, counters, inner.options.wrap);
+        }
+        sums
     }
 
     /// Memory in use, in bytes, about.
