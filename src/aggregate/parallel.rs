@@ -222,7 +222,9 @@ impl Collector {
     }
 
     fn deliver(&self, at: usize, outgoing: &mut Outgoing) {
-        self.with_part(at, |held| held.absorb_rows(&outgoing.rows, &outgoing.hashes));
+        self.with_part(at, |held| {
+            held.absorb_rows(&outgoing.rows, &outgoing.hashes)
+        });
         outgoing.rows.clear();
         outgoing.hashes.clear();
     }

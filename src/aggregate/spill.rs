@@ -92,7 +92,10 @@ impl Part {
         }
         self.spill(inner, limit)?;
         for piece in self.files {
-            let mut file = piece.file.into_inner().map_err(|error| error.into_error())?;
+            let mut file = piece
+                .file
+                .into_inner()
+                .map_err(|error| error.into_error())?;
             file.seek(SeekFrom::Start(0))?;
             let mut reader = BufReader::with_capacity(1 << 16, file);
             let mut held = Held::new(inner);

@@ -111,7 +111,11 @@ impl Table {
     /// The sums over all flows, each counted once whatever its keys.
     #[must_use]
     pub fn totals(&self) -> Counters {
-        let totals = if self.has_totals { self.intake.totals } else { self.sums() };
+        let totals = if self.has_totals {
+            self.intake.totals
+        } else {
+            self.sums()
+        };
         Counters::of(&totals, 0)
     }
 

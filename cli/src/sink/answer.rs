@@ -229,6 +229,11 @@ impl Answer {
 
     /// Adds a row: one cell per column.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> Result<(), Stop> {
+        self.row_with_bar(cells, None)
+    }
+
+    /// As [`row`](Self::row), with the length of the bar that a table shows, in percent.
+    pub(crate) fn row_with_bar(&mut self, cells: &[Cell], bar: Option<f64>) -> Result<(), Stop> {
         let is_first = self.rows == 0;
         self.rows += 1;
         match &mut self.form {
@@ -257,7 +262,7 @@ impl Answer {
                 Ok(())
             }
             Form::Table { table, .. } => {
-                table.row(cells, &mut self.times);
+                table.row(cells, bar, &mut self.times);
                 Ok(())
             }
             Form::Columns {
