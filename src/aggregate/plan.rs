@@ -70,7 +70,33 @@ pub(crate) struct Plan {
     /// Where the outgoing counters are.
     out: Option<usize>,
     /// For each combination of sources; `None` if such flows are not counted under it.
-    variants: Vec<Option<Vec<Step>>>,
+    variants: Vec<Option<Variant>>,
+}
+
+/// What to do for one combination of sources.
+#[derive(Debug)]
+struct Variant {
+    steps: Vec<Step>,
+    /// Words of the key that are not always written as a whole, and must be 0 before.
+    cleared: Vec<usize>,
+}
+
+impl Variant {
+    fn new(steps: Vec<Step>, key_words: usize) -> Self {
+        let is_written = |word: &usize| {
+            steps.iter().any(|step| {
+                let words = match step.copy {
+                    _ if step.icmp.is_some() => 0,
+                    Fetch::Word | Fetch::First | Fetch::Last => 1,
+                    Fetch::Ip4 { .. } | Fetch::Ip6 { .. } => 2,
+                    _ => 0,
+                };
+                (step.place.wide..step.place.wide + words).contains(word)
+            })
+        };
+        let cleared = (0..key_words).filter(|word| !is_written(word)).collect();
+        Self { steps, cleared }
+    }
 }
 
 impl Plan {
@@ -101,7 +127,7 @@ impl Plan {
                     Found::Skip => return None,
                 }
             }
-            Some(steps)
+            Some(Variant::new(steps, inner.layout.key_words))
         });
         Some(Self {
             generic,
@@ -153,11 +179,13 @@ impl Plan {
         number: u64,
         row: &mut [u64],
     ) -> bool {
-        let Some(Some(steps)) = self.variants.get(variant) else {
+        let Some(Some(Variant { steps, cleared })) = self.variants.get(variant) else {
             return false;
         };
         let (key, counters) = row.split_at_mut(inner.layout.key_words);
-        key.fill(0);
+        for at in cleared {
+            set(key, *at, 0);
+        }
         for step in steps {
             if !step.run(inner, variant, record, &flow, counted, key) {
                 return false;
@@ -207,6 +235,7 @@ impl Step {
                 self.head
             }
             Fetch::Ip4 { mask } => {
+                set(key, wide, 0);
                 set(key, wide + 1, u64::from(u32_at(record, self.at) & mask));
                 self.head
             }

@@ -19,3 +19,4 @@ mod lines;
 mod mutations;
 mod rewrite;
 mod roundtrip;
+mod top;
