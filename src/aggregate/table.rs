@@ -166,6 +166,36 @@ impl Grouping {
 }
 
 impl Inner {
+    /// The hashes of the keys of rows.
+    pub(crate) fn hash_all(&self, rows: &[u64], hashes: &mut [u64]) {
+        let rows = rows.chunks_exact(self.layout.words);
+        match self.layout.key_words {
+            1 => self.hash_keys::<1>(rows, hashes),
+            2 => self.hash_keys::<2>(rows, hashes),
+            3 => self.hash_keys::<3>(rows, hashes),
+            4 => self.hash_keys::<4>(rows, hashes),
+            5 => self.hash_keys::<5>(rows, hashes),
+            _ => {
+                let hashes = hashes.iter_mut().zip(rows);
+                hashes.for_each(|(hash, row)| *hash = self.hash(row));
+            }
+        }
+    }
+
+    /// As [`hash`](Self::hash), for keys of `K` words.
+    fn hash_keys<'r, const K: usize>(
+        &self,
+        rows: impl Iterator<Item = &'r [u64]>,
+        hashes: &mut [u64],
+    ) {
+        for (hash, row) in hashes.iter_mut().zip(rows) {
+            let mut hasher = self.hasher.build_hasher();
+            let key: &[u64; K] = row.first_chunk().unwrap_or(&[0; K]);
+            key.iter().for_each(|word| hasher.write_u64(*word));
+            *hash = hasher.finish();
+        }
+    }
+
     /// The hash of the key of a row.
     #[inline]
     pub(crate) fn hash(&self, row: &[u64]) -> u64 {
