@@ -21,13 +21,13 @@ fn pregenerated_bindings_are_current() {
         .expect("bindgen reads nfdump.h")
         .to_string();
     let path = root.join("src/bindings.rs");
-    if std::env::var_os("NFDUMP_SYS_REGENERATE").is_some() {
+    if std::env::var_os("NFDECODE_REGENERATE").is_some() {
         std::fs::write(&path, &fresh).expect("bindings.rs is writable");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == fresh,
-        "src/bindings.rs is out of date: run NFDUMP_SYS_REGENERATE=1 cargo test -p nfdump-sys"
+        "src/bindings.rs is out of date: run cargo xtask generate"
     );
 }
 

@@ -6,8 +6,9 @@ use crate::aggregate::grouping::Inner;
 use crate::aggregate::layout::counter;
 use crate::aggregate::plan::Plan;
 use crate::file::block::Block;
+use crate::flow::places::Places;
 use crate::flow::view::Flow;
-use crate::raw::RawShape;
+use crate::raw::{RawBlock, RawFlowRef, RawShape};
 
 /// The record and number of each row of a batch, if the grouping keeps first flows.
 pub(crate) type Records<'a> = [(&'a [u8], u64); BATCH];
@@ -53,21 +54,29 @@ impl Intake {
             intake: self,
             sink,
             plans: Vec::new(),
-            shapes: content.shapes,
+            content,
+            shapes: content.shapes(),
             records: [(&[], 0); BATCH],
         };
         feed.plans
-            .resize_with(content.shapes.len(), || Planned::Unknown);
-        let mut add = |(found, number): (&crate::raw::RawFlowRef, u64)| {
+            .resize_with(content.shapes().len(), || Planned::Unknown);
+        let data = content.data();
+        let mut add = |(found, number)| {
+            let found: &RawFlowRef = found;
             let at = found.offset as usize;
-            let record = content.data.get(at..at + usize::from(found.size));
-            feed.add(record.unwrap_or_default(), found.shape, number);
+            let record = data.get(at..at + usize::from(found.size));
+            feed.add(record.unwrap_or_default(), found, number);
         };
         match selected {
-            None => content.flows.iter().take(most).zip(number..).for_each(add),
+            None => content
+                .flows()
+                .iter()
+                .take(most)
+                .zip(number..)
+                .for_each(add),
             Some(selected) => {
                 for (index, number) in selected.iter().take(most).zip(number..) {
-                    if let Some(found) = content.flows.get(*index as usize) {
+                    if let Some(found) = content.flows().get(*index as usize) {
                         add((found, number));
                     }
                 }
@@ -96,21 +105,22 @@ struct Feed<'t, 'a, S> {
     intake: &'t mut Intake,
     sink: S,
     plans: Vec<Planned>,
+    content: &'a RawBlock,
     shapes: &'a [RawShape],
     records: Records<'a>,
 }
 
 impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     #[inline]
-    fn add(&mut self, record: &'a [u8], shape_number: u16, number: u64) {
-        let inner = self.inner;
-        let known = usize::from(shape_number);
+    fn add(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
+        let (inner, content) = (self.inner, self.content);
+        let known = usize::from(found.shape);
         let (Some(shape), Some(Planned::Plan(plan))) =
             (self.shapes.get(known), self.plans.get(known))
         else {
-            return self.add_unplanned(record, shape_number, number);
+            return self.add_unplanned(record, found, number);
         };
-        let flow = || Flow::new(record, Some(shape));
+        let flow = || Flow::new(record, Places::of(content, found));
         // What a start of 0 means depends on other elements.
         let has_event = || shape.present & (1 << 19 | 1 << 25) != 0;
         let mut counters = [0; counter::COUNT];
@@ -154,20 +164,21 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     /// Adds a flow of a shape without a plan; makes the plan if there can be one.
     #[cold]
     #[inline(never)]
-    fn add_unplanned(&mut self, record: &'a [u8], shape_number: u16, number: u64) {
-        let known = usize::from(shape_number);
+    fn add_unplanned(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
+        let known = usize::from(found.shape);
+        let flow = Flow::new(record, Places::of(self.content, found));
         let shape = self.shapes.get(known);
-        let (Some(found), Some(planned)) = (shape, self.plans.get_mut(known)) else {
-            return self.add_slowly(&Flow::new(record, None), number);
+        let (Some(shape), Some(planned)) = (shape, self.plans.get_mut(known)) else {
+            return self.add_slowly(&flow, number);
         };
         if let Planned::Unknown = planned {
-            let plan = Plan::new(self.inner, found);
+            let plan = Plan::new(self.inner, shape);
             *planned = plan.map_or(Planned::Slow, Planned::Plan);
             if let Planned::Plan(_) = planned {
-                return self.add(record, shape_number, number);
+                return self.add(record, found, number);
             }
         }
-        self.add_slowly(&Flow::new(record, shape), number);
+        self.add_slowly(&flow, number);
     }
 
     #[cold]

@@ -249,3 +249,57 @@ impl<M: PartMap> Work for Sending<M> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::builder::Scan;
+
+    /// Panics at the second part, or counts parts.
+    struct Counts {
+        panics: bool,
+    }
+
+    impl PartMap for Counts {
+        type Worker = ();
+        type Output = u64;
+
+        fn worker(&self) {}
+
+        fn map(&self, (): &mut (), part: Part, out: &mut VecDeque<u64>) {
+            assert!(
+                !(self.panics && matches!(part, Part::Block(_))),
+                "on purpose"
+            );
+            out.push_back(1);
+        }
+
+        fn failed(&self, _: Error) -> u64 {
+            0
+        }
+    }
+
+    fn parts(panics: bool, threads: usize) -> Mapped<Counts> {
+        let path = "tests/fixtures/archive/nfcapd.202611241330";
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        Scan::new([path, path])
+            .threads(threads)
+            .mapped(Counts { panics })
+    }
+
+    #[test]
+    fn a_panic_of_a_thread_is_not_an_end_of_the_data() {
+        for threads in [1, 2, 4] {
+            // Start, one block and end of each of two files.
+            assert_eq!(parts(false, threads).sum::<u64>(), 6);
+            let result = panic::catch_unwind(|| parts(true, threads).count());
+            assert!(result.is_err(), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn an_iterator_that_is_dropped_early_ends_its_threads() {
+        let mut some = parts(false, 3);
+        assert_eq!(some.next(), Some(1));
+    }
+}

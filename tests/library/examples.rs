@@ -5,11 +5,10 @@
 use crate::support;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -250,68 +249,4 @@ fn follow_through_many_rotations() {
     }
     let wanted = starts_in(&written);
     assert_eq!(starts(&out.flows(wanted.len())), wanted);
-}
-
-#[test]
-fn http_service() {
-    let mut command = example("http_service");
-    let (_running, out, _err) = Running::start(command.arg(archive()).arg("127.0.0.1:0"));
-    let line = out.next();
-    let address = line
-        .trim()
-        .strip_prefix("listening on http://")
-        .expect("an address");
-
-    let get = |path: &str| -> (String, String) {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-        (head.to_owned(), body.to_owned())
-    };
-    let flows = |path: &str| -> Vec<Value> {
-        let (head, body) = get(path);
-        assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
-        assert!(
-            head.contains("content-type: application/x-ndjson"),
-            "{head}"
-        );
-        body.lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
-    };
-    assert_eq!(flows("/flows").len(), 419);
-    assert_eq!(flows("/flows?limit=7").len(), 7);
-    assert_eq!(flows("/flows?filter=proto+tcp+and+port+443").len(), 28);
-    assert_eq!(
-        flows("/flows?filter=proto+tcp+and+port+443&limit=3").len(),
-        3
-    );
-    let by_host = flows("/flows?filter=ip+2001:db8::1");
-    assert_eq!(by_host.len(), 135);
-    assert!(
-        by_host
-            .iter()
-            .all(|flow| flow.to_string().contains("\"2001:db8::1\""))
-    );
-    let (head, body) = get("/flows?filter=proto+tcp+and+prot+443");
-    assert!(
-        head.starts_with("HTTP/1.0 400 ") && body.contains("prot"),
-        "{head}\n{body}"
-    );
-    assert!(get("/flows?prot=6").0.starts_with("HTTP/1.0 400 "));
-    assert!(get("/elsewhere").0.starts_with("HTTP/1.0 404 "));
-
-    // Clients that go away cost nothing lasting: far more than there are places for queries.
-    for _ in 0..50 {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream
-            .write_all(b"GET /flows HTTP/1.0\r\n\r\n")
-            .expect("a request");
-    }
-    let start = Instant::now();
-    assert_eq!(flows("/flows").len(), 419);
-    assert!(start.elapsed() < Duration::from_secs(20));
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agree;
 mod columns;
 mod columns_cli;
 mod command_line;
