@@ -23,12 +23,14 @@ use crate::scan::pipeline::{Lane, Stopped};
 use crate::scan::traverse::Totals;
 use crate::scan::work::Work;
 
-/// Groups in the table of a thread at most: it stays in the second cache.
-const LOCAL_MAX: usize = 4096;
+/// Groups in the table of a thread at most: some megabytes.
+const LOCAL_MAX: usize = 1 << 16;
 /// Flows for each group at least, for a table of a thread to be worth its while.
 const REPEATS: usize = 4;
+/// Groups after which keys that hardly repeat are noticed: before the table leaves the second cache.
+const EARLY: usize = 1 << 13;
 /// Rows that go past the table of a thread before it is tried again.
-const DIRECT: usize = 1 << 18;
+const DIRECT: usize = 1 << 20;
 /// Rows that a thread hands to a part at once.
 const OUTGOING: usize = 256;
 /// Parts for each thread.
@@ -180,11 +182,12 @@ impl Collector {
         }
         counts.held.absorb(inner, batch, records);
         counts.rows += batch.count;
-        if counts.held.len() > LOCAL_MAX {
-            let repeats = counts.rows / counts.held.len();
+        let (rows, groups) = (counts.rows, counts.held.len());
+        let is_hopeless = groups > EARLY && rows < 2 * groups;
+        if groups > LOCAL_MAX || is_hopeless && !inner.has_extras() {
             self.give_up_local(inner, counts);
             // Sets of values and first flows are always put together in the small table.
-            if repeats < REPEATS && !inner.has_extras() {
+            if rows < REPEATS * groups && !inner.has_extras() {
                 counts.direct = DIRECT;
             }
         }

@@ -11,6 +11,7 @@ use crate::flow::field_value::FieldValue;
 use crate::flow::table::{ELEMENTS, Field, FieldKind};
 use crate::flow::view::Flow;
 use crate::payload::tls::Hello;
+use crate::suggest;
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::{IpFragment, TcpFlags};
 use crate::value::mac::MacAddr;
@@ -427,6 +428,6 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(name: &str) -> AggregateError {
-    let near = crate::output::near::near(name, names());
-    AggregateError::UnknownField(name.to_owned(), near.join("`, `"))
+    let near = suggest::closest(name, names());
+    AggregateError::UnknownField(name.to_owned(), near.unwrap_or_default().to_owned())
 }
