@@ -9,7 +9,8 @@ use crate::run::env;
 use crate::run::gather;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
-use crate::sink::answer::{Answer, Cell, Column, Kind, Unit};
+use crate::sink::answer::Answer;
+use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 pub(crate) fn run(args: &SeriesArgs, report: &Report) -> Result<(), Stop> {
     let usage = |error: AggregateError| Stop::Usage(error.to_string());

@@ -12,7 +12,8 @@ use crate::run::env;
 use crate::run::gather;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
-use crate::sink::answer::{Answer, Cell, Column, Kind, Unit};
+use crate::sink::answer::Answer;
+use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 /// Columns of counters, after the keys.
 const COUNTERS: [(&str, Kind, Unit); 13] = [

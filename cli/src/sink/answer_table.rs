@@ -8,7 +8,7 @@ use nfdecode::value::TimeFormatter;
 
 use crate::args::answer::AnswerArgs;
 use crate::run::report::printable;
-use crate::sink::answer::{Cell, Column, Kind, Unit};
+use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 /// Characters of a full bar.
 const BAR: usize = 20;
