@@ -93,7 +93,8 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 FIELDS are names of `nfdecode fields`, addresses with a prefix length (src_addr/24, src_addr/24/48), names of
-nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4. `ip`, `port`, `as`, `if` and the
+nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4,
+dns_name. `ip`, `port`, `as`, `if` and the
 like count each flow for its source and for its destination. An absent value is a group of its own.
 
 Examples:
