@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let work = WorkDir::new()?;
     let files = to_flow_files(input, &work)?;
 
-    let columns = Projection::of([
+    let columns = Projection::from_names([
         "first",
         "last",
         "src_addr",

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Encrypted,
     /// The file is encrypted with another passphrase.
     WrongKey,
+    /// More work than is done for one file: the rest of it was not looked at.
+    NotSearched,
     /// Memory is short. Says nothing about the file; what failed can be asked for again.
     OutOfMemory,
 }

@@ -66,6 +66,8 @@ pub mod payload;
 #[allow(unsafe_code)]
 mod raw;
 pub mod scan;
+#[cfg(feature = "output")]
+mod suggest;
 pub mod value;
 #[cfg(feature = "write")]
 pub mod writer;

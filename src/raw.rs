@@ -36,6 +36,18 @@ pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
 #[cfg(feature = "encryption")]
 pub(crate) const LAYOUT3_BLOCK_MAX: usize = sys::NFDUMP_LAYOUT3_BLOCK_MAX as usize;
 
+/// The highest element id that files of layout 2 can hold.
+pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
+
+/// Element ids are below this.
+pub(crate) const ELEMENT_SLOTS: usize = sys::NFDUMP_ELEMENT_SLOTS as usize;
+
+/// A 32-bit number of a list of places, in the byte order of the host, at any address.
+pub(crate) type ListWord = [u8; 4];
+
+/// Words of a list of places that say which elements are there.
+pub(crate) const LIST_PRESENT: usize = sys::NFDUMP_LIST_PRESENT as usize;
+
 /// The highest element id of all.
 pub(crate) const ELEMENT_MAX: u8 = sys::NFDUMP_ELEMENT_MAX as u8;
 
@@ -53,6 +65,7 @@ fn convert(error: &sys::nfdump_error) -> Error {
         sys::NFDUMP_E_COUNT => ErrorKind::Count,
         sys::NFDUMP_E_CHECKSUM => ErrorKind::Checksum,
         sys::NFDUMP_E_ENCRYPTED => ErrorKind::Encrypted,
+        sys::NFDUMP_E_LIMIT => ErrorKind::NotSearched,
         sys::NFDUMP_E_NOMEM => ErrorKind::OutOfMemory,
         _ => ErrorKind::ImpossibleSize,
     };
@@ -347,6 +360,36 @@ impl RawBlock {
     pub(crate) fn shapes(&self) -> &[RawShape] {
         // SAFETY: as for `flows`.
         unsafe { slice_of(self.view.shapes, self.view.num_shapes) }
+    }
+
+    fn lists(&self) -> &[sys::nfdump_flow_list] {
+        // SAFETY: as for `flows`.
+        unsafe { slice_of(self.view.lists, self.view.num_lists) }
+    }
+
+    fn list_words(&self) -> &[ListWord] {
+        // SAFETY: as for `flows`; four bytes may be read wherever a number of 32 bits may.
+        unsafe { slice_of(self.view.list_words.cast(), self.view.num_list_words) }
+    }
+
+    /// The list of places of a flow without shape. Empty if it has no elements.
+    #[cold]
+    pub(crate) fn list(&self, flow: &RawFlowRef) -> &[ListWord] {
+        let lists = self.lists();
+        let words = self.list_words();
+        let Ok(found) = lists.binary_search_by_key(&flow.offset, |list| list.offset) else {
+            return &[];
+        };
+        let first = |number: usize| {
+            lists
+                .get(number)
+                .map_or(words.len(), |list: &sys::nfdump_flow_list| {
+                    list.first as usize
+                })
+        };
+        words
+            .get(first(found)..first(found + 1))
+            .unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@
 //! kept, and a missing start time is filled in, as nfdump does when it copies flows. Exporters of
 //! several source files get new numbers where theirs clash.
 //!
-//! Not kept: elements above 42, which would only confuse readers, and the last bytes of user names
+//! Not kept: elements that layout 2 has not got, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
 
 use std::collections::{HashMap, HashSet};
@@ -16,10 +16,10 @@ use crate::file::block::Block;
 use crate::file::handle::File;
 use crate::file::header::{Compression, Statistics};
 use crate::file::names::{Exporter, Names, Sampler};
-use crate::flow::bytes::ELEMENT_MAX_LAYOUT2;
 use crate::flow::bytes::{USER_NAME_MAX, u64_at};
 use crate::flow::table::ELEMENTS;
 use crate::flow::view::Flow;
+use crate::raw::ELEMENT_MAX_LAYOUT2;
 use crate::value::time::Timestamp;
 
 const HEADER: usize = 40;
@@ -351,7 +351,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     /// How many flows were written without some of their values, which layout 2 has no place for: those of
-    /// elements above 42, and the end of user names above 66 bytes.
+    /// elements that only layout 3 has, and the end of user names above 66 bytes.
     #[must_use]
     pub fn reduced(&self) -> u64 {
         self.reduced

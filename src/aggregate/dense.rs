@@ -7,7 +7,7 @@
 use crate::aggregate::layout::counter;
 
 /// Rows of one chunk.
-const CHUNK: usize = 1 << 12;
+const CHUNK: usize = 1 << 10;
 const CHUNK_BITS: u32 = CHUNK.trailing_zeros();
 /// A slot without a row. Not 0: new slots must be written, since memory that is first read and then
 /// written faults twice.
@@ -77,14 +77,41 @@ impl Dense {
     /// Adds rows to those of the same key. `found` gets their numbers.
     pub(crate) fn absorb(&mut self, rows: &[u64], hashes: &[u64], found: &mut Vec<u32>) {
         found.clear();
+        self.each(rows, hashes, |number| found.push(number));
+    }
+
+    /// As [`absorb`](Self::absorb), for those who do not need the numbers.
+    pub(crate) fn absorb_all(&mut self, rows: &[u64], hashes: &[u64]) {
+        self.each(rows, hashes, |_| {});
+    }
+
+    fn each(&mut self, rows: &[u64], hashes: &[u64], found: impl FnMut(u32)) {
         self.make_room(hashes.len());
         if self.slots.len() >= LARGE {
             for hashes in hashes.chunks(TOUCHED) {
                 self.touch(hashes);
             }
         }
+        // Keys of a known length are compared without a call, and without a loop.
+        match self.key_words {
+            1 => self.each_of::<1>(rows, hashes, found),
+            2 => self.each_of::<2>(rows, hashes, found),
+            3 => self.each_of::<3>(rows, hashes, found),
+            4 => self.each_of::<4>(rows, hashes, found),
+            5 => self.each_of::<5>(rows, hashes, found),
+            _ => self.each_of::<0>(rows, hashes, found),
+        }
+    }
+
+    /// `K` words of a key are compared as an array, the others one by one.
+    fn each_of<const K: usize>(
+        &mut self,
+        rows: &[u64],
+        hashes: &[u64],
+        mut found: impl FnMut(u32),
+    ) {
         for (row, hash) in rows.chunks_exact(self.words).zip(hashes) {
-            found.push(self.absorb_one(row, *hash as u32));
+            found(self.absorb_one::<K>(row, *hash as u32));
         }
     }
 
@@ -106,7 +133,7 @@ impl Dense {
     }
 
     #[inline]
-    fn absorb_one(&mut self, row: &[u64], hash: u32) -> u32 {
+    fn absorb_one<const K: usize>(&mut self, row: &[u64], hash: u32) -> u32 {
         let mask = self.slots.len() - 1;
         let mut place = (hash >> self.shift) as usize;
         loop {
@@ -122,7 +149,7 @@ impl Dense {
             }
             if (*slot >> 32) as u32 == hash {
                 let number = *slot as u32;
-                if self.add_to(number, row) {
+                if self.add_to::<K>(number, row) {
                     return number;
                 }
             }
@@ -132,19 +159,28 @@ impl Dense {
 
     /// Adds `row` to the one with this number if the keys are equal.
     #[inline]
-    fn add_to(&mut self, number: u32, row: &[u64]) -> bool {
+    fn add_to<const K: usize>(&mut self, number: u32, row: &[u64]) -> bool {
         let number = number as usize;
         let at = (number & (CHUNK - 1)) * self.words;
-        let Some(entry) = self
-            .chunks
-            .get_mut(number >> CHUNK_BITS)
-            .and_then(|chunk| chunk.get_mut(at..at + self.words))
+        let chunk = self.chunks.get_mut(number >> CHUNK_BITS);
+        let entry = chunk.and_then(|chunk| chunk.get_mut(at..at + self.words));
+        let entry = entry.and_then(|entry| entry.split_first_chunk_mut::<K>());
+        let (Some((key, counters)), Some((row_key, row_counters))) =
+            (entry, row.split_first_chunk::<K>())
         else {
             return false;
         };
-        let (key, counters) = entry.split_at_mut(self.key_words);
-        let (row_key, row_counters) = row.split_at(self.key_words);
         if key != row_key {
+            return false;
+        }
+        let rest = self.key_words - K;
+        let (Some((key, counters)), Some((row_key, row_counters))) = (
+            counters.split_at_mut_checked(rest),
+            row_counters.split_at_checked(rest),
+        ) else {
+            return false;
+        };
+        if key.iter().zip(row_key).any(|(ours, theirs)| ours != theirs) {
             return false;
         }
         add(counters, row_counters, self.wrap);
@@ -204,11 +240,14 @@ pub(crate) fn add(to: &mut [u64], from: &[u64], wrap: bool) {
     ) else {
         return;
     };
-    let sums = to.iter_mut().zip(from).take(counter::SUMS);
     if wrap {
-        sums.for_each(|(to, from)| *to = to.wrapping_add(*from));
+        for at in 0..counter::SUMS {
+            to[at] = to[at].wrapping_add(from[at]);
+        }
     } else {
-        sums.for_each(|(to, from)| *to = to.saturating_add(*from));
+        for at in 0..counter::SUMS {
+            to[at] = to[at].saturating_add(from[at]);
+        }
     }
     to[counter::LAST] = to[counter::LAST].max(from[counter::LAST]);
     to[counter::FIRST] = to[counter::FIRST].min(from[counter::FIRST]);

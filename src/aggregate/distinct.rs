@@ -155,6 +155,15 @@ impl Distinct {
         }
     }
 
+    /// Bytes of a stored form that begins with this number; `None` if there is none.
+    pub(crate) fn stored_size(count: u32) -> Option<usize> {
+        match count {
+            u32::MAX => Some(4 + REGISTERS),
+            count if count as usize <= EXACT_MAX => Some(4 + count as usize * 8),
+            _ => None,
+        }
+    }
+
     /// Reads what [`store`](Self::store) wrote; `None` if that is not what it is.
     pub(crate) fn restore(bytes: &mut &[u8]) -> Option<Self> {
         let (count, mut rest) = bytes.split_first_chunk::<4>()?;

@@ -143,6 +143,7 @@ impl Inner {
             Some(Value::Stored(stored)) => stored,
             Some(Value::Text(text)) => self.text(text),
             Some(Value::Owned(text, length)) => self.text(text.get(..length).unwrap_or_default()),
+            Some(Value::Boxed(text)) => self.text(&text),
             None => match key.absent {
                 Absent::Group => return true,
                 Absent::Zero if place.shape == Shape::Text => self.text(b""),

@@ -18,8 +18,8 @@ use crate::value::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub struct Group<'t> {
     groups: &'t Shared<'t>,
-    row: &'t [u64],
-    extra: &'t Extra,
+    pub(crate) row: &'t [u64],
+    pub(crate) extra: &'t Extra,
 }
 
 /// What all groups share.

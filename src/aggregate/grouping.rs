@@ -60,6 +60,24 @@ pub(crate) struct Options {
 }
 
 impl Inner {
+    /// All that decides what a group is and what is counted, as text.
+    pub(crate) fn signature(&self) -> String {
+        let keys = |keys: &[Key]| -> String {
+            let described = keys.iter().map(|key| {
+                let sources = key.sources.iter().map(Source::describe);
+                let sources = sources.collect::<Vec<_>>().join("|");
+                format!("{sources} {:?} {:?}", key.transform, key.absent)
+            });
+            described.collect::<Vec<_>>().join("\n")
+        };
+        format!(
+            "{}\n\n{}\n\n{:?}",
+            keys(&self.keys),
+            keys(&self.distinct),
+            self.options
+        )
+    }
+
     /// Whether groups have more than a row.
     pub(crate) fn has_extras(&self) -> bool {
         self.options.keep_first || !self.distinct.is_empty()

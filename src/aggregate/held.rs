@@ -49,10 +49,13 @@ impl Held {
     pub(crate) fn absorb(&mut self, inner: &Inner, batch: &Batch, records: &[(&[u8], u64)]) {
         let rows = batch.rows.get(..batch.count * inner.layout.words);
         let hashes = batch.hashes.get(..batch.count).unwrap_or_default();
+        if !inner.has_extras() {
+            return self.absorb_rows(rows.unwrap_or_default(), hashes);
+        }
         let mut found = std::mem::take(&mut self.found);
         self.dense
             .absorb(rows.unwrap_or_default(), hashes, &mut found);
-        if inner.has_extras() {
+        {
             let distinct = inner.distinct.len();
             for (at, number) in found.iter().enumerate() {
                 let values = batch.values.get(at * distinct..(at + 1) * distinct);
@@ -78,9 +81,7 @@ impl Held {
 
     /// Adds rows, each with its hash.
     pub(crate) fn absorb_rows(&mut self, rows: &[u64], hashes: &[u64]) {
-        let mut found = std::mem::take(&mut self.found);
-        self.dense.absorb(rows, hashes, &mut found);
-        self.found = found;
+        self.dense.absorb_all(rows, hashes);
     }
 
     /// Adds one row and what belongs to it.
@@ -123,15 +124,6 @@ impl Held {
         // The loop has made it.
         let last = self.extras.len() - 1;
         &mut self.extras[number.min(last)]
-    }
-
-    /// Adds all groups of another part.
-    pub(crate) fn merge(&mut self, inner: &Inner, other: &Self) {
-        let none = Extra::default();
-        for (number, row) in other.dense.rows().enumerate() {
-            let extra = other.extras.get(number).unwrap_or(&none);
-            self.absorb_one(inner, row, inner.hash(row), extra);
-        }
     }
 
     /// Each row with what belongs to it.

@@ -55,7 +55,8 @@ impl Key {
     /// `dst_addr`, `next_hop`, `bgp_next_hop`, `exporter_addr`, `src_xlt_addr`, `dst_xlt_addr`,
     /// `src_tun_addr`, `dst_tun_addr`), a field of the record header (`export_sysid`, `engine_type`,
     /// `engine_id`, `export_version`, `is_event`, `sampled`, `anonymized`), or a value of a TLS hello in
-    /// the payload (`tls_version`, `tls_sni`, `ja3`, `ja4`).
+    /// the payload (`tls_version`, `tls_sni`, `ja3`, `ja4`), or the name that a DNS message asks for
+    /// (`dns_name`, lower case).
     ///
     /// # Errors
     /// [`AggregateError::UnknownField`] with the closest names.
@@ -207,6 +208,7 @@ impl Key {
         match source.value(flow) {
             None => 0,
             Some(Value::Text(text)) => distinct::hash_bytes(text),
+            Some(Value::Boxed(text)) => distinct::hash_bytes(&text),
             Some(Value::Owned(text, length)) => {
                 distinct::hash_bytes(text.get(..length).unwrap_or_default())
             }

@@ -94,6 +94,13 @@ impl Place {
         }
     }
 
+    /// Removes the bits of a text's number from a row.
+    pub(crate) fn clear(self, row: &mut [u64]) {
+        if let Some(word) = row.get_mut(self.head) {
+            *word &= !(0x1_ffff_ffff << self.bit);
+        }
+    }
+
     /// The value in a row; tag 0 is absent.
     pub(crate) fn get(self, row: &[u64]) -> Stored {
         let word = |at: usize| row.get(at).copied().unwrap_or(0);
@@ -128,7 +135,6 @@ pub(crate) struct Layout {
     pub(crate) key_words: usize,
     /// Words of a group: key and counters.
     pub(crate) words: usize,
-    pub(crate) numbered: bool,
 }
 
 impl Layout {
@@ -161,7 +167,6 @@ impl Layout {
             places,
             key_words: wide,
             words: wide + counter::COUNT + usize::from(numbered),
-            numbered,
         })
     }
 }

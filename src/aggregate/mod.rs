@@ -37,7 +37,10 @@ pub(crate) mod names;
 pub(crate) mod order;
 pub(crate) mod parallel;
 pub(crate) mod plan;
+pub(crate) mod series;
 pub(crate) mod source;
+pub(crate) mod spill;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod texts;
 
@@ -48,4 +51,5 @@ pub use grouping::{Grouping, GroupingBuilder};
 pub use key::{Absent, Key};
 pub use order::{Direction, Order, OrderBy, Side, Tie};
 pub use parallel::{Adder, Collector};
+pub use series::{Point, Series, Spread};
 pub use table::Table;

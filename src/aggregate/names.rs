@@ -3,6 +3,7 @@
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::key::Key;
 use crate::aggregate::source;
+use crate::suggest;
 
 /// IPv6 prefix length beside an IPv4 one when only that is given.
 const V6_DEFAULT: u8 = 64;
@@ -140,8 +141,8 @@ impl Key {
 }
 
 fn unknown(name: &str) -> AggregateError {
-    let near = crate::output::near::near(name, Key::names());
-    AggregateError::UnknownField(name.to_owned(), near.join("`, `"))
+    let near = suggest::closest(name, Key::names());
+    AggregateError::UnknownField(name.to_owned(), near.unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

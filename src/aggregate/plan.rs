@@ -70,7 +70,33 @@ pub(crate) struct Plan {
     /// Where the outgoing counters are.
     out: Option<usize>,
     /// For each combination of sources; `None` if such flows are not counted under it.
-    variants: Vec<Option<Vec<Step>>>,
+    variants: Vec<Option<Variant>>,
+}
+
+/// What to do for one combination of sources.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    steps: Vec<Step>,
+    /// Words of the key that are not always written as a whole, and must be 0 before.
+    cleared: Vec<usize>,
+}
+
+impl Variant {
+    fn new(steps: Vec<Step>, key_words: usize) -> Self {
+        let is_written = |word: &usize| {
+            steps.iter().any(|step| {
+                let words = match step.copy {
+                    _ if step.icmp.is_some() => 0,
+                    Fetch::Word | Fetch::First | Fetch::Last => 1,
+                    Fetch::Ip4 { .. } | Fetch::Ip6 { .. } => 2,
+                    _ => 0,
+                };
+                (step.place.wide..step.place.wide + words).contains(word)
+            })
+        };
+        let cleared = (0..key_words).filter(|word| !is_written(word)).collect();
+        Self { steps, cleared }
+    }
 }
 
 impl Plan {
@@ -101,7 +127,7 @@ impl Plan {
                     Found::Skip => return None,
                 }
             }
-            Some(steps)
+            Some(Variant::new(steps, inner.layout.key_words))
         });
         Some(Self {
             generic,
@@ -110,9 +136,14 @@ impl Plan {
         })
     }
 
-    /// What a flow counts.
+    /// Writes what a flow counts. Returns its protocol, or `None` if it must be read in another way.
     #[inline]
-    pub(crate) fn counted(&self, record: &[u8], has_event: impl Fn() -> bool) -> Option<Counted> {
+    pub(crate) fn count(
+        &self,
+        record: &[u8],
+        has_event: impl Fn() -> bool,
+        counters: &mut [u64; counter::COUNT],
+    ) -> Option<u8> {
         let generic: &[u8; GENERIC_LEN] = record.get(self.generic..)?.first_chunk()?;
         let word = |at: usize| u64_at(generic, at);
         let first = word(0);
@@ -120,56 +151,41 @@ impl Plan {
             return None;
         }
         let [flags, proto] = [generic[45], generic[44]];
-        let mut counters = [0; counter::COUNT];
-        counters[counter::FLOWS] = 1;
-        counters[counter::IN_PACKETS] = word(24);
-        counters[counter::IN_BYTES] = word(32);
-        counters[counter::LAST] = word(8);
-        counters[counter::FIRST] = first;
-        counters[counter::FLAGS] = flags.into();
+        *counters = [1, word(24), word(32), 0, 0, word(8), first, flags.into()];
         if let Some(at) = self.out {
             let out: &[u8; OUT_LEN] = record.get(at..)?.first_chunk()?;
             counters[counter::FLOWS] = u64_at(out, 0).max(1);
             counters[counter::OUT_PACKETS] = u64_at(out, 8);
             counters[counter::OUT_BYTES] = u64_at(out, 16);
         }
-        Some(Counted { counters, proto })
+        Some(proto)
     }
 
-    /// How many combinations there are.
-    pub(crate) fn variants(&self) -> usize {
-        self.variants.len()
-    }
-
-    /// Writes the row of a flow under a combination. Returns whether it counts.
+    /// What to do for each combination of sources.
     #[inline]
-    pub(crate) fn row<'a>(
+    pub(crate) fn variants(&self) -> &[Option<Variant>] {
+        &self.variants
+    }
+}
+
+impl Variant {
+    /// Writes the key of a flow. Returns whether it counts.
+    #[inline]
+    pub(crate) fn key<'a>(
         &self,
         inner: &Inner,
-        variant: usize,
+        number: usize,
         record: &'a [u8],
         flow: impl Fn() -> Flow<'a>,
         counted: &Counted,
-        number: u64,
-        row: &mut [u64],
+        key: &mut [u64],
     ) -> bool {
-        let Some(Some(steps)) = self.variants.get(variant) else {
-            return false;
-        };
-        let (key, counters) = row.split_at_mut(inner.layout.key_words);
-        key.fill(0);
-        for step in steps {
-            if !step.run(inner, variant, record, &flow, counted, key) {
-                return false;
-            }
+        for at in &self.cleared {
+            set(key, *at, 0);
         }
-        if let Some(to) = counters.first_chunk_mut::<{ counter::COUNT }>() {
-            *to = counted.counters;
-        }
-        if let Some(to) = counters.get_mut(counter::NUMBER) {
-            *to = number << 1;
-        }
-        true
+        self.steps
+            .iter()
+            .all(|step| step.run(inner, number, record, &flow, counted, key))
     }
 }
 
@@ -207,6 +223,7 @@ impl Step {
                 self.head
             }
             Fetch::Ip4 { mask } => {
+                set(key, wide, 0);
                 set(key, wide + 1, u64::from(u32_at(record, self.at) & mask));
                 self.head
             }

@@ -10,7 +10,9 @@ use crate::flow::bytes::{u8_at, u16_at, u32_at, u64_at};
 use crate::flow::field_value::FieldValue;
 use crate::flow::table::{ELEMENTS, Field, FieldKind};
 use crate::flow::view::Flow;
+use crate::payload::dns;
 use crate::payload::tls::Hello;
+use crate::suggest;
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::{IpFragment, TcpFlags};
 use crate::value::mac::MacAddr;
@@ -77,6 +79,8 @@ pub(crate) enum Computed {
     ServerName,
     Ja3,
     Ja4,
+    /// The first name that a DNS message asks for.
+    DnsName,
 }
 
 /// Where a value comes from.
@@ -165,6 +169,7 @@ pub(crate) enum Value<'a> {
     Stored(Stored),
     Text(&'a [u8]),
     Owned([u8; 36], usize),
+    Boxed(Box<[u8]>),
 }
 
 impl Source {
@@ -182,6 +187,7 @@ impl Source {
             "tls_sni" => Some(Computed::ServerName),
             "ja3" => Some(Computed::Ja3),
             "ja4" => Some(Computed::Ja4),
+            "dns_name" => Some(Computed::DnsName),
             _ => None,
         };
         if let Some(computed) = computed {
@@ -203,6 +209,17 @@ impl Source {
             Self::Field(field, element) => Self::Stored(field, element),
             other => other,
         })
+    }
+
+    /// Which source it is, as text.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Field(field, element) => format!("{element}.{}", field.name),
+            Self::Stored(field, element) => format!("{element}.{} as stored", field.name),
+            Self::Either(either) => either.name.to_owned(),
+            Self::Header(header) => format!("{header:?}"),
+            Self::Computed(computed, element) => format!("{computed:?} of {element:?}"),
+        }
     }
 
     /// How its values are stored.
@@ -300,6 +317,9 @@ impl Source {
                 HeaderField::Sampled => flow.is_sampled().into(),
                 HeaderField::Anonymized => flow.is_anonymized().into(),
             }))),
+            Self::Computed(Computed::DnsName, _) => [29, 30]
+                .into_iter()
+                .find_map(|element| dns_name(flow, element)),
             // As everywhere else, only TCP flows have hellos.
             Self::Computed(..) if flow.proto() != Some(6) => None,
             Self::Computed(computed, Some(element)) => computed.of(flow.element(*element)?),
@@ -361,8 +381,32 @@ impl Computed {
             Self::ServerName => hello.sni().map(Value::Text),
             Self::Ja3 => Some(owned(&hello.ja3())),
             Self::Ja4 => hello.ja4().map(|ja4| owned(&ja4)),
+            Self::DnsName => None,
         }
     }
+}
+
+/// The name in lower case and without its last dot, of a payload to or from port 53.
+fn dns_name<'a>(flow: &Flow<'_>, element: u8) -> Option<Value<'a>> {
+    const TCP: u8 = 6;
+    let payload = flow.element(element)?;
+    if ![flow.src_port()?, flow.dst_port()?].contains(&53) {
+        return None;
+    }
+    // TCP puts the length of a message in front of it.
+    let start = if flow.proto() == Some(TCP) { 2 } else { 0 };
+    let mut found = None;
+    dns::decode(
+        payload.get(start..)?,
+        |name| {
+            found.get_or_insert_with(|| {
+                let name = name.strip_suffix(b".").unwrap_or(name);
+                name.to_ascii_lowercase().into_boxed_slice()
+            });
+        },
+        |_| {},
+    )?;
+    found.map(Value::Boxed)
 }
 
 fn owned<'a>(text: &[u8]) -> Value<'a> {
@@ -414,10 +458,10 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
                 .map(|field| field.name),
         )
         .chain(HEADER.iter().map(|(name, _)| *name))
-        .chain(["tls_version", "tls_sni", "ja3", "ja4"])
+        .chain(["tls_version", "tls_sni", "ja3", "ja4", "dns_name"])
 }
 
 fn unknown(name: &str) -> AggregateError {
-    let near = crate::output::near::near(name, names());
-    AggregateError::UnknownField(name.to_owned(), near.join("`, `"))
+    let near = suggest::closest(name, names());
+    AggregateError::UnknownField(name.to_owned(), near.unwrap_or_default().to_owned())
 }

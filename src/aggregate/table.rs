@@ -8,7 +8,8 @@ use crate::aggregate::dense;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::held::{Extra, Held};
-use crate::aggregate::intake::Intake;
+use crate::aggregate::intake::{Intake, NOTHING};
+use crate::aggregate::layout::counter;
 use crate::file::block::Block;
 use crate::scan::part::ScanBlock;
 
@@ -21,6 +22,8 @@ pub struct Table {
     pub(crate) intake: Intake,
     /// Number of the next flow that is added without one.
     next_number: u64,
+    /// `intake.totals` are those of all flows, whatever the groups.
+    pub(crate) has_totals: bool,
 }
 
 impl Table {
@@ -36,6 +39,7 @@ impl Table {
             parts,
             intake,
             next_number: 0,
+            has_totals: grouping.0.options.separate_totals,
         }
     }
 
@@ -107,15 +111,23 @@ impl Table {
     /// The sums over all flows, each counted once whatever its keys.
     #[must_use]
     pub fn totals(&self) -> Counters {
-        let mut totals = self.intake.totals;
-        let inner = &self.grouping.0;
-        if !inner.options.separate_totals {
-            for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
-                let counters = row.get(inner.layout.key_words..).unwrap_or_default();
-                dense::add(&mut totals, counters, inner.options.wrap);
-            }
-        }
+        let totals = if self.has_totals {
+            self.intake.totals
+        } else {
+            self.sums()
+        };
         Counters::of(&totals, 0)
+    }
+
+    /// The sums of all groups.
+    pub(crate) fn sums(&self) -> [u64; counter::COUNT] {
+        let inner = &self.grouping.0;
+        let mut sums = NOTHING;
+        for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
+            let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+            dense::add(&mut sums, counters, inner.options.wrap);
+        }
+        sums
     }
 
     /// Memory in use, in bytes, about.
@@ -154,6 +166,36 @@ impl Grouping {
 }
 
 impl Inner {
+    /// The hashes of the keys of rows.
+    pub(crate) fn hash_all(&self, rows: &[u64], hashes: &mut [u64]) {
+        let rows = rows.chunks_exact(self.layout.words);
+        match self.layout.key_words {
+            1 => self.hash_keys::<1>(rows, hashes),
+            2 => self.hash_keys::<2>(rows, hashes),
+            3 => self.hash_keys::<3>(rows, hashes),
+            4 => self.hash_keys::<4>(rows, hashes),
+            5 => self.hash_keys::<5>(rows, hashes),
+            _ => {
+                let hashes = hashes.iter_mut().zip(rows);
+                hashes.for_each(|(hash, row)| *hash = self.hash(row));
+            }
+        }
+    }
+
+    /// As [`hash`](Self::hash), for keys of `K` words.
+    fn hash_keys<'r, const K: usize>(
+        &self,
+        rows: impl Iterator<Item = &'r [u64]>,
+        hashes: &mut [u64],
+    ) {
+        for (hash, row) in hashes.iter_mut().zip(rows) {
+            let mut hasher = self.hasher.build_hasher();
+            let key: &[u64; K] = row.first_chunk().unwrap_or(&[0; K]);
+            key.iter().for_each(|word| hasher.write_u64(*word));
+            *hash = hasher.finish();
+        }
+    }
+
     /// The hash of the key of a row.
     #[inline]
     pub(crate) fn hash(&self, row: &[u64]) -> u64 {

@@ -30,16 +30,6 @@ impl Texts {
         number
     }
 
-    /// The text with this number; empty if there is none.
-    pub(crate) fn text(&self, number: u32) -> Arc<[u8]> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner
-            .texts
-            .get(number as usize)
-            .cloned()
-            .unwrap_or_default()
-    }
-
     /// All texts by number, for reading without locks.
     pub(crate) fn all(&self) -> Vec<Arc<[u8]>> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,15 @@
-//! The columns there are: what each holds, where it comes from, and its Arrow type.
+//! Column definitions: what each column holds, where it comes from, and its Arrow type.
 //!
-//! Made once from the element table. A field of a flow is a column of the same name, except that
-//! the ten MPLS entries are one list, and places in a geo data base, which are always empty, are
-//! none. Columns of the record header and those that join two address families are added here.
+//! They are derived from the element table. Each field of a flow is a column of the same name, with two
+//! exceptions: the ten MPLS entries are one list, and fields of nfdump's geo database, which are always
+//! empty, are no columns. `file`, `ident` and `type` are added here.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::StringArray;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
+use crate::flow::table::{ELEMENTS, Element, Field, FieldKind};
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::IpFragment;
 
@@ -17,7 +17,7 @@ use crate::value::flags::IpFragment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ColumnKind {
-    /// Yes or no.
+    /// True or false.
     Bool,
     /// Unsigned number of 8 bits.
     U8,
@@ -27,7 +27,7 @@ pub enum ColumnKind {
     U32,
     /// Unsigned number of 64 bits.
     U64,
-    /// Instant in ms since the epoch, zone UTC. What 63 bits cannot hold is null.
+    /// Time in ms since the epoch, zone UTC; null if it needs more than 63 bits.
     Time,
     /// IPv4 address, 4 bytes in network order.
     Ip4,
@@ -39,38 +39,31 @@ pub enum ColumnKind {
     Mac,
     /// MPLS label stack from its top: 20 bits of label, 3 of traffic class, 1 for the bottom.
     Mpls,
-    /// One of a closed set of words, as a dictionary that is the same in all batches.
+    /// Word of a closed set, as a dictionary that is the same in all batches.
     Word,
-    /// One of the names of the files read, as a dictionary.
+    /// Name or ident of a file, as a dictionary.
     Label,
-    /// Any text. Bytes that are not UTF-8 became U+FFFD.
+    /// Text. Bytes that are not UTF-8 are replaced by U+FFFD.
     Text,
-    /// Any bytes.
+    /// Bytes.
     Bytes,
 }
 
 /// Where the values of a column come from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Source {
+pub(crate) enum ColumnSource {
+    /// A field of this element.
     Field(u8, &'static Field),
-    Header(Header),
-    /// Element and offset of the address of either family.
+    /// A field of the record header.
+    Header(HeaderField),
+    /// Element and offset of the IPv4 address, and of the IPv6 address.
     Either([(u8, usize); 2]),
-    Mpls,
+    /// The label stack: its element, and bytes.
+    Mpls(u8, usize),
+    /// The name of the file.
     File,
+    /// The ident of the file.
     Ident,
-}
-
-/// What stands in the header of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Header {
-    Type,
-    Sampled,
-    Anonymized,
-    ExporterSysid,
-    EngineType,
-    EngineId,
-    ExportVersion,
 }
 
 /// One column.
@@ -80,12 +73,13 @@ pub struct Column {
     kind: ColumnKind,
     doc: &'static str,
     standard: bool,
-    pub(crate) source: Source,
+    pub(crate) source: ColumnSource,
 }
 
 impl Column {
-    /// Its name: as in `--fields` of the program, and where there is one the accessor of
-    /// [`Flow`](crate::Flow).
+    /// Its name, as for `--fields` of the program.
+    ///
+    /// If [`Flow`](crate::Flow) has an accessor of this name, both have the same meaning.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -103,42 +97,43 @@ impl Column {
         self.doc
     }
 
-    /// Whether it is chosen when nothing is: all are, but addresses of one family where there is a
-    /// column for both, and the name of the file.
+    /// Whether it is a standard column, see [`Projection::standard`].
+    ///
+    /// All are, except addresses of one family where there is a column for both, and the name of the file.
+    ///
+    /// [`Projection::standard`]: crate::columns::Projection::standard
     #[must_use]
     pub fn is_standard(&self) -> bool {
         self.standard
     }
 
-    /// The key nfdump has for it in JSON; empty without.
+    /// nfdump's key for it in JSON; empty if nfdump does not print it.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self.source {
-            Source::Field(_, field) => field.key,
-            Source::Header(Header::ExporterSysid) => "export_sysid",
-            Source::Header(Header::Sampled) => "sampled",
-            Source::Header(Header::Type) => "type",
-            Source::Ident => "ident",
+            ColumnSource::Field(_, field) => field.key,
+            ColumnSource::Header(header) => header.key(),
+            ColumnSource::Ident => "ident",
             _ => "",
         }
     }
 
-    /// The elements it is read from, as a bit set like [`Flow::elements`](crate::Flow::elements);
-    /// the column is null where a flow has none of them. 0: every flow has it.
+    /// The elements it is read from, as a bit set like [`Flow::elements`](crate::Flow::elements).
+    ///
+    /// It is null where a flow has none of them. 0 if it is not read from elements.
     #[must_use]
     pub fn elements(&self) -> u64 {
         match self.source {
-            Source::Field(element, _) => 1 << element,
-            Source::Either(families) => families.iter().fold(0, |set, (id, _)| set | 1 << id),
-            Source::Mpls => 1 << MPLS,
-            Source::Header(_) | Source::File | Source::Ident => 0,
+            ColumnSource::Field(element, _) | ColumnSource::Mpls(element, _) => 1 << element,
+            ColumnSource::Either(families) => families.iter().fold(0, |set, (id, _)| set | 1 << id),
+            ColumnSource::Header(_) | ColumnSource::File | ColumnSource::Ident => 0,
         }
     }
 
-    /// Whether it may be null.
+    /// Whether it can be null.
     #[must_use]
     pub fn is_nullable(&self) -> bool {
-        !matches!(self.source, Source::Header(_))
+        !matches!(self.source, ColumnSource::Header(_))
     }
 
     /// Its Arrow type.
@@ -163,7 +158,7 @@ impl Column {
         }
     }
 
-    /// The name of the Arrow extension type that tells binary columns apart.
+    /// The name of its Arrow extension type, by which consumers tell binary columns apart.
     pub(crate) fn extension(&self) -> Option<&'static str> {
         match self.kind {
             ColumnKind::Ip4 => Some("nfdecode.ipv4"),
@@ -175,21 +170,27 @@ impl Column {
         }
     }
 
-    /// The words of a column of kind [`ColumnKind::Word`], by number.
+    /// The dictionary of a column of kind [`ColumnKind::Word`].
     pub(crate) fn words(&self) -> &'static Arc<StringArray> {
         match self.source {
-            Source::Header(_) => &TYPES,
-            Source::Field(_, field) if field.kind == FieldKind::NselEvent => &NSEL_EVENTS,
-            Source::Field(_, field) if field.kind == FieldKind::NatEvent => &NAT_EVENTS,
-            Source::Field(_, field) if field.kind == FieldKind::Fragment => &FRAGMENTS,
+            ColumnSource::Header(_) => &TYPES,
+            ColumnSource::Field(_, field) if field.kind == FieldKind::NselEvent => &NSEL_EVENTS,
+            ColumnSource::Field(_, field) if field.kind == FieldKind::NatEvent => &NAT_EVENTS,
+            ColumnSource::Field(_, field) if field.kind == FieldKind::Fragment => &FRAGMENTS,
             _ => &TLS_VERSIONS,
         }
     }
 }
 
-const MPLS: u8 = 14;
+/// A stored field by name, with the id of its element.
+pub(crate) fn locate(name: &str) -> Option<(u8, &'static Field)> {
+    ELEMENTS.iter().find_map(|element| {
+        let field = element.fields.iter().find(|field| field.name == name)?;
+        Some((element.id, field))
+    })
+}
 
-/// Texts of all values of a byte.
+/// The texts of all values of a byte.
 fn words(text: impl Fn(u8) -> String) -> Arc<StringArray> {
     Arc::new((0..=u8::MAX).map(|value| Some(text(value))).collect())
 }
@@ -211,45 +212,44 @@ static TLS_VERSIONS: LazyLock<Arc<StringArray>> = LazyLock::new(|| {
     ]))
 });
 
-/// All columns, in the order of the schema: the record header, then elements by id, with columns for
-/// both families where the first of the two stands.
-pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
-    let mut columns = header_columns();
-    for element in ELEMENTS {
-        if let Some(joined) = EITHER
-            .iter()
-            .find(|joined| joined.elements[0] == element.id)
-        {
-            columns.extend(joined.columns.iter().map(|(name, offsets, doc)| Column {
-                name,
-                kind: ColumnKind::Ip,
-                doc,
-                standard: true,
-                source: Source::Either([
-                    (joined.elements[0], offsets[0]),
-                    (joined.elements[1], offsets[1]),
-                ]),
-            }));
-        }
-        if element.id == MPLS {
-            columns.push(Column {
-                name: "mpls",
-                kind: ColumnKind::Mpls,
-                doc: "MPLS label stack from its top; each entry is label << 4 | traffic class << 1 | bottom",
-                standard: true,
-                source: Source::Mpls,
-            });
-            continue;
-        }
-        columns.extend(
-            element
-                .fields
-                .iter()
-                .filter_map(|field| field_column(element.id, field)),
-        );
+/// All columns, in the order of the schema.
+///
+/// The columns of the file and the record header come first, then those of elements by id. A column for
+/// both address families precedes the fields of the first of its two elements.
+#[must_use]
+pub fn columns() -> &'static [Column] {
+    static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
+        let mut columns = file_columns();
+        columns.extend(header_columns());
+        columns.extend(ELEMENTS.iter().flat_map(element_columns));
+        columns
+    });
+    &COLUMNS
+}
+
+/// The columns of an element, after those of either family that begin with it.
+fn element_columns(element: &'static Element) -> Vec<Column> {
+    let mut columns: Vec<_> = either_columns()
+        .filter(|(places, _)| places[0].0 == element.id)
+        .map(|(_, column)| column)
+        .collect();
+    if element
+        .fields
+        .iter()
+        .all(|field| field.kind == FieldKind::Mpls)
+    {
+        columns.push(Column {
+            name: "mpls",
+            kind: ColumnKind::Mpls,
+            doc: "MPLS label stack from its top; each entry is label << 4 | traffic class << 1 | bottom",
+            standard: true,
+            source: ColumnSource::Mpls(element.id, element.size),
+        });
     }
+    let fields = element.fields.iter();
+    columns.extend(fields.filter_map(|field| field_column(element.id, field)));
     columns
-});
+}
 
 fn field_column(element: u8, field: &'static Field) -> Option<Column> {
     let kind = match field.kind {
@@ -273,150 +273,172 @@ fn field_column(element: u8, field: &'static Field) -> Option<Column> {
         | FieldKind::TlsJa3
         | FieldKind::TlsJa4 => ColumnKind::Text,
         FieldKind::Bytes => ColumnKind::Bytes,
-        // Always empty; and part of the list.
+        // Always empty; and entries of the list.
         FieldKind::Geo | FieldKind::Mpls => return None,
     };
-    let joined = EITHER
-        .iter()
-        .any(|joined| joined.elements.contains(&element));
+    let is_joined = matches!(kind, ColumnKind::Ip4 | ColumnKind::Ip6)
+        && either_columns().any(|(places, _)| places.iter().any(|(id, _)| *id == element));
     Some(Column {
         name: field.name,
         kind,
         doc: field.plain_doc(),
-        standard: !(joined && matches!(kind, ColumnKind::Ip4 | ColumnKind::Ip6)),
-        source: Source::Field(element, field),
+        standard: !is_joined,
+        source: ColumnSource::Field(element, field),
     })
 }
 
-fn header_columns() -> Vec<Column> {
-    let column = |name, kind, source, doc| Column {
+/// The columns of the file that flows come from.
+fn file_columns() -> Vec<Column> {
+    vec![
+        Column {
+            name: "file",
+            kind: ColumnKind::Label,
+            doc: "Name of the file the flow is from",
+            standard: false,
+            source: ColumnSource::File,
+        },
+        Column {
+            name: "ident",
+            kind: ColumnKind::Label,
+            doc: "Name the collector gave to the data; null if the file has none",
+            standard: true,
+            source: ColumnSource::Ident,
+        },
+    ]
+}
+
+/// A field of the record header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderField {
+    Type,
+    Sampled,
+    Anonymized,
+    ExporterSysid,
+    EngineType,
+    EngineId,
+    ExportVersion,
+}
+
+impl HeaderField {
+    pub(crate) fn offset(self) -> usize {
+        match self {
+            Self::EngineType => 6,
+            Self::EngineId => 7,
+            Self::ExporterSysid => 8,
+            Self::Type | Self::Sampled | Self::Anonymized => 10,
+            Self::ExportVersion => 11,
+        }
+    }
+
+    pub(crate) fn flag(self) -> u8 {
+        match self {
+            Self::Type => 0x01,
+            Self::Sampled => 0x02,
+            Self::Anonymized => 0x04,
+            _ => 0,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::ExporterSysid => "export_sysid",
+            Self::Sampled => "sampled",
+            Self::Type => "type",
+            _ => "",
+        }
+    }
+}
+
+/// The columns of the record header.
+fn header_columns() -> impl Iterator<Item = Column> {
+    [
+        ("type", ColumnKind::Word, HeaderField::Type, "FLOW, or EVENT for NSEL, NEL and packet filter logs"),
+        ("sampled", ColumnKind::Bool, HeaderField::Sampled, "Whether the exporter sampled; counters are scaled already"),
+        ("anonymized", ColumnKind::Bool, HeaderField::Anonymized, "Whether the addresses were anonymised"),
+        ("export_sysid", ColumnKind::U16, HeaderField::ExporterSysid, "Number of the exporter in its file; 0 is none"),
+        ("engine_type", ColumnKind::U8, HeaderField::EngineType, "Engine type of the exporter"),
+        ("engine_id", ColumnKind::U8, HeaderField::EngineId, "Engine id of the exporter"),
+        ("export_version", ColumnKind::U8, HeaderField::ExportVersion, "Export protocol: 1, 5, 9 NetFlow, 10 IPFIX, 0x41 nfpcapd, 0x80 and above sFlow, 0 unknown"),
+    ]
+    .into_iter()
+    .map(|(name, kind, header, doc)| Column {
         name,
         kind,
         doc,
         standard: true,
-        source,
-    };
-    let header = |name, kind, from, doc| column(name, kind, Source::Header(from), doc);
-    vec![
-        Column {
-            standard: false,
-            ..column(
-                "file",
-                ColumnKind::Label,
-                Source::File,
-                "Name of the file the flow is from",
-            )
-        },
-        column(
-            "ident",
-            ColumnKind::Label,
-            Source::Ident,
-            "Name the collector gave to the data; null if the file has none",
+        source: ColumnSource::Header(header),
+    })
+}
+
+/// The columns for both address families, with the places of the two addresses.
+fn either_columns() -> impl Iterator<Item = ([(u8, usize); 2], Column)> {
+    [
+        (
+            "src_addr",
+            "src4_addr",
+            "src6_addr",
+            "Source address of either family",
         ),
-        header(
-            "type",
-            ColumnKind::Word,
-            Header::Type,
-            "FLOW, or EVENT for NSEL, NEL and packet filter logs",
+        (
+            "dst_addr",
+            "dst4_addr",
+            "dst6_addr",
+            "Destination address of either family",
         ),
-        header(
-            "sampled",
-            ColumnKind::Bool,
-            Header::Sampled,
-            "Whether the exporter sampled; counters are scaled already",
+        (
+            "bgp_next_hop",
+            "bgp4_next_hop",
+            "bgp6_next_hop",
+            "BGP next hop of either family",
         ),
-        header(
-            "anonymized",
-            ColumnKind::Bool,
-            Header::Anonymized,
-            "Whether the addresses were anonymised",
+        (
+            "next_hop",
+            "ip4_next_hop",
+            "ip6_next_hop",
+            "IP next hop of either family",
         ),
-        header(
-            "export_sysid",
-            ColumnKind::U16,
-            Header::ExporterSysid,
-            "Number of the exporter in its file; 0 is none",
+        (
+            "exporter_addr",
+            "ip4_router",
+            "ip6_router",
+            "Address of either family that the flow was received from",
         ),
-        header(
-            "engine_type",
-            ColumnKind::U8,
-            Header::EngineType,
-            "Engine type of the exporter",
+        (
+            "src_xlt_addr",
+            "src4_xlt_ip",
+            "src6_xlt_ip",
+            "Translated source address of either family",
         ),
-        header(
-            "engine_id",
-            ColumnKind::U8,
-            Header::EngineId,
-            "Engine id of the exporter",
+        (
+            "dst_xlt_addr",
+            "dst4_xlt_ip",
+            "dst6_xlt_ip",
+            "Translated destination address of either family",
         ),
-        header(
-            "export_version",
-            ColumnKind::U8,
-            Header::ExportVersion,
-            "Export protocol: 1, 5, 9 NetFlow, 10 IPFIX, 0x41 nfpcapd, 0x80 and above sFlow, 0 unknown",
+        (
+            "src_tun_addr",
+            "src4_tun_ip",
+            "src6_tun_ip",
+            "Outer source address of the tunnel, of either family",
+        ),
+        (
+            "dst_tun_addr",
+            "dst4_tun_ip",
+            "dst6_tun_ip",
+            "Outer destination address of the tunnel, of either family",
         ),
     ]
+    .into_iter()
+    .filter_map(|(name, v4, v6, doc)| {
+        let place = |name| locate(name).map(|(element, field)| (element, field.offset));
+        let places = [place(v4)?, place(v6)?];
+        let column = Column {
+            name,
+            kind: ColumnKind::Ip,
+            doc,
+            standard: true,
+            source: ColumnSource::Either(places),
+        };
+        Some((places, column))
+    })
 }
-
-/// Two elements of the same meaning for the two address families.
-struct Joined {
-    elements: [u8; 2],
-    /// Name, offsets and meaning.
-    columns: &'static [(&'static str, [usize; 2], &'static str)],
-}
-
-static EITHER: [Joined; 6] = [
-    Joined {
-        elements: [2, 3],
-        columns: &[
-            ("src_addr", [0, 0], "Source address of either family"),
-            ("dst_addr", [4, 16], "Destination address of either family"),
-        ],
-    },
-    Joined {
-        elements: [8, 9],
-        columns: &[("bgp_next_hop", [0, 0], "BGP next hop of either family")],
-    },
-    Joined {
-        elements: [10, 11],
-        columns: &[("next_hop", [0, 0], "IP next hop of either family")],
-    },
-    Joined {
-        elements: [12, 13],
-        columns: &[(
-            "exporter_addr",
-            [0, 0],
-            "Address of either family that the flow was received from",
-        )],
-    },
-    Joined {
-        elements: [20, 21],
-        columns: &[
-            (
-                "src_xlt_addr",
-                [0, 0],
-                "Translated source address of either family",
-            ),
-            (
-                "dst_xlt_addr",
-                [4, 16],
-                "Translated destination address of either family",
-            ),
-        ],
-    },
-    Joined {
-        elements: [31, 32],
-        columns: &[
-            (
-                "src_tun_addr",
-                [0, 0],
-                "Outer source address of the tunnel, of either family",
-            ),
-            (
-                "dst_tun_addr",
-                [4, 16],
-                "Outer destination address of the tunnel, of either family",
-            ),
-        ],
-    },
-];

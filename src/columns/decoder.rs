@@ -14,21 +14,17 @@ use crate::file::handle::File;
 /// Bytes of a file header of layout 2, and of a block header.
 const FILE_HEADER: usize = 40;
 const BLOCK_HEADER: usize = 12;
-/// Stored bytes that a block has at most.
+/// Stored bytes of a block at most.
 const STORED_MAX: u32 = nfdump_sys::NFDUMP_STORED_MAX;
 
-/// Turns the bytes of one nfcapd file of layout 2, in pieces of any size, into record batches.
+/// Decodes the bytes of one nfcapd file of layout 2, in pieces of any size, into record batches.
 ///
-/// Pieces are taken with [`decode`](Self::decode), and batches given out by [`flush`](Self::flush).
-/// At most one block is held. The column `ident` is null, for a file has its ident at the end.
+/// [`decode`](Self::decode) accepts pieces, and [`flush`](Self::flush) returns batches. At most one block
+/// is held. The column `ident` is null, because a file has its ident at the end.
 ///
-/// Other layouts cannot be read this way, and are refused with an error of the kind
-/// [`Unsupported`](ErrorKind::Unsupported): blocks of layout 1 need extension maps of blocks before
-/// them, and files of layout 3 have the directory of their blocks at the end. [`Reader`] takes both,
-/// from memory too ([`Reader::of_files`] with [`File::from_bytes`]).
-///
-/// [`Reader`]: super::Reader
-/// [`Reader::of_files`]: super::Reader::of_files
+/// Other layouts are refused with an error of the kind [`Unsupported`](ErrorKind::Unsupported): blocks of
+/// layout 1 need extension maps of earlier blocks, and files of layout 3 have the directory of their blocks at
+/// the end. [`Reader`](super::Reader) reads all layouts, also from memory.
 ///
 /// ```no_run
 /// use std::io::Read;
@@ -41,8 +37,8 @@ const STORED_MAX: u32 = nfdump_sys::NFDUMP_STORED_MAX;
 ///     let read = source.read(&mut piece)?;
 ///     let mut rest = &piece[..read];
 ///     while !rest.is_empty() {
-///         let taken = decoder.decode(rest);
-///         rest = &rest[taken..];
+///         let decoded = decoder.decode(rest);
+///         rest = &rest[decoded..];
 ///         while let Some(batch) = decoder.flush() {
 ///             println!("{} flows", batch?.num_rows());
 ///         }
@@ -58,32 +54,32 @@ pub struct Decoder {
     schema: SchemaRef,
     builder: BatchBuilder,
     state: State,
-    /// What of the current part has arrived.
+    /// The bytes of the current part that have arrived.
     held: Vec<u8>,
-    /// The file header; later that of a file with one block.
+    /// The file header, changed to that of a file with one block.
     header: Vec<u8>,
-    /// Bytes taken.
+    /// Bytes decoded so far.
     position: u64,
-    /// Blocks begun.
+    /// Blocks decoded so far.
     blocks: u32,
-    /// Blocks announced; `None`: to the end of the bytes.
+    /// Blocks the header announces; `None` if the file is unfinished.
     announced: Option<u32>,
     ready: VecDeque<Result<RecordBatch, ArrowError>>,
 }
 
-/// What comes next.
+/// The part of the file that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     FileHeader,
     BlockHeader,
-    /// A block of so many stored bytes, its header not counted.
+    /// A block of this many stored bytes, without its header.
     Block(usize),
-    /// Nothing that matters.
+    /// Bytes that are ignored.
     Ended,
 }
 
 impl Decoder {
-    /// For batches of these columns.
+    /// A decoder that makes batches of these columns.
     #[must_use]
     pub fn new(projection: &Projection) -> Self {
         Self {
@@ -99,7 +95,7 @@ impl Decoder {
         }
     }
 
-    /// Gives the file a name for the column `file`.
+    /// Sets the name of the file, for the column `file`.
     #[must_use]
     pub fn with_file_name(mut self, name: &str) -> Self {
         self.builder.set_file(name, None);
@@ -112,9 +108,10 @@ impl Decoder {
         SchemaRef::clone(&self.schema)
     }
 
-    /// Takes bytes up to the end of a block at most, and tells how many: the rest is to be given
-    /// again. Takes none while there are batches to [`flush`](Self::flush), all of them after the
-    /// last block.
+    /// Decodes bytes up to the end of a block, and returns how many of them.
+    ///
+    /// Pass the rest again. 0 while there are batches to [`flush`](Self::flush). After the last block all bytes
+    /// are accepted and ignored.
     pub fn decode(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while self.ready.is_empty() && !rest.is_empty() {
@@ -127,11 +124,11 @@ impl Decoder {
                     return bytes.len();
                 }
             };
-            let (taken, after) = rest
+            let (part, after) = rest
                 .split_at_checked(wanted.saturating_sub(self.held.len()))
                 .unwrap_or((rest, &[]));
-            self.held.extend(taken);
-            self.position = self.position.saturating_add(taken.len() as u64);
+            self.held.extend(part);
+            self.position = self.position.saturating_add(part.len() as u64);
             rest = after;
             if self.held.len() >= wanted {
                 self.complete();
@@ -140,13 +137,14 @@ impl Decoder {
         bytes.len() - rest.len()
     }
 
-    /// The next batch that is ready. An error tells of damage in its place; decoding goes on after
-    /// it, unless the file cannot be read at all.
+    /// The next batch, if one is ready.
+    ///
+    /// An error reports damage at its place. Decoding goes on after it, unless the file cannot be read.
     pub fn flush(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
         self.ready.pop_front()
     }
 
-    /// To be called after the last byte.
+    /// Checks, after the last piece, that the file is complete.
     ///
     /// # Errors
     /// The bytes end before the file does.
@@ -168,12 +166,12 @@ impl Decoder {
         .at(block, None))
     }
 
-    /// All bytes of a part are there.
+    /// Handles a part of which all bytes have arrived.
     fn complete(&mut self) {
         match self.state {
             State::FileHeader => {
                 self.header = std::mem::take(&mut self.held);
-                // Of the others the header is longer, or says nothing without the end of the file.
+                // Other layouts have a longer header, or one that needs the end of the file.
                 if matches!(self.header.get(..4), Some([0x0C, 0xA5, 1 | 3, 0])) {
                     self.state = self.refuse(Error::new(
                         ErrorKind::Unsupported,
@@ -225,14 +223,14 @@ impl Decoder {
         }
     }
 
-    /// Nothing more of this file can be read.
+    /// Reports that the file cannot be read any further.
     fn refuse(&mut self, error: Error) -> State {
         self.ready.push_back(Err(external(error)));
         self.held = Vec::new();
         State::Ended
     }
 
-    /// Decodes the block that is held, as that of a file which has no other.
+    /// Decodes the held block as the only one of a file.
     fn block(&mut self, stored: usize) {
         let mut bytes = self.header.clone();
         bytes.extend(&self.held);
@@ -262,8 +260,9 @@ impl Decoder {
     }
 }
 
-/// Makes the header of a file into that of a finished one with one block and nothing behind it: number and place
-/// of the blocks of its appendix, and of its blocks.
+/// Changes the header of a file to that of a finished file with one block and no appendix.
+///
+/// The places are those of the number and position of appendix blocks, and of the number of blocks.
 fn announce_one_block(header: &mut [u8]) {
     for (place, value) in [
         (18..20, &[0; 2][..]),

@@ -1,4 +1,4 @@
-//! Which columns to read, in which order, and their Arrow schema.
+//! A choice of columns, in an order, with their Arrow schema.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,12 +7,16 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use crate::columns::column::{COLUMNS, Column, Source};
+use crate::columns::column::{Column, ColumnSource, columns};
 
-/// Changes when a column changes its name, type or meaning, or goes. New columns do not change it.
+/// Version of the schema of columns.
+///
+/// It changes when a column is removed or changes its name, type or meaning. New columns do not change it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// A choice of columns. Cheap to clone.
+/// A choice of columns, in an order. Cheap to clone.
+///
+/// Columns that are not chosen are not decoded.
 #[derive(Clone)]
 pub struct Projection {
     columns: Arc<[&'static Column]>,
@@ -23,57 +27,62 @@ impl Projection {
     /// All columns.
     #[must_use]
     pub fn all() -> Self {
-        Self::new(COLUMNS.iter().collect())
+        Self::new(columns().iter().collect())
     }
 
-    /// The columns to take when nobody says which, see [`Column::is_standard`].
+    /// The standard columns: all that add information to the others.
+    ///
+    /// These are all columns except addresses of one family, where there is a column for both, and the name of
+    /// the file. This is the default.
     #[must_use]
     pub fn standard() -> Self {
         Self::new(
-            COLUMNS
+            columns()
                 .iter()
                 .filter(|column| column.is_standard())
                 .collect(),
         )
     }
 
-    /// The columns of these names, in this order. nfdump's JSON keys are understood as well; `all`
-    /// and `standard` stand for the columns of these choices. A name given twice counts once.
+    /// The columns with these names, in this order.
+    ///
+    /// nfdump's JSON keys are accepted too. `all` and `standard` stand for the columns of [`all`](Self::all) and
+    /// [`standard`](Self::standard). A repeated name counts once.
     ///
     /// # Errors
-    /// There is no column of a name.
-    pub fn of<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self, UnknownColumn> {
-        let mut columns: Vec<&'static Column> = Vec::new();
+    /// A name belongs to no column.
+    pub fn from_names<S: AsRef<str>>(
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Self, UnknownColumn> {
+        let mut chosen: Vec<&'static Column> = Vec::new();
         let mut add = |column: &'static Column| {
-            if !columns.iter().any(|known| known.name() == column.name()) {
-                columns.push(column);
+            if !chosen.iter().any(|known| known.name() == column.name()) {
+                chosen.push(column);
             }
         };
+        let all = columns().iter();
         for name in names {
             match name.as_ref() {
-                "all" => COLUMNS.iter().for_each(&mut add),
-                "standard" => COLUMNS
-                    .iter()
+                "all" => all.clone().for_each(&mut add),
+                "standard" => all
+                    .clone()
                     .filter(|column| column.is_standard())
                     .for_each(&mut add),
                 name => {
-                    let by_name = COLUMNS.iter().find(|column| column.name() == name);
-                    let by_key = || {
-                        COLUMNS
-                            .iter()
-                            .find(|column| !name.is_empty() && column.key() == name)
-                    };
+                    let by_name = all.clone().find(|column| column.name() == name);
+                    let has_key = |column: &&Column| !name.is_empty() && column.key() == name;
                     add(by_name
-                        .or_else(by_key)
+                        .or_else(|| all.clone().find(has_key))
                         .ok_or_else(|| UnknownColumn::new(name))?);
                 }
             }
         }
-        Ok(Self::new(columns))
+        Ok(Self::new(chosen))
     }
 
-    /// Of these columns those that flows with these elements can fill: `elements` is the union of
-    /// their [`Flow::elements`](crate::Flow::elements).
+    /// The columns of this choice that are not null in all flows with these elements.
+    ///
+    /// `elements` is the union of their [`Flow::elements`](crate::Flow::elements).
     #[must_use]
     pub fn filled_by(&self, elements: u64) -> Self {
         let filled =
@@ -81,21 +90,21 @@ impl Projection {
         Self::new(self.columns.iter().filter(filled).copied().collect())
     }
 
-    /// The columns.
+    /// The chosen columns, in order.
     #[must_use]
     pub fn columns(&self) -> &[&'static Column] {
         &self.columns
     }
 
-    /// The Arrow schema of their batches.
+    /// The Arrow schema of batches of these columns.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    /// Whether a column of this name is among them.
+    /// Whether the column with this name is chosen.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub fn contains(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name() == name)
     }
 
@@ -132,14 +141,14 @@ impl fmt::Debug for Projection {
     }
 }
 
-/// The Arrow field of a column, with metadata: the extension type, the element, nfdump's key.
+/// The Arrow field of a column. Its metadata have the extension type, the element and nfdump's key.
 fn field(column: &Column) -> Field {
     let mut metadata = HashMap::new();
     if let Some(name) = column.extension() {
         metadata.insert("ARROW:extension:name".to_owned(), name.to_owned());
         metadata.insert("ARROW:extension:metadata".to_owned(), String::new());
     }
-    if let Source::Field(element, field) = column.source {
+    if let ColumnSource::Field(element, field) = column.source {
         metadata.insert("nfdecode.element".to_owned(), element.to_string());
         if field.kind == crate::flow::table::FieldKind::Micros {
             metadata.insert("unit".to_owned(), "us".to_owned());
@@ -151,7 +160,7 @@ fn field(column: &Column) -> Field {
     Field::new(column.name(), column.data_type(), column.is_nullable()).with_metadata(metadata)
 }
 
-/// There is no column of this name.
+/// No column has this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownColumn {
     name: String,
@@ -160,7 +169,7 @@ pub struct UnknownColumn {
 
 impl UnknownColumn {
     fn new(name: &str) -> Self {
-        // A name of nfdump's, or one written otherwise.
+        // The same name in another spelling, or the spelling of a key.
         let plain = |text: &str| {
             text.chars()
                 .filter(char::is_ascii_alphanumeric)
@@ -168,7 +177,7 @@ impl UnknownColumn {
                 .collect::<String>()
         };
         let wanted = plain(name);
-        let similar = COLUMNS
+        let similar = columns()
             .iter()
             .find(|column| plain(column.name()) == wanted || plain(column.key()) == wanted)
             .map(Column::name);
@@ -181,9 +190,9 @@ impl UnknownColumn {
 
 impl fmt::Display for UnknownColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no column is called {}", self.name)?;
+        write!(f, "unknown column {}", self.name)?;
         match self.similar {
-            Some(similar) => write!(f, "; there is {similar}"),
+            Some(similar) => write!(f, ": did you mean {similar}?"),
             None => Ok(()),
         }
     }

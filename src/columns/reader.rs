@@ -29,7 +29,7 @@ use crate::scan::part::{Part, ScanBlock};
 /// use nfdecode::Scan;
 /// use nfdecode::columns::Projection;
 ///
-/// let columns = Projection::of(["src_addr", "dst_addr", "in_bytes"])?;
+/// let columns = Projection::from_names(["src_addr", "dst_addr", "in_bytes"])?;
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
 /// let scan = Scan::new(["nfcapd.202601011200", "nfcapd.202601011205"]).threads(threads);
 /// let batches = scan.columns(&columns).collect::<Result<Vec<_>, _>>()?;

@@ -1,12 +1,15 @@
 //! Flow records of decoded blocks as rows, in any order, ready to be read column by column.
 //!
-//! Where an element lies is known for each shape of a block; which shape a flow has is known for each
-//! row. A column looks once at each shape and then only at bytes.
+//! A shape says where elements lie; each row has a shape. A column looks once at each shape, and then
+//! only at bytes.
 
 use std::ops::Range;
 
+use crate::columns::column::locate;
+use crate::columns::order::ascending;
 use crate::file::block::Block;
-use crate::flow::view::Flow;
+use crate::flow::places::Places;
+use crate::flow::view::{BOTH_FAMILIES, Flow};
 use crate::raw::RawShape;
 
 /// One flow record.
@@ -15,32 +18,54 @@ pub(crate) struct Row<'a> {
     pub(crate) record: &'a [u8],
     /// Number of its shape in [`Rows::shapes`].
     pub(crate) shape: u32,
-    /// Number of its file among the labels.
+    /// Number of its file in the labels.
     pub(crate) label: u32,
-    /// Its shape in its block, which tells what counts also where it is looked for.
-    known: Option<&'a RawShape>,
+    /// Where its elements lie, for fields whose place the shape does not say.
+    places: Places<'a>,
 }
 
 impl<'a> Row<'a> {
-    /// The flow, for what must be looked for in it.
-    #[cold]
+    /// The flow, for fields whose place the shape does not say.
+    #[inline]
     pub(crate) fn flow(&self) -> Flow<'a> {
-        Flow::new(self.record, self.known)
+        Flow::new(self.record, self.places)
     }
 }
 
-/// The shape number of flows whose elements must be looked for one by one.
+/// The shape number of flows whose fields must be looked up flow by flow.
 pub(crate) const UNSHAPED: u32 = 0;
 
-/// Rows of one block or more.
-#[derive(Default)]
+/// Flows of one or more blocks as rows, to be made into batches.
+///
+/// A batch usually holds all flows of a block ([`BatchBuilder::block`]). Use `Rows` to select flows by
+/// number, to put flows of several blocks into one batch, or to sort them by start.
+///
+/// ```
+/// use nfdecode::columns::{BatchBuilder, Projection, Rows};
+///
+/// let file = nfdecode::File::open("tests/fixtures/archive/nfcapd.202611241330")?;
+/// let block = file.blocks().next().ok_or("no block")??;
+/// // The numbers of the flows to DNS servers.
+/// let numbers: Vec<u32> = (0..).zip(block.flows()).filter(|(_, flow)| flow.dst_port() == Some(53)).map(|(n, _)| n).collect();
+///
+/// let mut rows = Rows::new();
+/// rows.add(&block, 0, Some(&numbers), usize::MAX);
+/// let mut builder = BatchBuilder::new(&Projection::from_names(["src_addr", "in_bytes"])?);
+/// let flows: usize = builder.batches(&rows)?.iter().map(|batch| batch.num_rows()).sum();
+/// assert_eq!(flows, numbers.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`BatchBuilder::block`]: crate::columns::BatchBuilder::block
 pub struct Rows<'a> {
     rows: Vec<Row<'a>>,
-    /// `None` first, for [`UNSHAPED`].
+    /// The first is `None`, for [`UNSHAPED`].
     shapes: Vec<Option<&'a RawShape>>,
 }
 
 impl<'a> Rows<'a> {
+    /// No rows.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             rows: Vec::new(),
@@ -48,32 +73,35 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Adds flows of a block: those of the `selected` numbers, which ascend, or else all; `most` at
-    /// most. `label` is the number of their file.
-    pub fn add(&mut self, block: &'a Block, label: u32, selected: Option<&[u32]>, most: usize) {
-        const FAMILIES: u64 = 1 << 2 | 1 << 3;
+    /// Adds flows of a block.
+    ///
+    /// `selected` are the numbers of flows in the block, from 0 and ascending, as [`Filter::select`]
+    /// returns them; `None` selects all. At most `limit` flows are added. `label` is the number of their file in
+    /// the [`Labels`](crate::columns::Labels), 0 for a single file.
+    ///
+    /// [`Filter::select`]: crate::Filter::select
+    pub fn add(&mut self, block: &'a Block, label: u32, selected: Option<&[u32]>, limit: usize) {
         let shapes = block.shapes();
-        let first = self.shapes.len() as u32;
+        let first = self.shapes.len();
         self.shapes.extend(shapes.iter().map(Some));
-        let row = |(record, shape): (&'a [u8], u16)| {
-            // Which of two address families counts is not a matter of the shape.
-            let known = shapes.get(usize::from(shape));
-            let shape = match known {
-                Some(known) if known.present & FAMILIES != FAMILIES => first + u32::from(shape),
-                _ => UNSHAPED,
-            };
+        let row = |(record, shape, places): (&'a [u8], u16, Places<'a>)| {
+            // Which of two address families counts does not follow from the shape.
+            let shape = shapes
+                .get(usize::from(shape))
+                .filter(|known| known.present & BOTH_FAMILIES != BOTH_FAMILIES)
+                .and_then(|_| u32::try_from(first + usize::from(shape)).ok());
             Row {
                 record,
-                shape,
+                shape: shape.unwrap_or(UNSHAPED),
                 label,
-                known,
+                places,
             }
         };
         let flows = block.flow_records();
         match selected {
-            None => self.rows.extend(flows.take(most).map(row)),
+            None => self.rows.extend(flows.take(limit).map(row)),
             Some(selected) => {
-                let mut selected = selected.iter().take(most).copied().peekable();
+                let mut selected = selected.iter().take(limit).copied().peekable();
                 let chosen = flows
                     .zip(0..)
                     .filter(|(_, number)| selected.next_if_eq(number).is_some());
@@ -82,13 +110,21 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// All rows are from the file of this number.
+    /// Sets the number of the file of all rows.
     pub fn label(&mut self, label: u32) {
         self.rows.iter_mut().for_each(|row| row.label = label);
     }
 
+    /// How many rows there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub(crate) fn rows(&self, range: Range<usize>) -> &[Row<'a>] {
@@ -99,39 +135,56 @@ impl<'a> Rows<'a> {
         &self.shapes
     }
 
-    /// Start of each flow, in ms; `None` where the column `first` is null.
-    fn first(&self, row: &Row<'a>) -> Option<i64> {
-        const GENERIC: usize = 1;
-        let shape = self.shapes.get(row.shape as usize).copied().flatten();
-        let at = shape.filter(|shape| shape.length[GENERIC] >= 8);
-        let at = at.map(|shape| usize::from(shape.offset[GENERIC]));
-        let stored = at.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
+    /// The start of a flow in ms; `None` where the column `first` is null.
+    fn first(row: &Row<'a>, place: Option<usize>) -> Option<i64> {
+        let stored = place.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
         let first = match stored.map(u64::from_le_bytes) {
-            // Then the start of an event may stand for it.
-            None | Some(0) => Flow::new(row.record, shape).first()?.as_millis(),
+            // The time of an event may stand for it.
+            None | Some(0) => row.flow().first()?.as_millis(),
             Some(first) => first,
         };
         i64::try_from(first).ok()
     }
 
-    /// Brings the rows into the order of their start; those without one come first. Rows that start
-    /// at the same time stay in their order.
+    /// Where each shape has the start of a flow.
+    fn places_of_first(&self) -> Vec<Option<usize>> {
+        let field = locate("first");
+        let place = |shape: &Option<&RawShape>| {
+            let ((element, field), shape) = field.zip(*shape)?;
+            let length = usize::from(*shape.length.get(usize::from(element))?);
+            let offset = usize::from(*shape.offset.get(usize::from(element))?);
+            (length >= field.offset + 8).then_some(offset + field.offset)
+        };
+        self.shapes.iter().map(place).collect()
+    }
+
+    /// Sorts the rows by their start, and returns the start of each in ms.
+    ///
+    /// Rows without a start come first. Rows with the same start keep their order.
     pub fn sort_by_first(&mut self) -> Vec<Option<i64>> {
-        let mut order: Vec<(Option<i64>, u32)> = self
-            .rows
-            .iter()
-            .zip(0..)
-            .map(|(row, number)| (self.first(row), number))
+        let places = self.places_of_first();
+        let rows = self.rows.iter();
+        let first: Vec<Option<i64>> = rows
+            .map(|row| Self::first(row, places.get(row.shape as usize).copied().flatten()))
             .collect();
-        if !order.is_sorted() {
-            order.sort_unstable();
-            let rows = std::mem::take(&mut self.rows);
-            self.rows = order
-                .iter()
-                .filter_map(|(_, number)| rows.get(*number as usize).copied())
-                .collect();
+        if first.is_sorted() {
+            return first;
         }
-        order.into_iter().map(|(first, _)| first).collect()
+        let order = ascending(&first);
+        self.rows = in_order(&self.rows, &order);
+        in_order(&first, &order)
+    }
+}
+
+/// The items with these numbers.
+fn in_order<T: Copy>(items: &[T], order: &[u32]) -> Vec<T> {
+    let item = |number: &u32| items.get(*number as usize).copied();
+    order.iter().filter_map(item).collect()
+}
+
+impl Default for Rows<'_> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

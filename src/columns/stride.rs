@@ -1,18 +1,18 @@
-//! A few hundred rows, put together by shape.
+//! A few hundred rows, grouped by shape.
 //!
-//! A column decides once for all rows of a shape where its field lies. What is left for each row is
-//! to copy bytes, and which rows have a value is known without looking at them.
+//! A column finds out once for all rows of a shape where its field lies. Per row it only copies bytes,
+//! and the shape alone says which rows have a value.
 
 use std::ops::Range;
 
 use crate::columns::rows::Row;
 
-/// Rows that all columns take before the next, so that their records stay in the cache.
+/// Rows that all columns read before the next ones, so that the records stay in the cache.
 pub(crate) const STRIDE: usize = 512;
-/// Words of a bit for each row.
+/// Words with a bit for each row.
 const WORDS: usize = STRIDE / 64;
 /// A shape that no row of the stride has.
-const NO_GROUP: u32 = u32::MAX;
+const NO_GROUP: u16 = u16::MAX;
 
 /// A bit for each row of a stride.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ impl Bits {
         }
     }
 
-    /// Each word with the number of rows it stands for, of `count` rows.
+    /// Each word with the number of rows it covers, of `count` rows.
     pub(crate) fn words(&self, count: usize) -> impl Iterator<Item = (u64, usize)> {
         let counts = (0..count)
             .step_by(64)
@@ -60,11 +60,11 @@ pub(crate) struct Stride<'r, 'a> {
     records: [&'a [u8]; STRIDE],
     numbers: [u16; STRIDE],
     /// The group of each shape.
-    by_shape: Vec<u32>,
+    by_shape: Vec<u16>,
 }
 
 impl<'r, 'a> Stride<'r, 'a> {
-    /// For rows of so many shapes; without rows as yet.
+    /// A stride without rows, for rows of this many shapes.
     pub(crate) fn new(shapes: usize) -> Self {
         Self {
             number: 0,
@@ -76,8 +76,9 @@ impl<'r, 'a> Stride<'r, 'a> {
         }
     }
 
-    /// Takes up to [`STRIDE`] rows in place of those it had.
+    /// Replaces its rows by these, at most [`STRIDE`] of them. `number` counts the strides of the batch.
     pub(crate) fn set(&mut self, number: usize, rows: &'r [Row<'a>]) {
+        let rows = rows.get(..STRIDE).unwrap_or(rows);
         self.number = number;
         self.rows = rows;
         for group in self.groups.drain(..) {
@@ -92,15 +93,16 @@ impl<'r, 'a> Stride<'r, 'a> {
                 continue;
             };
             if *known == NO_GROUP {
-                *known = self.groups.len() as u32;
+                // There are at most as many groups as rows.
+                *known = u16::try_from(self.groups.len()).unwrap_or(NO_GROUP);
                 self.groups.push(Group {
                     shape,
                     rows: Bits::default(),
                     members: 0..0,
                 });
             }
-            *group_of = *known as u16;
-            if let Some(group) = self.groups.get_mut(*known as usize) {
+            *group_of = *known;
+            if let Some(group) = self.groups.get_mut(usize::from(*known)) {
                 group.members.end += 1;
                 group.rows.set(number, true);
             }
@@ -108,7 +110,7 @@ impl<'r, 'a> Stride<'r, 'a> {
         let mut start = 0;
         for group in &mut self.groups {
             let count = group.members.end;
-            // The end moves on with each row that is put there.
+            // The end advances with each row that is added below.
             group.members = start..start;
             start += count;
         }
@@ -142,9 +144,9 @@ impl<'r, 'a> Stride<'r, 'a> {
             .map(|(number, record)| (usize::from(*number) % STRIDE, *record))
     }
 
-    /// Where the values of its rows go, of all values of the batch.
+    /// The part of the values of a batch that belongs to its rows.
     #[inline]
-    pub(crate) fn of<'v, T>(&self, values: &'v mut [T]) -> Option<&'v mut [T; STRIDE]> {
+    pub(crate) fn part_of<'v, T>(&self, values: &'v mut [T]) -> Option<&'v mut [T; STRIDE]> {
         values.as_chunks_mut().0.get_mut(self.number)
     }
 }

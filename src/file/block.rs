@@ -6,6 +6,7 @@ use std::slice;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
+use crate::flow::places::Places;
 use crate::flow::view::Flow;
 use crate::raw;
 use crate::raw::RawShape;
@@ -245,13 +246,8 @@ impl Block {
 
     #[cfg(any(feature = "aggregate", feature = "filter"))]
     /// The decoded bytes with the index of flows.
-    pub(crate) fn content(&self) -> Option<Content<'_>> {
-        let raw = self.raw.as_ref()?;
-        Some(Content {
-            data: raw.data(),
-            flows: raw.flows(),
-            shapes: raw.shapes(),
-        })
+    pub(crate) fn content(&self) -> Option<&RawBlock> {
+        self.raw.as_ref()
     }
 
     /// Where elements lie, by shape number.
@@ -271,19 +267,21 @@ impl Block {
 
     /// The shape number of each flow; those of no shape have one that does not exist.
     pub(crate) fn shape_numbers(&self) -> impl Iterator<Item = u16> {
-        self.flow_records().map(|(_, shape)| shape)
+        let flows = self.raw.as_ref().map_or(&[][..], RawBlock::flows);
+        flows.iter().map(|found| found.shape)
     }
 
-    /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers).
-    pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16)> {
-        let (data, flows) = match &self.raw {
-            Some(raw) => (raw.data(), raw.flows()),
-            None => (&[][..], &[][..]),
-        };
+    /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers),
+    /// and with the places of its elements.
+    pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16, Places<'_>)> {
+        let raw = self.raw.as_ref();
+        let flows = raw.map_or(&[][..], RawBlock::flows);
+        let data = raw.map_or(&[][..], RawBlock::data);
         flows.iter().map(move |found| {
             let at = found.offset as usize;
             let record = data.get(at..at + usize::from(found.size));
-            (record.unwrap_or_default(), found.shape)
+            let places = raw.map_or(Places::List(&[]), |raw| Places::of(raw, found));
+            (record.unwrap_or_default(), found.shape, places)
         })
     }
 
@@ -299,15 +297,6 @@ impl Block {
             })
         })
     }
-}
-
-#[cfg(any(feature = "aggregate", feature = "filter"))]
-/// What a filter works on.
-pub(crate) struct Content<'a> {
-    pub(crate) data: &'a [u8],
-    pub(crate) flows: &'a [RawFlowRef],
-    /// The shape of a flow is the one with its number, or none.
-    pub(crate) shapes: &'a [crate::raw::RawShape],
 }
 
 impl Drop for Block {
@@ -373,11 +362,7 @@ impl<'a> Flows<'a> {
             .data()
             .get(at..at + usize::from(found.size))
             .unwrap_or_default();
-        let shape = match found.shape {
-            SHAPE_NONE => None,
-            known => raw.shapes().get(usize::from(known)),
-        };
-        Flow::new(record, shape)
+        Flow::new(record, Places::of(raw, found))
     }
 }
 

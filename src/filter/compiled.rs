@@ -1,4 +1,4 @@
-//! A filter ready to run: parsed or built, then compiled.
+//! [`Filter`]: an expression and its compiled program.
 
 use std::fmt;
 use std::path::Path;
@@ -10,14 +10,17 @@ use crate::file::handle::File;
 use crate::filter::error::{FilterError, FilterErrorKind};
 use crate::filter::expr::Expr;
 use crate::filter::options::Options;
-use crate::filter::parse::{lexer, parser, times};
-use crate::filter::run::program::{self, Plans, Program, Start};
+use crate::filter::parse::{lexer, parser};
+use crate::filter::run::plan::{self, Plans, Start};
+use crate::filter::run::program::Program;
 use crate::filter::scope::{RecordNumbers, Scope};
+use crate::flow::places::Places;
 use crate::flow::view::Flow;
-use crate::value::time::Timestamp;
-use crate::value::zone::Zone;
 
-/// A filter: tells which flows are selected. Cheap to clone, and shared freely between threads.
+/// A filter: decides which flows are selected.
+///
+/// `Filter` is one pointer, `Clone`, `Debug`, `Send` and `Sync`: clone it freely for other threads.
+/// Filters are equal if their expressions are.
 #[derive(Clone)]
 pub struct Filter(Arc<Inner>);
 
@@ -26,90 +29,93 @@ struct Inner {
     program: Program,
 }
 
-/// Reads a time as filters have it: `2026-01-01T12:00:00.123`, with parts missing from the right.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_time(text: &str, zone: &Zone) -> Result<Timestamp, &'static str> {
-    times::parse(text, zone)
-}
-
 impl Filter {
-    /// Reads a filter: nfdump's language. Times are in the zone of the process; for other zones,
-    /// included files and host names see [`Options`].
+    /// Parses a filter in nfdump's language, at most 16 MiB of text.
+    ///
+    /// Times are in the zone of the process; for other zones, included files and host names see
+    /// [`Options`]. Takes time and memory in proportion to the text.
     ///
     /// # Errors
-    /// What is wrong with it; `Display` shows the place.
+    /// [`FilterError`] if the text is not a filter; `Display` shows the location.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         Options::new().parse(text)
     }
 
-    /// Makes a filter of an expression.
+    /// Compiles an expression.
     ///
     /// # Errors
-    /// What a text could not say either: a number out of range, a comparison that does not exist.
+    /// [`FilterError`] if no text could express it: a number out of range, a comparison that does
+    /// not exist, text in both kinds of quotes or beyond printable ASCII, more than 16 MiB, nesting
+    /// of more than 9,996 parentheses.
     pub fn build(expr: Expr) -> Result<Self, FilterError> {
         expr.check()?;
-        Ok(Self::of(expr))
+        Ok(Self::compile(expr))
     }
 
-    fn of(expr: Expr) -> Self {
+    fn compile(expr: Expr) -> Self {
         let program = Program::new(&expr);
         Self(Arc::new(Inner { expr, program }))
     }
 
-    /// The expression, to combine it with others.
+    /// The expression of the filter, to combine it with others.
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.0.expr
     }
 
-    /// Whether the flow is selected. For the terms `ident` and `count` a flow alone is the first
-    /// record of a file without ident; see [`matches_in`](Self::matches_in).
+    /// Whether the flow is selected.
+    ///
+    /// The terms `ident` and `count` see the first record of a file without ident; for others see
+    /// [`matches_in`](Self::matches_in).
     #[must_use]
     pub fn matches(&self, flow: &Flow<'_>) -> bool {
         self.matches_in(flow, Scope::default(), 1)
     }
 
     /// Whether the flow is selected, given its file and the running number of its record.
+    ///
+    /// `number` counts from 1; `scope.records_before` is not added to it.
     #[must_use]
     pub fn matches_in(&self, flow: &Flow<'_>, scope: Scope<'_>, number: u64) -> bool {
         self.0.program.run(flow, scope, number)
     }
 
-    /// Whether the term `count` is in it: then blocks must be selected from in order, with
-    /// [`Scope::records_before`] right.
+    /// Whether the filter has the term `count`.
+    ///
+    /// Then blocks must be passed to [`select`](Self::select) in order, with the correct
+    /// [`Scope::records_before`].
     #[must_use]
     pub fn needs_count(&self) -> bool {
-        self.0.program.counts
+        self.0.program.counts()
     }
 
-    /// Puts the indices of the selected flows of a block into `selected`, which is cleared first:
-    /// `block.flows().nth(index)` is such a flow. Faster than asking for each flow, since what the
-    /// presence of elements decides is decided once.
+    /// Replaces `selected` by the indices of the selected flows of a block, in ascending order.
+    ///
+    /// `block.flows().nth(index)` is such a flow. Faster than [`matches`](Self::matches) for each
+    /// flow: what depends only on the presence of elements is decided once per shape of flow.
     pub fn select(&self, block: &Block, scope: Scope<'_>, selected: &mut Vec<u32>) {
         selected.clear();
         let Some(content) = block.content() else {
             return;
         };
-        let mut plans = Plans::new(&self.0.program, content.shapes.len());
+        let mut plans = Plans::new(&self.0.program, content.shapes().len());
         let mut numbers = self
             .needs_count()
-            .then(|| RecordNumbers::new(content.data, scope.records_before));
-        // Runs of flows of one shape are the rule.
+            .then(|| RecordNumbers::new(content.data(), scope.records_before));
+        // Most flows have the shape of the flow before.
         let mut last = (u16::MAX, Start::Unplanned);
-        for (index, found) in content.flows.iter().enumerate() {
+        let (data, shapes) = (content.data(), content.shapes());
+        for (index, found) in content.flows().iter().enumerate() {
             let at = found.offset as usize;
-            let record = content
-                .data
+            let record = data
                 .get(at..at + usize::from(found.size))
                 .unwrap_or_default();
             let number = numbers.as_mut().map_or(0, |numbers| numbers.of(at));
-            let shape = content.shapes.get(usize::from(found.shape));
-            let flow = || Flow::new(record, shape);
+            let shape = shapes.get(usize::from(found.shape));
+            let flow = || Flow::new(record, Places::of(content, found));
             let start = match shape {
                 Some(_) if last.0 == found.shape => last.1,
-                Some(shape) if program::is_plain(shape) => {
+                Some(shape) if plan::has_one_case(shape) => {
                     let start = plans.start(found.shape.into(), shape, shape.present);
                     last = (found.shape, start);
                     start
@@ -128,10 +134,12 @@ impl Filter {
         }
     }
 
-    /// Whether a file can have flows that are selected, by its ident and its statistics of times. If
-    /// not, it need not be read. Trusts what the file's writer has counted, to an hour, since collectors do
-    /// not count the times of NAT events; not in files of layout 3, nor where the first flow is not before the
-    /// last one or both times are whole seconds, for writers of such are known to count otherwise.
+    /// Whether a file may have selected flows, judged by its ident and its time statistics.
+    ///
+    /// If `false`, the file need not be read. Statistics are trusted to an hour, because collectors
+    /// do not count the times of NAT events. They are ignored in files of layout 3, and if the first
+    /// flow is not before the last one or both times are whole seconds: such writers are known to
+    /// count otherwise.
     #[must_use]
     pub fn may_select(&self, file: &File) -> bool {
         const UNCOUNTED: u64 = 3_600_000;
@@ -143,14 +151,14 @@ impl Filter {
         )
     }
 
-    /// The expression as a tree, one term or operator a line.
+    /// The expression as a tree: one term or operator per line, indented.
     #[must_use]
     pub fn explain(&self) -> String {
         self.0.expr.tree().to_string()
     }
 }
 
-/// The text of the filter, in a form that means the same; times are in UTC.
+/// The text of the filter. Parsed again, with times in UTC, it gives an equal filter.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.expr.fmt(f)
@@ -179,19 +187,29 @@ impl FromStr for Filter {
     }
 }
 
+impl TryFrom<Expr> for Filter {
+    type Error = FilterError;
+
+    /// As [`Filter::build`].
+    fn try_from(expr: Expr) -> Result<Self, FilterError> {
+        Self::build(expr)
+    }
+}
+
 impl Options {
-    /// Reads a filter.
+    /// Parses a filter with these options.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// [`FilterError`] if the text is not a filter.
     pub fn parse(&self, text: &str) -> Result<Filter, FilterError> {
-        parser::parse(text.as_bytes(), self).map(Filter::of)
+        parser::parse(text.as_bytes(), self).map(Filter::compile)
     }
 
-    /// Reads a filter from a file. As in nfdump the text ends at the first NUL.
+    /// Parses a filter from a regular file. As in nfdump the text ends at the first NUL.
     ///
     /// # Errors
-    /// The file cannot be read, or what is wrong with the filter.
+    /// [`FilterError`] if the file cannot be read ([`FilterErrorKind::Include`]), or its text is not
+    /// a filter.
     pub fn parse_file(&self, path: impl AsRef<Path>) -> Result<Filter, FilterError> {
         let path = path.as_ref();
         let text = lexer::read_text(path).map_err(|reason| {
@@ -204,6 +222,6 @@ impl Options {
             Some(_) => self.clone(),
             None => self.clone().with_name(path.display().to_string()),
         };
-        parser::parse(&text, &named).map(Filter::of)
+        parser::parse(&text, &named).map(Filter::compile)
     }
 }

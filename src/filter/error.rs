@@ -1,6 +1,6 @@
-//! Why a filter is refused: what is wrong, where, what was expected, and what may have been meant.
+//! Filter errors: message, location, suggestion.
 //!
-//! Shown as compilers show it: message, place, the line with the offending word underlined. Never
+//! Displayed as compilers do: message, location, the line with the offending word underlined. Never
 //! longer than a screen, whatever the text, and without control characters.
 
 use std::fmt;
@@ -10,35 +10,40 @@ const CONTEXT: usize = 48;
 /// Columns of the offending word that are shown and underlined.
 const WORD_MAX: usize = 64;
 
-/// What kind of mistake it is.
+/// The kind of mistake in a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FilterErrorKind {
-    /// Not in the grammar.
+    /// Not in the grammar of the language.
     Syntax,
-    /// A number out of its range.
+    /// A number is out of its range.
     Range,
-    /// A word or name that does not exist.
+    /// An unknown word or name.
     Name,
-    /// A direction that the term does not have.
+    /// The term does not have this direction.
     Direction,
-    /// Not an address, network or MAC address.
+    /// Not an address, a network or a MAC address.
     Address,
-    /// A host name where none is allowed, or that cannot be resolved.
+    /// A host name that is not allowed here, or cannot be resolved.
     HostName,
     /// Not a time.
     Time,
-    /// Not a pattern, or one that is too large.
+    /// Not a pattern, or a pattern that is too large.
     Regex,
-    /// A file that cannot or may not be included.
+    /// A file that cannot be included, or may not be.
     Include,
-    /// Too long or too deeply nested.
+    /// Too long, too large or too deeply nested.
     Limit,
-    /// Only a geo or Tor database can answer this.
+    /// A text that no filter can contain, given to a constructor of [`Expr`](super::Expr).
+    Text,
+    /// The term needs a geo or Tor database.
     NeedsDatabase,
 }
 
-/// A filter that is refused. `Display` gives several lines, see the module.
+/// The reason why a filter is refused.
+///
+/// `Display` gives several lines: message, location, the line of the filter, suggestion. `FilterError`
+/// is one pointer, `Clone`, `Send` and `Sync`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError(Box<Inner>);
 
@@ -47,25 +52,25 @@ struct Inner {
     kind: FilterErrorKind,
     message: String,
     help: Option<String>,
-    place: Option<Place>,
+    excerpt: Option<Excerpt>,
 }
 
-/// Where in a text.
+/// The part of a text that an error is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The file; `None` is the text itself.
+pub(crate) struct Excerpt {
+    /// The included file; `None` is the text itself.
     name: Option<String>,
     line: usize,
     column: usize,
     /// The part of the line to show, and which of its characters to underline.
     shown: String,
     underlined: (usize, usize),
-    /// Bytes of the text from its start.
+    /// Start and end in bytes of the text.
     span: (usize, usize),
 }
 
-impl Place {
-    /// The place `start..end` in `text`.
+impl Excerpt {
+    /// The bytes `start..end` of `text`.
     pub(crate) fn new(name: Option<&str>, text: &[u8], start: usize, end: usize) -> Self {
         let start = start.min(text.len());
         let before = text.get(..start).unwrap_or_default();
@@ -124,12 +129,12 @@ impl FilterError {
             kind,
             message: message.into(),
             help: None,
-            place: None,
+            excerpt: None,
         }))
     }
 
-    pub(crate) fn at(mut self, place: Place) -> Self {
-        self.0.place = Some(place);
+    pub(crate) fn at(mut self, excerpt: Excerpt) -> Self {
+        self.0.excerpt = Some(excerpt);
         self
     }
 
@@ -138,7 +143,7 @@ impl FilterError {
         self
     }
 
-    /// What kind of mistake it is.
+    /// The kind of mistake.
     #[must_use]
     pub fn kind(&self) -> FilterErrorKind {
         self.0.kind
@@ -150,7 +155,7 @@ impl FilterError {
         &self.0.message
     }
 
-    /// What may have been meant, or how to do it.
+    /// What may have been meant, or how to write it.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
         self.0.help.as_deref()
@@ -160,38 +165,38 @@ impl FilterError {
     #[must_use]
     pub fn position(&self) -> Option<(usize, usize)> {
         self.0
-            .place
+            .excerpt
             .as_ref()
-            .map(|place| (place.line, place.column))
+            .map(|excerpt| (excerpt.line, excerpt.column))
     }
 
-    /// The offending bytes in the text they stand in.
+    /// The offending bytes, as a range of the text that contains them.
     #[must_use]
     pub fn span(&self) -> Option<std::ops::Range<usize>> {
-        let (start, end) = self.0.place.as_ref()?.span;
+        let (start, end) = self.0.excerpt.as_ref()?.span;
         Some(start..end)
     }
 
-    /// The file it stands in, if it is not the text that was parsed.
+    /// The included file that contains the mistake; `None` for the text that was parsed.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
-        self.0.place.as_ref()?.name.as_deref()
+        self.0.excerpt.as_ref()?.name.as_deref()
     }
 }
 
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
-        if let Some(place) = &self.0.place {
-            let number = place.line.to_string();
+        if let Some(excerpt) = &self.0.excerpt {
+            let number = excerpt.line.to_string();
             let margin = " ".repeat(number.len());
-            let name = place.name.as_deref().unwrap_or("filter");
-            let (indent, length) = place.underlined;
+            let name = excerpt.name.as_deref().unwrap_or("filter");
+            let (indent, length) = excerpt.underlined;
             write!(
                 f,
                 "\n{margin}--> {name}:{number}:{}\n{margin} |\n{number} | {}\n{margin} | {}{}",
-                place.column,
-                place.shown,
+                excerpt.column,
+                excerpt.shown,
                 " ".repeat(indent),
                 "^".repeat(length)
             )?;

@@ -1,4 +1,4 @@
-//! Selecting flows: nfdump's whole filter language, and the same as Rust expressions.
+//! Selection of flows: nfdump's filter language, as text and as Rust expressions.
 //!
 //! ```no_run
 //! use nfdecode::Filter;
@@ -13,27 +13,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Filter::parse`] reads the text, [`Expr`] builds one without text, [`Filter::select`] goes through
-//! a block at full speed, [`Filter::may_select`] tells of files that need not be read. The language is
-//! described in `docs/filter.md`; where nfdump 1.7.10 is wrong, see `docs/deviations.md`.
+//! [`Filter::parse`](crate::Filter::parse) reads a text, [`Expr`] builds a filter without one,
+//! [`Filter::select`](crate::Filter::select) selects from a whole block at full speed, and
+//! [`Filter::may_select`](crate::Filter::may_select) finds files that need not be read. The language
+//! is described in `docs/filter.md`; `docs/deviations.md` lists where nfdump 1.7.10 is wrong.
 //!
-//! A filter from an untrusted source is safe: parsing takes time in proportion to the text, no depth
-//! of nesting exhausts the stack, no file is read and no name resolved unless [`Options`] allow it,
-//! patterns run in linear time.
+//! Filters from untrusted sources are safe: time and memory of parsing are in proportion to the
+//! text, no depth of nesting exhausts the stack, patterns run in linear time, and no file is read
+//! and no name resolved unless [`Options`] allow it.
 
 pub(crate) mod compiled;
 pub(crate) mod error;
 pub(crate) mod expr;
+pub(crate) mod limits;
 pub(crate) mod options;
 pub(crate) mod parse;
-pub mod primitive;
 pub(crate) mod run;
 mod scan;
 pub(crate) mod scope;
+pub mod terms;
+pub(crate) mod written;
 
-pub use compiled::parse_time;
 pub use error::{FilterError, FilterErrorKind};
-pub use expr::{Compare, Expr, Mpls, PayloadSide};
+pub use expr::Expr;
+pub use expr::term::{Compare, Mpls, PayloadSide};
 pub use options::{Includes, Options, Resolver};
-pub use primitive::{MacSide, Number, Side};
+pub use parse::times::{TimeError, parse_time};
 pub use scope::Scope;
+pub use terms::{MacSide, Number, Side};

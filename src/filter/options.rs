@@ -1,4 +1,4 @@
-//! How to read the text of a filter.
+//! Options of parsing a filter.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,22 +7,25 @@ use std::sync::Arc;
 
 use crate::value::zone::Zone;
 
-/// Finds the addresses of a host name.
+/// A function that finds the addresses of a host name.
 pub type Resolver = Arc<dyn Fn(&str) -> std::io::Result<Vec<IpAddr>> + Send + Sync>;
 
 /// Which files `@include` may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Includes {
-    /// None.
+    /// No file.
     #[default]
     Refuse,
-    /// Those below a directory; names are relative to it.
+    /// Files below a directory. Names are relative to it.
     Below(PathBuf),
-    /// All; names are relative to the working directory.
+    /// Any file. Names are relative to the working directory.
     Anywhere,
 }
 
-/// How to read the text of a filter.
+/// Options of parsing a filter: time zone, included files, host names.
+///
+/// The defaults are safe for filters from untrusted sources: no file is read and no name resolved.
 #[derive(Clone, Default)]
 pub struct Options {
     pub(crate) zone: Option<Zone>,
@@ -33,41 +36,45 @@ pub struct Options {
 }
 
 impl Options {
-    /// Times in the zone of the process, no files, no host names, databases needed for places.
+    /// The defaults: times in the zone of the process, no included files, no host names.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The zone of times in the text.
+    /// Sets the time zone of times in the text.
     #[must_use]
     pub fn with_zone(mut self, zone: Zone) -> Self {
         self.zone = Some(zone);
         self
     }
 
-    /// Which files may be included.
+    /// Sets which files `@include` may read.
     #[must_use]
     pub fn with_includes(mut self, includes: Includes) -> Self {
         self.includes = includes;
         self
     }
 
-    /// Resolves host names, once, while the text is read.
+    /// Resolves host names with this function, each once per occurrence, while parsing.
+    ///
+    /// Of each name at most 1024 addresses are used.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Resolver) -> Self {
         self.resolver = Some(resolver);
         self
     }
 
-    /// What messages call the text, such as the name of its file.
+    /// Sets the name of the text in messages, such as the name of its file.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// As nfdump without databases: `geo CC` and `ip tor` select nothing instead of being errors.
+    /// Accepts `geo CC` and `ip tor`, which then select nothing, as in nfdump without databases.
+    ///
+    /// Without this option they are errors.
     #[must_use]
     pub fn with_unknown_places(mut self) -> Self {
         self.unknown_places = true;

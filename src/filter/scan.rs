@@ -1,12 +1,13 @@
-//! Filters and time windows for scans.
+//! Filters and time ranges of scans.
 
 use crate::file::block::Block;
 use crate::file::handle::File;
 use crate::filter::compiled::Filter;
 use crate::filter::error::FilterError;
-use crate::filter::expr::{Compare, Expr};
-use crate::filter::primitive::Number;
+use crate::filter::expr::Expr;
+use crate::filter::expr::term::Compare;
 use crate::filter::scope::Scope;
+use crate::filter::terms::Number;
 use crate::scan::builder::Scan;
 use crate::scan::select::Select;
 use crate::value::time::Timestamp;
@@ -19,10 +20,7 @@ impl Select for Filter {
         records_before: u64,
         selected: &mut Vec<u32>,
     ) {
-        let scope = Scope {
-            ident,
-            records_before,
-        };
+        let scope = Scope::new(ident).with_records_before(records_before);
         Self::select(self, block, scope, selected);
     }
 
@@ -39,7 +37,7 @@ impl Scan {
     /// Selects by a filter in nfdump's language. See [`Filter::parse`].
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// [`FilterError`] if the text is not a filter.
     pub fn filter(self, text: &str) -> Result<Self, FilterError> {
         Filter::parse(text).map(|filter| self.select(filter))
     }
@@ -59,7 +57,7 @@ impl Scan {
     fn with_built(self, expr: Expr) -> Self {
         match Filter::build(expr) {
             Ok(filter) => self.select(filter),
-            // Comparisons with times can always be built.
+            // Every time can be compared.
             Err(_) => self,
         }
     }

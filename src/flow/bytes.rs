@@ -20,9 +20,6 @@ pub enum Condition {
     AnyTtl,
 }
 
-/// Elements above this id exist in files of layout 3 only.
-pub(crate) const ELEMENT_MAX_LAYOUT2: u8 = 42;
-
 /// What the user name element holds at most.
 pub(crate) const USER_NAME_MAX: usize = 66;
 

@@ -1,13 +1,16 @@
 //! A flow that owns its record.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
+use crate::flow::places::{self, Places};
 use crate::flow::view::Flow;
+use crate::raw::ListWord;
 
 /// A flow that owns its record: keep it, send it, collect it.
 ///
-/// Of the same size in memory as in the file, plus two words. Its fields are read through
-/// [`view`](Self::view), which looks at the whole record: keep the view when reading several.
+/// Its size in memory is that of the record, plus 8 bytes and 4 for each of its elements, which say where
+/// these lie. Its fields are read through [`view`](Self::view).
 ///
 /// ```
 /// use nfdecode::{File, OwnedFlow};
@@ -18,9 +21,12 @@ use crate::flow::view::Flow;
 /// assert_eq!(largest.in_bytes(), Some(6997));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct OwnedFlow {
-    record: Box<[u8]>,
+    /// The record, then its list of places.
+    bytes: Box<[u8]>,
+    /// Length of the record.
+    length: usize,
 }
 
 impl OwnedFlow {
@@ -28,21 +34,48 @@ impl OwnedFlow {
     /// has what can be found in them.
     #[must_use]
     pub fn from_record(record: impl Into<Box<[u8]>>) -> Self {
+        let mut bytes = record.into().into_vec();
+        let length = bytes.len();
+        let mut list = Vec::new();
+        places::append_list(&bytes, &mut list);
+        bytes.extend(list);
         Self {
-            record: record.into(),
+            bytes: bytes.into(),
+            length,
         }
     }
 
     /// The view with all the accessors.
     #[must_use]
     pub fn view(&self) -> Flow<'_> {
-        Flow::new(&self.record, None)
+        let (record, list) = self.parts();
+        Flow::new(record, Places::List(list))
+    }
+
+    fn parts(&self) -> (&[u8], &[ListWord]) {
+        let (record, list) = self.bytes.split_at_checked(self.length).unwrap_or_default();
+        (record, list.as_chunks().0)
     }
 
     /// The stored record, header included.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        &self.record
+        self.parts().0
+    }
+}
+
+/// Flows are equal when their records are.
+impl PartialEq for OwnedFlow {
+    fn eq(&self, other: &Self) -> bool {
+        self.record() == other.record()
+    }
+}
+
+impl Eq for OwnedFlow {}
+
+impl Hash for OwnedFlow {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.record().hash(state);
     }
 }
 
@@ -68,8 +101,13 @@ impl Flow<'_> {
     /// A copy that does not borrow the block.
     #[must_use]
     pub fn to_owned_flow(&self) -> OwnedFlow {
+        let (record, places) = (self.record(), self.places());
+        let mut bytes = Vec::with_capacity(record.len() + places.list_size());
+        bytes.extend_from_slice(record);
+        places.append_to(&mut bytes);
         OwnedFlow {
-            record: self.record().into(),
+            bytes: bytes.into(),
+            length: record.len(),
         }
     }
 }

@@ -153,7 +153,7 @@ pub fn element(id: u8) -> Option<&'static Element> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Element {
-    /// The id stored in files of layout 2, 1..=42; above, ours for what only layout 3 holds.
+    /// The id stored in files of layout 2; from 60 on, ours for what only layout 3 holds.
     pub id: u8,
     /// What it is called.
     pub name: &'static str,
@@ -677,19 +677,19 @@ macro_rules! element_table {
                 /// TTL of the first packet (nfdump 1.7.5 only); absent if 0.
                 ttl: U8 @ 0 if NonZero;
             }
-            43 "large exporter number (layout 3)" 4 {
+            60 "large exporter number (layout 3)" 4 {
                 /// Number of the exporter where it is above 65535, which is all that layout 2 has room for.
                 wide_export_sysid: U32 @ 0 => "export_sysid_wide";
             }
-            44 "large observation domain (layout 3)" 8 {
+            61 "large observation domain (layout 3)" 8 {
                 /// Observation domain where it is above 2^32-1, which is all that layout 2 has room for.
                 wide_observation_domain_id: U64 @ 0 => "observationDomainID64";
             }
-            45 "large NAT event (layout 3)" 2 {
+            62 "large NAT event (layout 3)" 2 {
                 /// NAT event number where it is above 255, which is all that layout 2 has room for.
                 wide_nat_event_id: U16 @ 0 => "nat_event_id_wide";
             }
-            46 "event kind (layout 3)" 2 {
+            63 "event kind (layout 3)" 2 {
                 /// What an event is, where its writer tells: 1 NSEL, 2 NAT.
                 event_kind: U16 @ 0 => "event_kind";
             }

@@ -8,40 +8,31 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::flow::bytes::{
-    Condition, ELEMENT_MAX_LAYOUT2, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at,
-    u64_at,
+    Condition, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at, u64_at,
 };
-use crate::raw;
-use crate::raw::RawShape;
-
-/// Bytes of a flow record before its elements.
-const HEADER: usize = 12;
-const ELEMENT_HEADER: usize = 4;
+use crate::flow::places::{Places, element_max};
+use crate::raw::ELEMENT_MAX_LAYOUT2;
 
 /// A flow in a decoded [`Block`](crate::Block). Small and `Copy`; owns nothing.
 ///
 /// Accessors return `None` when the flow does not have the field. Nothing panics on any content.
 #[derive(Clone, Copy)]
 pub struct Flow<'a> {
-    /// The whole record, at least [`HEADER`] bytes.
+    /// The whole record.
     record: &'a [u8],
-    /// Where elements lie; without it they are searched for.
-    shape: Option<&'a RawShape>,
+    places: Places<'a>,
     /// Bit i: element i is there and counts.
     present: u64,
 }
 
 impl<'a> Flow<'a> {
-    /// `shape` must be that of this record or `None`: with another one, values are wrong.
+    /// `places` must be those of this record: with others, values are wrong.
     #[inline]
-    pub(crate) fn new(record: &'a [u8], shape: Option<&'a RawShape>) -> Self {
-        let present = match shape {
-            Some(shape) => shape.present,
-            None => walk(record).fold(0, |set, (id, _)| set | 1 << id),
-        };
+    pub(crate) fn new(record: &'a [u8], places: Places<'a>) -> Self {
+        let present = places.present();
         let mut flow = Self {
             record,
-            shape,
+            places,
             present,
         };
         if present & BOTH_FAMILIES == BOTH_FAMILIES {
@@ -66,17 +57,12 @@ impl<'a> Flow<'a> {
         if id >= 64 || self.present >> id & 1 == 0 {
             return None;
         }
-        match self.shape {
-            Some(shape) => {
-                let at = usize::from(*shape.offset.get(usize::from(id))?);
-                let length = usize::from(*shape.length.get(usize::from(id))?);
-                self.record.get(at..at + length)
-            }
-            None => walk(self.record)
-                .filter(|(found, _)| *found == id)
-                .last()
-                .map(|(_, payload)| payload),
-        }
+        self.places.payload(self.record, id)
+    }
+
+    /// Where the elements lie.
+    pub(crate) fn places(&self) -> Places<'a> {
+        self.places
     }
 
     /// The record in the form of layout 2, header included: as stored there, converted from others. Its
@@ -277,49 +263,11 @@ impl<'a> Flow<'a> {
 
 const IPV4: u64 = 1 << 2;
 const IPV6: u64 = 1 << 3;
-const BOTH_FAMILIES: u64 = IPV4 | IPV6;
+pub(crate) const BOTH_FAMILIES: u64 = IPV4 | IPV6;
 
 #[inline]
 fn is_icmp(generic: &[u8]) -> bool {
     matches!(u8_at(generic, 44), 1 | 58)
-}
-
-/// The highest element id that means something. Records made of those of layout 3 have a type that no
-/// stored flow of layout 2 has, and only they have elements above 42.
-fn element_max(record: &[u8]) -> u8 {
-    if u16_at(record, 0) == raw::FLOW_LAYOUT3 {
-        raw::ELEMENT_MAX
-    } else {
-        ELEMENT_MAX_LAYOUT2
-    }
-}
-
-/// The elements of a record in stored order, ids up to a highest, by the rules of the C index: stop at
-/// the announced count, at the end of the record and at a length below 4; an element that runs
-/// past the end is cut there.
-fn walk(record: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let element_max = element_max(record);
-    let count = u16_at(record, 4);
-    let mut rest = record.get(HEADER..).unwrap_or_default();
-    (0..count)
-        .map_while(move |_| {
-            let (header, _) = rest.split_first_chunk::<ELEMENT_HEADER>()?;
-            let [id_low, id_high, length_low, length_high] = *header;
-            let length = usize::from(u16::from_le_bytes([length_low, length_high]));
-            if length < ELEMENT_HEADER {
-                return None;
-            }
-            let (element, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            rest = after;
-            Some((
-                u16::from_le_bytes([id_low, id_high]),
-                element.get(ELEMENT_HEADER..)?,
-            ))
-        })
-        .filter_map(move |(id, payload)| {
-            let id = u8::try_from(id).ok()?;
-            (1..=element_max).contains(&id).then_some((id, payload))
-        })
 }
 
 impl fmt::Debug for Flow<'_> {

@@ -16,6 +16,7 @@ use crate::file::names::Names;
 use crate::flow::bytes::{
     acl_at, ip4_at, ip6_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at,
 };
+use crate::flow::owned::OwnedFlow;
 use crate::flow::view::Flow;
 use crate::output::format::FlowFormat;
 use crate::output::near::near;
@@ -482,9 +483,12 @@ impl CsvFormat {
     #[cold]
     fn tunnel_line(&mut self, row: &Row<'_>, out: &mut TextBuffer) {
         if let Some(record) = outer_record(&row.flow) {
+            let outer = OwnedFlow::from_record(record);
+            let flow = outer.view();
             let outer = Row {
-                flow: Flow::new(&record, None),
-                generic: record
+                flow,
+                generic: flow
+                    .record()
                     .get(RECORD_HEADER..RECORD_HEADER + GENERIC_SIZE)
                     .unwrap_or_default(),
                 ..*row

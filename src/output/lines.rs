@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::flow::bytes::{u8_at, u16_at, u64_at};
+use crate::flow::owned::OwnedFlow;
 use crate::flow::view::Flow;
 use crate::output::cells::{duration, protocol_name, scaled};
 use crate::output::format::FlowFormat;
@@ -536,7 +537,8 @@ impl FlowFormat for LineFormat {
             if let Some(ports) = record.get_mut(super::csv::PORTS) {
                 ports.fill(0);
             }
-            let outer = Flow::new(&record, None);
+            let outer = OwnedFlow::from_record(record);
+            let outer = outer.view();
             let seen = Seen {
                 generic: outer.element(1).unwrap_or_default(),
                 first: seen.first,

@@ -11,7 +11,7 @@ use nfdecode::Filter;
 use nfdecode::Timestamp;
 use nfdecode::filter::{
     Compare, Expr, FilterError, FilterErrorKind, Includes, MacSide, Mpls, Number, Options,
-    PayloadSide, Scope, Side,
+    PayloadSide, Scope, Side, TimeError,
 };
 use nfdecode::value::MacAddr;
 use nfdecode::value::Zone;
@@ -48,10 +48,7 @@ fn count(filter: &Filter, files: &[&Decoded]) -> u64 {
     for Decoded { file, blocks } in files {
         let mut here = 0;
         for block in blocks {
-            let scope = Scope {
-                ident: file.ident(),
-                records_before,
-            };
+            let scope = Scope::new(file.ident()).with_records_before(records_before);
             filter.select(block, scope, &mut selected);
             if !filter.needs_count() && block.len() < SMALL {
                 let asked = block.flows().enumerate();
@@ -68,10 +65,7 @@ fn count(filter: &Filter, files: &[&Decoded]) -> u64 {
             here += selected.len() as u64;
             records_before += block.numbered_records();
         }
-        assert!(
-            here == 0 || filter.may_select(file),
-            "{filter}: passed over"
-        );
+        assert!(here == 0 || filter.may_select(file), "{filter}: skipped");
         total += here;
     }
     total
@@ -388,7 +382,7 @@ fn errors_show_the_place() {
     assert_eq!(error.span(), Some(20..23));
     assert_eq!(
         error.to_string(),
-        "expected what `dst` belongs to (`ip`, `net`, `port`, `tos`, `as`, `mask`, `vlan`, `mac`), found `prt`\n \
+        "expected a term after `dst` (`ip`, `net`, `port`, `tos`, `as`, `mask`, `vlan`, `mac`), found `prt`\n \
          --> filter:2:7\n  |\n2 |   dst prt 443\n  |       ^^^\n  = did you mean `dst port`?"
     );
     for (text, place, help) in [
@@ -402,12 +396,12 @@ fn errors_show_the_place() {
         (
             "port=53",
             1,
-            "`=` is part of a word unless blanks stand around it",
+            "`=` is part of a word unless there are blanks around it",
         ),
         (
             "port =53",
             6,
-            "`=` is part of a word unless blanks stand around it",
+            "`=` is part of a word unless there are blanks around it",
         ),
         (
             "port != 53",
@@ -436,12 +430,27 @@ fn errors_show_the_place() {
             "write all four numbers, as in 192.168.0.0/16",
         ),
         ("if > 9", 4, "only equality can be tested, without `=`"),
-        ("acl 1", 1, "there is: `ingress acl`, `egress acl`"),
+        ("acl 1", 1, "known terms: `ingress acl`, `egress acl`"),
+        ("ident count", 7, "this is a keyword: write it in quotes"),
+        ("tcp", 1, "did you mean `proto tcp`?"),
+        ("gre", 1, "did you mean `proto gre`?"),
+        // tcpdump and Wireshark
+        ("tcp port 80", 1, "did you mean `proto tcp`?"),
+        ("host 1.2.3.4 && port 80", 14, "write `and`"),
         (
-            "ident count",
-            7,
-            "a word that has a meaning of its own must be quoted",
+            "portrange 1-1024",
+            1,
+            "did you mean `port >= LOW and port <= HIGH`?",
         ),
+        ("ip proto 6", 4, "leave out the word before `proto`"),
+        ("ip.src==10.0.0.1", 1, "did you mean `src ip 10.0.0.1`?"),
+        ("tcp.port == 80", 1, "did you mean `proto tcp and port`?"),
+        (
+            "udp.dstport==53",
+            1,
+            "did you mean `proto udp and dst port 53`?",
+        ),
+        ("tcp.flags.syn==1", 1, "did you mean `flags S`?"),
     ] {
         let error = parse(text).expect_err(text);
         assert_eq!(
@@ -450,6 +459,10 @@ fn errors_show_the_place() {
             "{text}: {error}"
         );
     }
+    let unknown = parse("any and tcp").expect_err("no term");
+    assert_eq!(unknown.message(), "unknown filter term `tcp`");
+    let unknown = parse("ip.src==10.0.0.1").expect_err("no term");
+    assert_eq!(unknown.message(), "unknown filter term `ip.src`");
     // A long line is shown in part.
     let text = "any and ".repeat(1000) + "prt 80" + &" and any".repeat(1000);
     let shown = parse(&text).expect_err("a mistake").to_string();
@@ -588,14 +601,17 @@ fn filters_are_shared_between_threads() {
     is_shared::<Filter>();
     is_shared::<Expr>();
     is_shared::<FilterError>();
+    is_shared::<Options>();
+    is_shared::<Scope<'static>>();
+    is_shared::<TimeError>();
 }
 
 fn time(number: Number, compare: Compare, millis: u64) -> Expr {
     Expr::time(number, compare, Timestamp::from_millis(millis))
 }
 
-/// Statistics that do not tell when flows were are not gone by, as those of files with nothing but
-/// firewall events, whose times are the bounds of their slot.
+/// Statistics without times of flows are ignored, as in files of firewall events alone, whose times are
+/// the bounds of their slot.
 #[test]
 fn statistics_without_times_of_flows() {
     let with = |first: u64, last: u64| {
@@ -622,9 +638,9 @@ fn statistics_without_times_of_flows() {
     }
 }
 
-/// No collector's file is passed over for the time of its first flow, or of its last one.
+/// No collector's file is skipped for the time of its first flow, or of its last one.
 #[test]
-fn files_of_collectors_are_not_passed_over() {
+fn files_of_collectors_are_not_skipped() {
     let Some(folder) = support::test_data("nfcapd") else {
         return;
     };
@@ -657,9 +673,9 @@ fn files_of_collectors_are_not_passed_over() {
     assert!(files > 200 && misleading > 50, "{files} {misleading}");
 }
 
-/// A file is passed over only if nothing in it can be selected.
+/// A file is skipped only if nothing in it can be selected.
 #[test]
-fn files_are_passed_over_by_their_statistics() {
+fn files_are_skipped_by_their_statistics() {
     let path = crate::support::root().join("tests/fixtures/archive");
     let file = File::open(path.join("nfcapd.202611241335")).expect("a file");
     let statistics = file.statistics().expect("statistics");
@@ -667,7 +683,7 @@ fn files_are_passed_over_by_their_statistics() {
     let [Some(first), Some(last)] = times.map(|time| time.map(Timestamp::as_millis)) else {
         panic!("a file with times");
     };
-    // Collectors do not count the times of NAT events: a file may have some around those that it tells of.
+    // Collectors do not count the times of NAT events, which may be outside of these bounds.
     let (first, last) = (first - 3_600_000, last + 3_600_000);
     for (expr, expected) in [
         (time(Number::LastSeen, Compare::GreaterOrEqual, last), true),

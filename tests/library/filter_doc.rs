@@ -4,7 +4,7 @@ use crate::support;
 use std::fmt::Write as _;
 
 use nfdecode::element::ELEMENTS;
-use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, OTHERS, SIDES};
+use nfdecode::filter::terms::{AddressTerm, MacTerm, NumberTerm, OtherTerm};
 
 const BEGIN: &str = "<!-- made by tests/filter_doc.rs: begin -->\n";
 const END: &str = "<!-- made by tests/filter_doc.rs: end -->\n";
@@ -28,9 +28,9 @@ fn fields<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn page() -> String {
     let mut page = String::from(
-        "| term | takes | range | reads (element) | meaning |\n|---|---|---|---|---|\n",
+        "| term | accepts | range | reads (element) | meaning |\n|---|---|---|---|---|\n",
     );
-    for term in OTHERS {
+    for term in OtherTerm::all() {
         writeln!(
             page,
             "| `{}` | | | {} | {} |",
@@ -40,9 +40,9 @@ fn page() -> String {
         )
         .expect("a String");
     }
-    for term in NUMBERS {
+    for term in NumberTerm::all() {
         let written: Vec<String> = term.syntax.iter().map(|text| format!("`{text}`")).collect();
-        let takes = match (term.compare, term.list) {
+        let accepts = match (term.compare, term.list) {
             (true, true) => "comparator, list",
             (true, false) => "comparator",
             _ => "equality",
@@ -54,14 +54,14 @@ fn page() -> String {
         };
         writeln!(
             page,
-            "| {} | {takes} | {range} | {} | {} |",
+            "| {} | {accepts} | {range} | {} | {} |",
             written.join(", "),
             fields(term.fields.iter().copied()),
             term.doc.trim()
         )
         .expect("a String");
     }
-    for side in SIDES {
+    for side in AddressTerm::all() {
         let before = match side.syntax {
             "" => String::new(),
             syntax => format!("{syntax} "),
@@ -76,15 +76,16 @@ fn page() -> String {
         )
         .expect("a String");
     }
-    for (_, syntax, names) in MAC_SIDES {
-        let before = match *syntax {
+    for term in MacTerm::all() {
+        let before = match term.syntax {
             "" => String::new(),
             syntax => format!("{syntax} "),
         };
         writeln!(
             page,
-            "| `{before}mac` | MAC address | | {} | |",
-            fields(names.iter().copied())
+            "| `{before}mac` | MAC address | | {} | {} |",
+            fields(term.fields.iter().copied()),
+            term.doc.trim()
         )
         .expect("a String");
     }

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::writer::{Encoding, FlowRecord};
 use nfdecode::File;
 use nfdecode::Filter;
-use nfdecode::filter::primitive::{MAC_SIDES, NUMBERS, SIDES};
+use nfdecode::filter::terms::{AddressTerm, MacTerm, NumberTerm};
 use nfdecode::filter::{FilterError, Number, Options, Scope};
 use nfdecode::value::Zone;
 use proptest::prelude::*;
@@ -220,7 +220,7 @@ impl Generator<'_> {
             9..13 => self.address(),
             13 => self.numbers_in(),
             14 => {
-                let (_, side, _) = *self.numbers.pick(MAC_SIDES);
+                let side = self.numbers.pick(MacTerm::all()).syntax;
                 if self.seen.macs.is_empty() {
                     return "any".to_owned();
                 }
@@ -288,7 +288,7 @@ impl Generator<'_> {
 
     fn comparison(&mut self) -> String {
         let term = loop {
-            let term = self.numbers.pick(NUMBERS);
+            let term = self.numbers.pick(NumberTerm::all());
             // Only names are accepted for these.
             let named = [Number::PfAction, Number::PfReason, Number::PfDirection];
             if !named.contains(&term.number) {
@@ -316,7 +316,7 @@ impl Generator<'_> {
     }
 
     fn numbers_in(&mut self) -> String {
-        let lists: Vec<_> = NUMBERS.iter().filter(|term| term.list).collect();
+        let lists: Vec<_> = NumberTerm::all().iter().filter(|term| term.list).collect();
         let term = *self.numbers.pick(&lists);
         let mut text = format!("{} in [", term.syntax[0]);
         for item in 0..1 + self.numbers.below(5) {
@@ -330,7 +330,7 @@ impl Generator<'_> {
     }
 
     fn address(&mut self) -> String {
-        let side = *self.numbers.pick(SIDES);
+        let side = *self.numbers.pick(AddressTerm::all());
         let v6 = self.numbers.chance(40) && !self.seen.v6.is_empty();
         let pool = if v6 { &self.seen.v6 } else { &self.seen.v4 };
         let Some(address) = (!pool.is_empty()).then(|| self.numbers.pick(pool).clone()) else {
@@ -447,10 +447,7 @@ fn count(filter: &Filter, file: &File) -> u64 {
     let mut selected = Vec::new();
     for block in file.blocks() {
         let block = block.expect("a sound block");
-        let scope = Scope {
-            ident: file.ident(),
-            records_before,
-        };
+        let scope = Scope::new(file.ident()).with_records_before(records_before);
         filter.select(&block, scope, &mut selected);
         if !filter.needs_count() {
             let asked = block.flows().enumerate();
@@ -465,10 +462,7 @@ fn count(filter: &Filter, file: &File) -> u64 {
         total += selected.len() as u64;
         records_before += block.numbered_records();
     }
-    assert!(
-        total == 0 || filter.may_select(file),
-        "{filter}: passed over"
-    );
+    assert!(total == 0 || filter.may_select(file), "{filter}: skipped");
     total
 }
 
@@ -856,63 +850,90 @@ proptest! {
     }
 }
 
-/// Texts that are hard on parsers: four times the text may not take much more than four times as long.
+type Maker = fn(usize) -> String;
+
+/// Texts that are hard on parsers, of a length in proportion to the number.
+const MAKERS: [(&str, Maker); 16] = [
+    ("parentheses", |n| "(".repeat(n) + "any" + &")".repeat(n)),
+    ("nots", |n| "not ".repeat(n) + "any"),
+    ("ors", |n| "any or ".repeat(n) + "any"),
+    ("terms", |n| {
+        "src port > 80 and dst ip 1.2.3.4 or ".repeat(n / 8) + "any"
+    }),
+    ("nested", |n| {
+        let n = n.min(2_400);
+        "port 1 and (port 2 or (".repeat(n / 2) + "any" + &"))".repeat(n / 2)
+    }),
+    ("nested left", |n| {
+        let n = n.min(2_400);
+        "(".repeat(n) + "any" + &" and port 1) or port 2".repeat(n)
+    }),
+    ("ports", |n| format!("port in [{}]", "80 ".repeat(n))),
+    ("addresses", |n| {
+        let mut list = String::from("ip in [");
+        for number in 0..n / 4 {
+            let _ = write!(
+                list,
+                "{} ",
+                std::net::Ipv4Addr::from_bits(number as u32 * 7919)
+            );
+        }
+        list + "]"
+    }),
+    ("one word", |n| "x".repeat(4 * n)),
+    ("equal signs", |n| "port ".to_owned() + &"=".repeat(4 * n)),
+    ("digits", |n| "bytes ".to_owned() + &"9".repeat(4 * n)),
+    ("no end of text", |n| "'".to_owned() + &"a".repeat(4 * n)),
+    ("comments", |n| "#\n".repeat(n) + "any"),
+    ("blanks", |n| " ".repeat(4 * n) + "x"),
+    ("texts", |n| {
+        "payload content 'aaaaaaaa' or ".repeat(n / 400) + "any"
+    }),
+    ("lines", |n| "\n".repeat(4 * n) + "x"),
+];
+
+/// Texts of many terms that each need memory.
+const COSTLY_TERMS: [(&str, &str); 6] = [
+    ("a list of one port", "port in [1] or "),
+    ("a list of two AS", "as in [1 70000] or "),
+    ("a list of one address", "ip in [1.2.3.4] or "),
+    ("a list of both families", "ip in [1.2.3.4 ::1] or "),
+    ("a name", "payload dns name a or "),
+    ("a network", "net 10.0.0.0/8 or "),
+];
+
+/// What this thread has used of the processor.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes to a timespec that lives long enough.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(status, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn parse_and_show(text: &str) {
+    if let Ok(filter) = &parse(text) {
+        assert!(filter.to_string().len() < 64 * text.len().max(64));
+        drop(filter.explain());
+    }
+}
+
+/// Four times the text may not take much more than four times the processor time.
 #[test]
 fn time_grows_with_the_text_only() {
-    type Maker = fn(usize) -> String;
-    let makers: [(&str, Maker); 16] = [
-        ("parentheses", |n| "(".repeat(n) + "any" + &")".repeat(n)),
-        ("nots", |n| "not ".repeat(n) + "any"),
-        ("ors", |n| "any or ".repeat(n) + "any"),
-        ("terms", |n| {
-            "src port > 80 and dst ip 1.2.3.4 or ".repeat(n / 8) + "any"
-        }),
-        ("nested", |n| {
-            let n = n.min(2_400);
-            "port 1 and (port 2 or (".repeat(n / 2) + "any" + &"))".repeat(n / 2)
-        }),
-        ("nested left", |n| {
-            let n = n.min(2_400);
-            "(".repeat(n) + "any" + &" and port 1) or port 2".repeat(n)
-        }),
-        ("ports", |n| format!("port in [{}]", "80 ".repeat(n))),
-        ("addresses", |n| {
-            let mut list = String::from("ip in [");
-            for number in 0..n / 4 {
-                let _ = write!(
-                    list,
-                    "{} ",
-                    std::net::Ipv4Addr::from_bits(number as u32 * 7919)
-                );
-            }
-            list + "]"
-        }),
-        ("one word", |n| "x".repeat(4 * n)),
-        ("equal signs", |n| "port ".to_owned() + &"=".repeat(4 * n)),
-        ("digits", |n| "bytes ".to_owned() + &"9".repeat(4 * n)),
-        ("no end of text", |n| "'".to_owned() + &"a".repeat(4 * n)),
-        ("comments", |n| "#\n".repeat(n) + "any"),
-        ("blanks", |n| " ".repeat(4 * n) + "x"),
-        ("texts", |n| {
-            "payload content 'aaaaaaaa' or ".repeat(n / 400) + "any"
-        }),
-        ("lines", |n| "\n".repeat(4 * n) + "x"),
-    ];
-    for (name, make) in makers {
+    for (name, make) in MAKERS {
         let time = |n: usize| {
             let text = make(n);
-            let started = Instant::now();
-            let result = parse(&text);
-            if let Ok(filter) = &result {
-                assert!(filter.to_string().len() < 64 * text.len().max(64));
-                drop(filter.explain());
-            }
-            drop(result);
-            started.elapsed()
+            let started = processor_time();
+            parse_and_show(&text);
+            processor_time() - started
         };
         let (small, mut large) = (time(20_000), time(80_000));
-        let most = small * 12 + Duration::from_millis(400);
-        // The machine may stand still for a moment, but not each time.
+        let most = small * 8 + Duration::from_millis(50);
+        // Caches may be cold, but not each time.
         for _ in 0..3 {
             if large >= most {
                 large = large.min(time(80_000));
@@ -923,6 +944,52 @@ fn time_grows_with_the_text_only() {
             "{name}: {small:?}, four times as much: {large:?}"
         );
     }
+}
+
+/// Four times the text needs at most four times the memory, and none of it more than its share.
+#[test]
+fn memory_grows_with_the_text_only() {
+    let measure = |text: String| {
+        let most = allocation_counter::measure(|| parse_and_show(&text)).bytes_max;
+        (text.len() as u64, most)
+    };
+    let repeated = COSTLY_TERMS.map(|(name, term)| {
+        let sizes = [2_000, 8_000].map(|n| measure(term.repeat(n) + "any"));
+        (name, sizes)
+    });
+    let made = MAKERS.map(|(name, make)| (name, [20_000, 80_000].map(|n| measure(make(n)))));
+    for (name, [(_, small), (length, large)]) in repeated.into_iter().chain(made) {
+        println!("{name}: {length} bytes of text, {large} bytes of memory");
+        assert!(large <= 6 * small + 100_000, "{name}: {small} {large}");
+        assert!(
+            large < 100 * length + 1_000_000,
+            "{name}: {large} of {length}"
+        );
+    }
+}
+
+/// Short patterns can need much memory each: their sum is limited.
+#[test]
+fn patterns_are_limited_together() {
+    let filter = |count: usize| r"payload regex '\w{5000}' or ".repeat(count) + "any";
+    assert!(parse(&filter(50)).is_ok());
+    let text = filter(20_000);
+    let mut kind = None;
+    let most = allocation_counter::measure(|| {
+        kind = parse(&text).err().map(|error| error.kind());
+    });
+    assert_eq!(kind, Some(nfdecode::filter::FilterErrorKind::Limit));
+    println!("{} bytes of memory", most.bytes_max);
+    assert!(most.bytes_max < 400 << 20, "{} bytes", most.bytes_max);
+    // Short texts cost as much as short patterns.
+    let texts = |count: usize| "payload content 'abc' or ".repeat(count) + "any";
+    let most = allocation_counter::measure(|| assert!(parse(&texts(15_000)).is_ok()));
+    assert!(most.bytes_max < 128 << 20, "{} bytes", most.bytes_max);
+    assert!(parse(&texts(16_000)).is_err());
+    // The same of expressions.
+    let pattern = || nfdecode::filter::Expr::payload_regex(r"\w{5000}", "").expect("a pattern");
+    assert!(Filter::build(nfdecode::filter::Expr::one_of((0..50).map(|_| pattern()))).is_ok());
+    assert!(Filter::build(nfdecode::filter::Expr::one_of((0..220).map(|_| pattern()))).is_err());
 }
 
 #[test]

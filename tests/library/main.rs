@@ -4,13 +4,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregate;
 mod allocations;
+mod c_header;
 mod elements_doc;
 mod examples;
 mod fields_doc;
 mod filter;
 mod filter_doc;
 mod filter_random;
+mod filter_text;
 mod packaging;
 mod reading;
 mod schema_doc;

@@ -98,7 +98,9 @@ fn fields_by_name_are_those_of_the_accessors() {
         Some(32)
     );
     assert_eq!(element::element(5).map(|element| element.id), Some(5));
-    assert!(element::element(63).is_none());
+    let last = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u8;
+    assert!(element::element(last).is_some() && element::element(last + 1).is_none());
+    assert!(element::element(64).is_none());
 }
 
 #[test]
@@ -143,6 +145,76 @@ fn owned_flows_are_equal_to_their_views() {
             assert_eq!(format!("{owned:?}"), format!("{flow:?}"));
         }
     }
+}
+
+/// A record with a value for each element, and so many empty elements of no meaning behind the first.
+fn flow_of_many(empty: usize) -> Vec<u8> {
+    let known = (1..=nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u16)
+        .filter(|id| *id != 3)
+        .map(|id| (id, vec![id as u8; 80]));
+    let mut elements: Vec<_> = known.collect();
+    elements.splice(1..1, std::iter::repeat_n((9999, Vec::new()), empty));
+    FlowRecord {
+        elements,
+        ..FlowRecord::default()
+    }
+    .bytes()
+}
+
+/// However many elements a flow has, and whether or not they have a shape, it has the same values in every
+/// form of it.
+#[test]
+fn flows_have_the_same_fields_with_and_without_shape() {
+    let records = [flow_of_many(0), flow_of_many(15_000)];
+    let bytes = writer::file(Encoding::None, None, &[records.to_vec()]);
+    let file = File::from_bytes(bytes).expect("a file");
+    let block = file.blocks().next().expect("a block").expect("intact");
+    let values = |flow: Flow<'_>| {
+        let fields = flow
+            .fields()
+            .map(|(field, value)| format!("{} {value:?}", field.name));
+        fields.collect::<Vec<_>>()
+    };
+    let expected = values(block.flow(0).expect("a flow"));
+    assert!(expected.len() > 80, "{}", expected.len());
+    for (flow, record) in block.flows().zip(&records) {
+        assert_eq!(values(flow), expected);
+        assert_eq!(values(flow.to_owned_flow().view()), expected);
+        assert_eq!(
+            values(OwnedFlow::from_record(record.as_slice()).view()),
+            expected
+        );
+        assert_eq!(flow.to_owned_flow().record(), record);
+    }
+    let last = block.flows().next_back().expect("a flow");
+    assert_eq!(values(last), expected);
+    // Nothing can lie where no record reaches.
+    let mut long = flow_of_many(0);
+    long.resize(70_000, 0);
+    assert_eq!(
+        OwnedFlow::from_record(long).view().in_bytes(),
+        Some(0x0101_0101_0101_0101)
+    );
+}
+
+/// The elements of a flow are looked for once, not once for each field.
+#[test]
+fn fields_of_many_elements_cost_no_walk_each() {
+    let time = |empty| {
+        let bytes = writer::file(Encoding::None, None, &[vec![flow_of_many(empty); 40]]);
+        let file = File::from_bytes(bytes).expect("a file");
+        let run = || {
+            let start = std::time::Instant::now();
+            let block = file.blocks().next().expect("a block").expect("intact");
+            let count = block.flows().map(|flow| flow.fields().count());
+            assert!(count.sum::<usize>() > 40 * 80);
+            start.elapsed()
+        };
+        (0..5).map(|_| run()).min().expect("five runs")
+    };
+    // 22 times the bytes. A walk for each of some 100 fields took 600 times as long.
+    let (few, many) = (time(0), time(15_000));
+    assert!(many < 100 * few, "{many:?}, {few:?}");
 }
 
 #[test]
@@ -432,7 +504,7 @@ fn fields_of_all_elements() {
     };
     let missing: Vec<_> = ELEMENTS
         .iter()
-        .filter(|element| element.id <= 42)
+        .filter(|element| u32::from(element.id) <= nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2)
         .flat_map(|element| element.fields)
         .map(|field| field.name)
         .filter(|name| !seen.contains(name) && !text_only(name))

@@ -1,11 +1,10 @@
-//! `docs/schema.md` is made from the columns and must be current: a change of it is a change of what
-//! others rely on.
+//! `docs/schema.md` is generated from the columns. A change of it is a change of the public schema.
 
 use crate::support;
 use std::fmt::Write as _;
 
 use arrow_schema::{DataType, TimeUnit};
-use nfdecode::columns::{COLUMNS, Projection, SCHEMA_VERSION};
+use nfdecode::columns::{Projection, SCHEMA_VERSION, columns};
 
 fn arrow(data_type: &DataType) -> String {
     match data_type {
@@ -35,19 +34,24 @@ fn parquet(data_type: &DataType) -> &'static str {
 
 fn page() -> String {
     let mut page = format!(
-        "# The columns of Arrow and Parquet\n\n\
-         Made from `src/columns/column.rs` and `src/element.rs` by `NFDECODE_REGENERATE=1 cargo test --test schema_doc`;\n\
-         do not edit. Version of the schema: {SCHEMA_VERSION}. It changes when a column changes its name, type or meaning,\n\
-         or goes; new columns do not change it.\n\n\
-         *Standard* columns are those taken when nobody says which. Columns are null where a flow does not have\n\
-         what they hold, except for those marked *never*. *Key* is nfdump's in JSON, if it has one; `--fields` takes\n\
-         either name. Metadata of a field tell its element (`nfdecode.element`), its key (`nfdump.key`), its unit where\n\
-         that is not plain, and its extension type: `nfdecode.ipv4`, `nfdecode.ipv6`, `nfdecode.ip`, `nfdecode.mac`,\n\
-         `nfdecode.mpls`. What types were chosen and why is in [columns.md](columns.md).\n\n\
+        "# The columns of Arrow and Parquet\n\
+         \n\
+         Generated from the element table by\n\
+         `NFDECODE_REGENERATE=1 cargo test -p nfdecode --test library schema_doc`; do not edit.\n\
+         \n\
+         Version of the schema: {SCHEMA_VERSION}. It changes when a column is removed or changes its name, type or meaning. New\n\
+         columns do not change it.\n\
+         \n\
+         *Standard* columns are those written without `--fields`. A column is null where a flow does not have the value,\n\
+         unless it is marked *never*. *Key* is nfdump's key in JSON, if it has one; `--fields` accepts either name. The\n\
+         metadata of a field have its element (`nfdecode.element`), its key (`nfdump.key`), its unit if that is not clear from\n\
+         the type, and its extension type: `nfdecode.ipv4`, `nfdecode.ipv6`, `nfdecode.ip`, `nfdecode.mac`, `nfdecode.mpls`.\n\
+         [columns.md](columns.md) explains the types.\n\
+         \n\
          | column | Arrow | Parquet | null | standard | element | key | meaning |\n|---|---|---|---|---|---|---|---|\n"
     );
     let schema = Projection::all().schema();
-    for (column, field) in COLUMNS.iter().zip(schema.fields()) {
+    for (column, field) in columns().iter().zip(schema.fields()) {
         assert_eq!(
             (column.name(), &column.data_type(), column.is_nullable()),
             (

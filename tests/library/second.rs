@@ -160,7 +160,7 @@ impl Tally {
             let told = elements.len() - usize::from(whole == Whole::Clipped);
             unknown += elements[..told]
                 .iter()
-                .filter(|element| element.id > 42)
+                .filter(|element| element.id > second::ELEMENT_MAX)
                 .count() as u64;
             let flow = flows
                 .next()
@@ -432,7 +432,7 @@ fn valid_files() {
 
 #[test]
 fn corpus_of_files() {
-    let tally = compare_all(read_all(&repository("vendor/libnfdump/fuzz/corpus/file-2")));
+    let tally = compare_all(support::corpus::inputs("file-2").into_iter());
     assert!(tally.flows > 1_000);
     assert!(tally.one_sided.len() < 10);
 }
@@ -441,8 +441,9 @@ fn corpus_of_files() {
 fn corpus_of_blocks() {
     let encodings = ["none", "lzo", "bz2", "lz4", "zstd"];
     let blocks = (0_u8..).zip(encodings).flat_map(|(method, encoding)| {
-        let folder = repository("vendor/libnfdump/fuzz/corpus").join(format!("block-{encoding}"));
-        let inputs = read_all(&folder).filter(|(_, bytes)| bytes.len() > 4);
+        let inputs = support::corpus::inputs(&format!("block-{encoding}"))
+            .into_iter()
+            .filter(|(_, bytes)| bytes.len() > 4);
         // A file of this one block, without appendix.
         inputs.map(move |(path, input)| {
             let mut file = vec![0x0C, 0xA5, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, method];

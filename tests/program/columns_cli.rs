@@ -369,7 +369,7 @@ fn fields_filters_and_limits() {
     for (arguments, message) in [
         (
             &["-f", "parquet", "--fields", "bytess"][..],
-            "no column is called bytess",
+            "unknown column bytess",
         ),
         (&["-f", "json", "--bloom"], "go with -f parquet"),
         (
@@ -628,7 +628,7 @@ fn partitions_restart_where_they_stopped() {
 
 /// What a directory remembers is what it needs to be told apart from other input.
 #[test]
-fn what_a_directory_remembers() {
+fn what_a_directory_records() {
     let folder = tempfile::tempdir().expect("a folder");
     let [good, bad, out] = ["nfcapd.1", "nfcapd.2", "out"].map(|name| folder.path().join(name));
     write(&good, &[(NOON, 1)]);
@@ -695,7 +695,7 @@ fn what_a_directory_remembers() {
 
 /// A file that is not read for what it tells of itself may be read later.
 #[test]
-fn what_was_passed_over_is_not_written() {
+fn skipped_inputs_are_not_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let (misleading, out) = (path("in/nfcapd.202601011200"), path("out"));
@@ -726,7 +726,7 @@ fn what_was_passed_over_is_not_written() {
 }
 
 #[test]
-fn damage_is_told_and_remembered() {
+fn damage_is_reported_and_recorded() {
     let folder = tempfile::tempdir().expect("a folder");
     let [good, bad, text, out, one] = ["nfcapd.1", "nfcapd.2", "nfcapd.3", "out", "one.parquet"]
         .map(|name| folder.path().join(name));

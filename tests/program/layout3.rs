@@ -87,15 +87,19 @@ fn difference(ours: &[Member], theirs: &[Member]) -> Option<String> {
 /// whatever the flags say.
 #[test]
 fn elements_of_layout_3_exist_in_layout_3_only() {
+    const WIDE_EXPORTER: u16 = nfdump_sys::NFDUMP_ELEMENT_WIDE_EXPORTER as u16;
+    const EVENT_KIND: u16 = nfdump_sys::NFDUMP_ELEMENT_EVENT_KIND as u16;
+    // The id that nfdump will define next.
+    const UNUSED: u16 = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u16 + 1;
     for flags in [0, 0x40, 0xFF] {
         let record = writer::FlowRecord {
             flags,
             elements: vec![
                 (1, vec![7; 48]),
                 (24, vec![b'n'; 72]),
-                (43, vec![1; 4]),
-                (46, vec![2; 2]),
-                (63, vec![3; 8]),
+                (WIDE_EXPORTER, vec![1; 4]),
+                (EVENT_KIND, vec![2; 2]),
+                (UNUSED, vec![3; 8]),
             ],
             ..writer::FlowRecord::default()
         };

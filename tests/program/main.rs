@@ -21,3 +21,4 @@ mod mutations;
 mod nfdump;
 mod rewrite;
 mod roundtrip;
+mod top;

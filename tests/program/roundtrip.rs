@@ -263,17 +263,9 @@ fn assert_forms_parse(file: &File, context: &str) {
 
 #[test]
 fn kept_corpora_can_be_printed() {
-    let corpus = crate::support::root().join("vendor/libnfdump/fuzz/corpus");
     let mut opened = 0;
     for layout in 1..=3 {
-        let folder = corpus.join(format!("file-{layout}"));
-        let files = if folder.exists() {
-            support::files_below(&folder)
-        } else {
-            Vec::new()
-        };
-        for path in files {
-            let bytes = std::fs::read(&path).expect("it can be read");
+        for (path, bytes) in support::corpus::inputs(&format!("file-{layout}")) {
             for file in support::both_ways(&bytes) {
                 opened += 1;
                 assert_forms_parse(&file, &path.display().to_string());

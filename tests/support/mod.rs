@@ -4,6 +4,7 @@
 //! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
 #![allow(dead_code)]
 
+pub mod corpus;
 pub mod csv;
 pub mod damage;
 pub mod layout1;
@@ -178,14 +179,19 @@ pub fn assert_ndjson(bytes: &[u8], context: &str) -> Vec<serde_json::Value> {
 
 /// Fails unless a page of `docs/` is what a test has made of the tables; writes it if asked to.
 pub fn assert_page(name: &str, page: &str, test: &str) {
-    let path = root().join("docs").join(name);
+    assert_generated(&format!("docs/{name}"), page, test);
+}
+
+/// The same for any file; `path` is relative to the root of the repository.
+pub fn assert_generated(path: &str, text: &str, test: &str) {
+    let file = root().join(path);
     if std::env::var_os("NFDECODE_REGENERATE").is_some() {
-        std::fs::write(&path, page).expect("the page can be written");
+        std::fs::write(&file, text).expect("the file can be written");
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
-        kept == page,
-        "docs/{name} is out of date: NFDECODE_REGENERATE=1 cargo test --test {test}"
+        kept == text,
+        "{path} is out of date: NFDECODE_REGENERATE=1 cargo test --test {test}"
     );
 }
 

@@ -7,6 +7,9 @@
 
 use super::writer::{BLOCK_MAX, Encoding};
 
+/// The highest id that nfdump 1.7.10 has a meaning for.
+pub const ELEMENT_MAX: u16 = nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u16;
+
 /// A number of 2 bytes, or `None` behind the end.
 pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let two = bytes.get(at..at.checked_add(2)?)?;
@@ -312,7 +315,7 @@ pub fn elements(record: &[u8]) -> (Vec<Element>, Whole) {
 /// one.
 pub fn counting(record: &[u8], elements: &[Element]) -> Vec<Element> {
     let last = |id: u16| elements.iter().rev().find(|element| element.id == id);
-    let mut found: Vec<Element> = (1..=42).filter_map(last).copied().collect();
+    let mut found: Vec<Element> = (1..=ELEMENT_MAX).filter_map(last).copied().collect();
     if let (Some(v4), Some(_)) = (last(2), last(3)) {
         let version = last(38).map_or(0, |layer2| {
             let payload = &record[layer2.offset..][..layer2.length];

@@ -64,7 +64,7 @@ pub fn columns(path: &Path, threads: NonZeroUsize, names: &[&str]) -> Outcome {
         let elements = block.flows().fold(0, |set, flow| set | flow.elements());
         Projection::all().filled_by(elements)
     } else {
-        Projection::of(names)?
+        Projection::from_names(names)?
     };
     let mut sum = Sum::default();
     for batch in nfdecode::Scan::new([path]).threads(threads).columns(&projection) {

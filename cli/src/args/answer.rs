@@ -93,7 +93,8 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 FIELDS are names of `nfdecode fields`, addresses with a prefix length (src_addr/24, src_addr/24/48), names of
-nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4. `ip`, `port`, `as`, `if` and the
+nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4,
+dns_name. `ip`, `port`, `as`, `if` and the
 like count each flow for its source and for its destination. An absent value is a group of its own.
 
 Examples:
@@ -121,7 +122,7 @@ pub(crate) struct TopArgs {
 
     /// Groups to show, with --every in each interval; 0 for all
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
-    pub(crate) count: usize,
+    pub(crate) groups: usize,
 
     /// Also count the different values of FIELD in each group; may be repeated
     #[arg(long, value_name = "FIELD")]
@@ -134,6 +135,79 @@ pub(crate) struct TopArgs {
     /// Also group by intervals of time, by the start of a flow: 300, 90s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) every: Option<Duration>,
+
+    /// Keep at most this much of the groups in memory, the rest in temporary files: 500M, 4G; a quarter of the
+    /// machine's memory if not given
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
+
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+/// Bytes, perhaps with k, M, G or T for powers of 1024.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: usize = digits
+        .parse()
+        .map_err(|_| "expected a number, perhaps with k, M, G or T".to_owned())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("must be greater than zero".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("too large".to_owned()),
+    }
+}
+
+/// Where the bytes and packets of a flow that lasts are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SpreadArg {
+    /// In proportion to the time in each interval
+    Even,
+    /// Where the flow starts
+    Start,
+    /// Where it ends
+    End,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Intervals begin at multiples of their length since 1970-01-01 00:00 UTC. Flows are counted where they start; their
+bytes and packets as --spread says. Intervals without traffic are rows of zeros.
+
+Examples:
+  nfdecode series archive/ --every 1h --last 24h
+  nfdecode series archive/2026/01/ --every 5m --split proto -f csv
+  nfdecode series nfcapd.202601011200 --every 10s --by packets 'dst port 53'")]
+pub(crate) struct SeriesArgs {
+    /// Files, directories (recursively, in name order), patterns, ranges (dir/first..last);
+    /// `-` reads standard input; the first or the last may be a filter
+    #[arg(value_name = "PATH", required_unless_present = "explain", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Length of an interval: 300, 90s, 5m, 1h, 1d
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) every: Duration,
+
+    /// A series for each value of FIELD
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) split: Option<String>,
+
+    /// What the bars show: bytes, packets or flows
+    #[arg(long, value_name = "MEASURE", default_value = "bytes", value_parser = ["bytes", "packets", "flows"])]
+    pub(crate) by: String,
+
+    /// Where the bytes and packets of a flow that lasts are counted
+    #[arg(long, value_enum, value_name = "HOW", default_value = "even")]
+    pub(crate) spread: SpreadArg,
 
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::args::answer::TopArgs;
+use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Show the groups of flows with the most bytes, packets, flows, ...
     Top(TopArgs),
+    /// Show traffic over time
+    Series(SeriesArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Tell whether nfcapd files are intact, and what of them can be read

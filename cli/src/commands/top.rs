@@ -1,7 +1,7 @@
 //! `nfdecode top`: the groups of flows with the most of something.
 
 use nfdecode::aggregate::{
-    Collector, Direction, Group, Grouping, Groups, Key, Order, OrderBy, Side, Table,
+    AggregateError, Collector, Direction, Group, Grouping, Groups, Key, Order, OrderBy, Side, Table,
 };
 use nfdecode::value::Zone;
 
@@ -12,7 +12,8 @@ use crate::run::env;
 use crate::run::gather;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
-use crate::sink::answer::{Answer, Cell, Column, Kind, Unit};
+use crate::sink::answer::Answer;
+use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 /// Columns of counters, after the keys.
 const COUNTERS: [(&str, Kind, Unit); 13] = [
@@ -51,20 +52,47 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let collector = Collector::new(&question.grouping, source.scan.thread_count());
+    let memory = args.memory.unwrap_or_else(memory_usual);
+    let collector = Collector::new(&question.grouping, source.scan.thread_count())
+        .with_memory(memory, std::env::var_os("TMPDIR").map(Into::into));
     let totals = source.run(
         || collector.adder(),
         |adder, block| collector.add(adder, block),
         report,
     )?;
-    let table = collector.finish();
+    let table = question.finish(collector)?;
     if totals.files == 0 && totals.refused != 0 {
         report.nothing_read();
     }
     question.write(&table, answer)
 }
 
+/// Memory for groups if nobody says how much: a quarter of the machine's.
+fn memory_usual() -> usize {
+    const UNKNOWN: usize = 1 << 30;
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
+    kib.map_or(UNKNOWN, |kib| kib.saturating_mul(1024) / 4)
+}
+
 impl Question {
+    /// The groups that can be shown.
+    fn finish(&self, collector: Collector) -> Result<Table, Stop> {
+        let failed = |error: AggregateError| match error {
+            AggregateError::Memory => Stop::failed(
+                "not all groups fit into memory: show fewer with -n, or allow more with --memory",
+            ),
+            error => Stop::failed(error),
+        };
+        if self.count == usize::MAX || self.has_bins {
+            return collector.finish().map_err(failed);
+        }
+        let passes = |group: &Group<'_>| self.having.holds(group);
+        let top = collector.finish_top(&self.order, self.count, passes);
+        top.map(|(table, _)| table).map_err(failed)
+    }
+
     fn new(args: &TopArgs) -> Result<Self, Stop> {
         let usage = |error: nfdecode::aggregate::AggregateError| Stop::Usage(error.to_string());
         let mut builder = Grouping::builder();
@@ -99,7 +127,7 @@ impl Question {
             distinct,
             order: Order::new(by.order(), direction),
             having,
-            count: match args.count {
+            count: match args.groups {
                 0 => usize::MAX,
                 count => count,
             },

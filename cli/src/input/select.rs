@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use crate::args::{SelectArgs, parse_duration};
 use crate::run::stop::Stop;
 use nfdecode::Timestamp;
-use nfdecode::filter::{Compare, Expr, FilterError, Includes, Number, Options, parse_time};
+use nfdecode::filter::{
+    Compare, Expr, FilterError, Includes, Number, Options, TimeError, parse_time,
+};
 use nfdecode::scan::ScanInput;
 use nfdecode::value::Zone;
 use nfdecode::{Filter, Scan};
@@ -125,7 +127,7 @@ impl Window {
             window.from = Some((since, Timestamp::from_millis(from)));
         }
         if let Some(text) = &args.window {
-            let wrong = |error: &str| Stop::Usage(format!("--window {text}: {error}"));
+            let wrong = |error: TimeError| Stop::Usage(format!("--window {text}: {error}"));
             let (from, to) = match text.split_once('-') {
                 Some((from, to)) => (from, Some(to)),
                 None => (text.as_str(), None),

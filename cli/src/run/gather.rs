@@ -39,6 +39,11 @@ pub(crate) fn source(
     let options = args.key.options(args.salvage)?;
     let (paths, operand) = select::take_filter(paths)?;
     let selection = Selection::new(&args.select, zone, operand)?.reading_all(args.salvage);
+    if args.select.count {
+        return Err(Stop::Usage(
+            "--count goes with `nfdecode read` only".to_owned(),
+        ));
+    }
     if args.select.explain {
         env::print(select::explain(&selection).as_bytes())?;
         return Ok(None);

@@ -16,86 +16,19 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use nfdecode::aggregate::Group;
 use nfdecode::value::{TimeFormatter, Zone};
-use nfdecode::{FieldValue, Timestamp};
 
 use crate::args::answer::{AnswerArgs, AnswerFormat};
 use crate::args::file_named;
 use crate::run::stop::Stop;
 use crate::sink::answer_table::TableText;
 use crate::sink::arrow_ipc::Writer;
+use crate::sink::cell::{Cell, Column, Kind};
 use crate::sink::output::{Fault, Out};
 use crate::sink::target::{BUFFER, Target};
 
 /// Rows of a record batch.
 const BATCH: usize = 8192;
-
-/// The type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Text,
-    Number,
-    Float,
-    Time,
-}
-
-/// How a table shows a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// As it is.
-    Key,
-    /// With k, M, G.
-    Count,
-    /// Milliseconds, as h:mm:ss.
-    Millis,
-    /// With one decimal, and a bar.
-    Percent,
-    /// Not at all: only other forms have it.
-    Detail,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) kind: Kind,
-    pub(crate) unit: Unit,
-}
-
-impl Column {
-    pub(crate) fn new(name: &str, kind: Kind, unit: Unit) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind,
-            unit,
-        }
-    }
-}
-
-/// A value.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
-    Null,
-    Text(String),
-    Number(u64),
-    Float(f64),
-    Time(Timestamp),
-}
-
-impl Cell {
-    /// The value of a key.
-    pub(crate) fn key(group: &Group<'_>, at: usize) -> Self {
-        let Some(value) = group.key(at) else {
-            return Self::Null;
-        };
-        match (value, group.prefix_length(at)) {
-            (FieldValue::Number(number), _) => Self::Number(number),
-            (FieldValue::Time(time), _) => Self::Time(time),
-            (value, Some(length)) => Self::Text(format!("{value}/{length}")),
-            (value, None) => Self::Text(value.to_string()),
-        }
-    }
-}
 
 /// An answer on its way out.
 pub(crate) struct Answer {
@@ -229,6 +162,11 @@ impl Answer {
 
     /// Adds a row: one cell per column.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> Result<(), Stop> {
+        self.row_with_bar(cells, None)
+    }
+
+    /// As [`row`](Self::row), with the length of the bar that a table shows, in percent.
+    pub(crate) fn row_with_bar(&mut self, cells: &[Cell], bar: Option<f64>) -> Result<(), Stop> {
         let is_first = self.rows == 0;
         self.rows += 1;
         match &mut self.form {
@@ -257,7 +195,7 @@ impl Answer {
                 Ok(())
             }
             Form::Table { table, .. } => {
-                table.row(cells, &mut self.times);
+                table.row(cells, bar, &mut self.times);
                 Ok(())
             }
             Form::Columns {

@@ -8,7 +8,7 @@ use nfdecode::value::TimeFormatter;
 
 use crate::args::answer::AnswerArgs;
 use crate::run::report::printable;
-use crate::sink::answer::{Cell, Column, Kind, Unit};
+use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 /// Characters of a full bar.
 const BAR: usize = 20;
@@ -19,7 +19,8 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 pub(crate) struct TableText {
     /// The columns that are shown, with their place among all.
     columns: Vec<(usize, Column)>,
-    rows: Vec<Vec<String>>,
+    /// Texts, and the length of a bar.
+    rows: Vec<(Vec<String>, Option<f64>)>,
     header: bool,
     bars: bool,
     color: bool,
@@ -45,12 +46,20 @@ impl TableText {
         }
     }
 
-    pub(crate) fn row(&mut self, cells: &[Cell], times: &mut TimeFormatter) {
+    /// Without a `bar` its length is the percentage in the row, if it has one.
+    pub(crate) fn row(&mut self, cells: &[Cell], bar: Option<f64>, times: &mut TimeFormatter) {
+        let percent = self
+            .columns
+            .iter()
+            .find_map(|(at, column)| match cells.get(*at) {
+                Some(Cell::Float(value)) if column.unit == Unit::Percent => Some(*value),
+                _ => None,
+            });
         let texts = self.columns.iter().map(|(at, column)| {
             let cell = cells.get(*at).unwrap_or(&Cell::Null);
             text(cell, column.unit, times)
         });
-        self.rows.push(texts.collect());
+        self.rows.push((texts.collect(), bar.or(percent)));
     }
 
     pub(crate) fn finish(self) -> String {
@@ -65,7 +74,7 @@ impl TableText {
                 }
             })
             .collect();
-        for row in &self.rows {
+        for (row, _) in &self.rows {
             for (width, text) in widths.iter_mut().zip(row) {
                 *width = (*width).max(text.chars().count());
             }
@@ -81,12 +90,12 @@ impl TableText {
             };
             let _ = writeln!(out, "{on}{}{off}", line.trim_end());
         }
-        for row in &self.rows {
+        for (row, percent) in &self.rows {
             let mut line = self.line(row.iter().map(String::as_str), &widths);
             if self.bars
-                && let Some(percent) = self.percent(row)
+                && let Some(percent) = percent
             {
-                let _ = write!(line, "  {}", bar(percent));
+                let _ = write!(line, "  {}", bar(*percent));
             }
             let _ = writeln!(out, "{}", line.trim_end());
         }
@@ -113,12 +122,6 @@ impl TableText {
             }
         }
         line
-    }
-
-    fn percent(&self, row: &[String]) -> Option<f64> {
-        let mut cells = self.columns.iter().zip(row);
-        let (_, text) = cells.find(|((_, column), _)| column.unit == Unit::Percent)?;
-        text.parse().ok()
     }
 }
 

@@ -77,7 +77,7 @@ impl Form {
     /// The columns that the arguments ask for, if they do.
     pub(crate) fn columns(args: &OutputArgs) -> Result<Option<Projection>, Stop> {
         let columns = args.fields.as_deref().map(|names| {
-            Projection::of(names.split(',').map(str::trim))
+            Projection::from_names(names.split(',').map(str::trim))
                 .map_err(|error| Stop::Usage(format!("--fields: {error}")))
         });
         columns.transpose()
@@ -267,11 +267,11 @@ impl ColumnWriter<'_> {
     }
 
     fn with_file_column(&self, columns: Projection) -> Result<Projection, Stop> {
-        if !self.with_file || columns.has("file") {
+        if !self.with_file || columns.contains("file") {
             return Ok(columns);
         }
         let names = columns.columns().iter().map(|column| column.name());
-        Projection::of(std::iter::once("file").chain(names)).map_err(Stop::failed)
+        Projection::from_names(std::iter::once("file").chain(names)).map_err(Stop::failed)
     }
 
     /// The columns that were asked for, or those of the standard ones that have values. To know
@@ -321,7 +321,7 @@ impl ColumnWriter<'_> {
     /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
     /// change once it is written.
     fn labels(&self, columns: &Projection) -> Option<(Labels, HashMap<String, u32>)> {
-        if !columns.has("file") && !columns.has("ident") {
+        if !columns.contains("file") && !columns.contains("ident") {
             return None;
         }
         let idents: Vec<Option<Vec<u8>>> = self
@@ -330,7 +330,7 @@ impl ColumnWriter<'_> {
             .map(|input| self.look_into(input)?.ident().map(<[u8]>::to_vec))
             .collect();
         let names = || self.scan.inputs().map(ScanInput::name);
-        let labels = Labels::of(names().zip(idents.iter().map(Option::as_deref)));
+        let labels = Labels::from_files(names().zip(idents.iter().map(Option::as_deref)));
         let numbers = names().map(str::to_owned).zip(0..).collect();
         Some((labels, numbers))
     }

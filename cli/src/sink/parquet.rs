@@ -59,7 +59,7 @@ pub(crate) fn groups(one_file: bool) -> Grouping {
 /// Names and idents for the rows of these files.
 pub(crate) fn labels(files: &[Arc<ScanFile>]) -> Labels {
     let names = files.iter().map(|open| (open.name(), open.file().ident()));
-    Labels::of(names)
+    Labels::from_files(names)
 }
 
 impl Sink for OneFile {

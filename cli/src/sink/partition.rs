@@ -516,7 +516,7 @@ impl Sink for Directory {
                     entry.insert((writer, path, 0))
                 }
             };
-            entry.2 += group.rows as u64;
+            entry.2 += group.rows() as u64;
             let written = group.write(&mut entry.0);
             written.map_err(|error| self.not_written(error))?;
         }

@@ -1,4 +1,7 @@
-//! Parquet files of flows: a writer, and properties for those who have their own.
+//! Parquet files of flows.
+//!
+//! [`Writer`] makes a file of record batches. [`GroupFormat`] encodes row groups on several threads.
+//! [`properties`] configure the writer of the `parquet` crate in the same way.
 //!
 //! ```no_run
 //! use nfdecode::Scan;
@@ -15,6 +18,7 @@
 //! ```
 
 pub(crate) mod chunk;
+pub(crate) mod encode;
 pub(crate) mod options;
 pub(crate) mod row_group;
 pub(crate) mod writer;

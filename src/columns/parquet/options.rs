@@ -1,15 +1,14 @@
 //! Options and properties of Parquet files of flows.
 
-use ::parquet::basic::{Compression, Encoding, ZstdLevel};
-use ::parquet::file::metadata::{KeyValue, SortingColumn};
-use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
-use ::parquet::schema::types::ColumnPath;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use crate::columns::column::ColumnKind;
 use crate::columns::projection::{Projection, SCHEMA_VERSION};
 
-/// Rows that a row group is meant to have. Enough for columns to compress well, few enough for
-/// several to be in memory.
+/// Rows of a row group: enough to compress well, few enough to hold several groups in memory.
 pub const ROW_GROUP: usize = 1 << 17;
 
 /// Settings of Parquet files.
@@ -28,7 +27,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// ZSTD level 1, no Bloom filters, rows in any order.
+    /// The defaults: ZSTD level 1, no Bloom filters, rows in any order.
     pub fn new() -> Self {
         Self {
             level: 1,
@@ -37,20 +36,23 @@ impl Options {
         }
     }
 
-    /// The ZSTD level: 1 to 22; other values count as the nearest of these.
+    /// Sets the ZSTD level, 1 to 22. Other values are clamped.
     pub fn with_level(mut self, level: i32) -> Self {
         self.level = level.clamp(1, 22);
         self
     }
 
-    /// Bloom filters on columns of addresses: they find the row groups of a rare address.
+    /// Adds Bloom filters to columns of addresses.
+    ///
+    /// Readers that look for one address then skip row groups without it.
     pub fn with_bloom_filters(mut self, wanted: bool) -> Self {
         self.bloom_filters = wanted;
         self
     }
 
-    /// Announces in the metadata that the rows of each row group are ordered by `first`. The caller keeps
-    /// that promise.
+    /// Announces in the metadata that each row group is sorted by `first`.
+    ///
+    /// The caller must sort the rows, see [`Rows::sort_by_first`](crate::columns::Rows::sort_by_first).
     pub fn with_sorted(mut self, sorted: bool) -> Self {
         self.sorted = sorted;
         self
@@ -61,8 +63,9 @@ impl Options {
     }
 }
 
-/// Properties for a writer of these columns: ZSTD, statistics for every column of every row group,
-/// encodings that suit what the columns hold.
+/// Properties of the `parquet` crate for a writer of these columns.
+///
+/// ZSTD, statistics for every column of every row group, and suitable encodings.
 #[must_use]
 pub fn properties(projection: &Projection, options: &Options) -> WriterProperties {
     let level = ZstdLevel::try_new(options.level()).unwrap_or_default();
@@ -78,7 +81,7 @@ pub fn properties(projection: &Projection, options: &Options) -> WriterPropertie
     for (column, number) in projection.columns().iter().zip(0..) {
         let path = ColumnPath::new(vec![column.name().to_owned()]);
         match column.kind() {
-            // Neighbours are close to each other, and a dictionary of them would be large.
+            // Differences between neighbours are small, and a dictionary would be large.
             ColumnKind::Time => {
                 builder = builder
                     .set_column_dictionary_enabled(path.clone(), false)

@@ -1,34 +1,61 @@
-//! Row groups of Parquet files, encoded on any thread. Knows nothing of where files go.
+//! Row groups of Parquet files, encoded on any thread. The caller decides where files go.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use ::parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
-};
-use ::parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
-use ::parquet::basic::Compression;
-use ::parquet::errors::{ParquetError, Result};
-use ::parquet::file::metadata::KeyValue;
-use ::parquet::file::properties::WriterPropertiesPtr;
-use ::parquet::file::writer::SerializedFileWriter;
-use ::parquet::schema::types::{ColumnDescPtr, ColumnPath, TypePtr};
 use arrow_array::ArrayRef;
 use arrow_schema::{Schema, SchemaRef};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::Compression;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, TypePtr};
 
-use crate::columns::batch::{BatchBuilder, Labels};
+use crate::columns::batch::BatchBuilder;
+use crate::columns::batch::labels::Labels;
 use crate::columns::column::{Column, ColumnKind};
 use crate::columns::parquet::chunk;
-use crate::columns::parquet::chunk::{Chunk, ChunkWriter, Tools};
+use crate::columns::parquet::chunk::{ChunkBuffers, ChunkWriter, EncodedChunk};
 use crate::columns::parquet::options::{Options, properties};
 use crate::columns::projection::Projection;
 use crate::columns::rows::Rows;
 
-/// Rows that are arrays at a time, and a page of most columns.
-pub(crate) const ROWS_AT_A_TIME: usize = 1 << 14;
+/// Rows of the arrays that are encoded at a time, and of a page of most columns.
+pub(crate) const PAGE_ROWS: usize = 1 << 14;
 
-/// Makes row groups of files that all have the same columns and properties.
+/// Encodes row groups, on any number of threads.
+///
+/// All files and row groups of one format have the same columns and properties. Each thread has a
+/// [`GroupEncoder`]; row groups are then written in the order of the caller's choice.
+///
+/// ```no_run
+/// use nfdecode::columns::parquet::{GroupFormat, Options};
+/// use nfdecode::columns::{Labels, Projection, Rows};
+///
+/// let file = nfdecode::File::open("nfcapd.202601011200")?;
+/// let format = GroupFormat::new(&Projection::standard(), &Options::new().with_sorted(true))?;
+/// let mut encoder = format.encoder();
+/// encoder.set_labels(Labels::one("nfcapd.202601011200", file.ident()));
+/// let mut out = format.writer(std::fs::File::create("flows.parquet")?)?;
+/// for block in file.blocks() {
+///     let block = block?;
+///     let mut rows = Rows::new();
+///     rows.add(&block, 0, None, usize::MAX);
+///     rows.sort_by_first();
+///     format.encode(&mut encoder, &rows, 0..rows.len())?.write(&mut out)?;
+/// }
+/// out.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Row groups of one block are small; collect rows of several blocks up to [`ROW_GROUP`](super::ROW_GROUP).
 pub struct GroupFormat {
     projection: Projection,
     level: i32,
@@ -36,26 +63,37 @@ pub struct GroupFormat {
     root: TypePtr,
     leaves: Vec<ColumnDescPtr>,
     properties: WriterPropertiesPtr,
-    /// Whether chunks of a column are made by [`ChunkWriter`], for each column.
+    /// Whether a [`ChunkWriter`] encodes the column, for each column.
     ours: Vec<bool>,
-    /// Makes writers for the others, if there are any.
+    /// Makes the writers of the other columns, if there are any.
     factory: Option<ArrowRowGroupWriterFactory>,
 }
 
-/// What a thread of the program keeps.
+/// The buffers of a thread that encodes row groups, see [`GroupFormat::encoder`].
 pub struct GroupEncoder {
     builder: BatchBuilder,
-    tools: Tools,
+    buffers: ChunkBuffers,
 }
 
 impl GroupEncoder {
-    /// What the columns `file` and `ident` hold from now on.
+    /// Ends pages early where a column has this many bytes of text, see [`BatchBuilder::with_text_max`].
+    #[must_use]
+    pub fn with_text_max(mut self, bytes: usize) -> Self {
+        self.builder = self.builder.with_text_max(bytes);
+        self
+    }
+
+    /// Sets names and idents of the files that rows come from, for the columns `file` and `ident`.
     pub fn set_labels(&mut self, labels: Labels) {
         self.builder.set_labels(labels);
     }
 }
 
 impl GroupFormat {
+    /// The format of files with these columns and options.
+    ///
+    /// # Errors
+    /// Errors of the `parquet` crate. No projection causes one.
     pub fn new(projection: &Projection, options: &Options) -> Result<Self> {
         let schema = projection.schema();
         let mut properties = properties(projection, options);
@@ -100,18 +138,23 @@ impl GroupFormat {
         self.projection.schema()
     }
 
-    pub(crate) fn tools(&self) -> Tools {
-        Tools::new(self.level)
+    pub(crate) fn buffers(&self) -> ChunkBuffers {
+        ChunkBuffers::new(self.level)
     }
 
+    /// An encoder, for one thread.
+    #[must_use]
     pub fn encoder(&self) -> GroupEncoder {
         GroupEncoder {
             builder: BatchBuilder::new(&self.projection),
-            tools: self.tools(),
+            buffers: self.buffers(),
         }
     }
 
-    /// Encodes some rows as a row group.
+    /// Encodes the rows of a range as a row group. The encoder must be of this format.
+    ///
+    /// # Errors
+    /// Errors of the `parquet` crate, such as short memory. No content of rows causes one.
     pub fn encode(
         &self,
         encoder: &mut GroupEncoder,
@@ -120,16 +163,17 @@ impl GroupFormat {
     ) -> Result<RowGroup> {
         let mut group = self.group()?;
         let mut start = range.start;
-        while start < range.end {
-            let end = range.end.min(start + ROWS_AT_A_TIME);
-            let arrays = encoder.builder.arrays(rows, start..end)?;
-            group.add(&arrays, end - start, &mut encoder.tools)?;
-            start = end;
+        let end = range.end.min(rows.len());
+        while start < end {
+            let page = start..end.min(start + PAGE_ROWS);
+            let (arrays, count) = encoder.builder.arrays(rows, page)?;
+            group.add(&arrays, count, &mut encoder.buffers)?;
+            start += count;
         }
-        group.finish(&mut encoder.tools)
+        group.finish(&mut encoder.buffers)
     }
 
-    /// A row group to begin with.
+    /// An empty row group.
     pub(crate) fn group(&self) -> Result<GroupWriter> {
         Ok(GroupWriter {
             schema: self.schema(),
@@ -139,7 +183,7 @@ impl GroupFormat {
     }
 
     /// One for each column.
-    fn writers(&self) -> Result<Vec<Writer>> {
+    fn writers(&self) -> Result<Vec<ColumnWriter>> {
         let others = match &self.factory {
             Some(factory) => factory.create_column_writers(0)?,
             None => Vec::new(),
@@ -149,36 +193,41 @@ impl GroupFormat {
         let writers = columns.zip(&self.ours).map(|((column, leaf), ours)| {
             if *ours {
                 let writer = ChunkWriter::new(column, leaf, self.compression);
-                return Ok(Writer::Ours(Box::new(writer)));
+                return Ok(ColumnWriter::Ours(Box::new(writer)));
             }
             let writer = others
                 .next()
-                .map(|writer| Writer::Library(Box::new(writer)));
+                .map(|writer| ColumnWriter::Library(Box::new(writer)));
             writer.ok_or_else(|| ParquetError::General("a column has no writer".to_owned()))
         });
         writers.collect()
     }
 
-    /// A new file.
+    /// Begins a file, which [`RowGroup::write`] adds row groups to.
+    ///
+    /// # Errors
+    /// Writing to `out` fails.
     pub fn writer<W: Write + Send>(&self, out: W) -> Result<SerializedFileWriter<W>> {
         SerializedFileWriter::new(out, self.root.clone(), Arc::clone(&self.properties))
     }
 }
 
-/// Whether chunks of a column are made by [`ChunkWriter`]. The library has what else it takes: the
-/// ranges of pages of `first`, and Bloom filters.
+/// Whether a [`ChunkWriter`] encodes the column. The ranges of pages of `first`, and Bloom filters, only
+/// the library writes.
 fn is_ours(column: &Column, options: &Options) -> bool {
     let is_address = matches!(
         column.kind(),
         ColumnKind::Ip4 | ColumnKind::Ip6 | ColumnKind::Ip
     );
-    chunk::takes(column) && column.name() != "first" && !(options.bloom_filters && is_address)
+    chunk::is_supported(column)
+        && column.name() != "first"
+        && !(options.bloom_filters && is_address)
 }
 
-/// A row group in the making.
+/// Encodes one row group.
 pub(crate) struct GroupWriter {
     schema: SchemaRef,
-    writers: Vec<Writer>,
+    writers: Vec<ColumnWriter>,
     pub(crate) rows: usize,
 }
 
@@ -188,13 +237,13 @@ impl GroupWriter {
         &mut self,
         arrays: &[ArrayRef],
         rows: usize,
-        tools: &mut Tools,
+        buffers: &mut ChunkBuffers,
     ) -> Result<()> {
         let columns = self.schema.fields().iter().zip(arrays);
         for ((field, array), writer) in columns.zip(&mut self.writers) {
             match writer {
-                Writer::Ours(writer) => writer.add(array, tools)?,
-                Writer::Library(writer) => {
+                ColumnWriter::Ours(writer) => writer.add(array, buffers)?,
+                ColumnWriter::Library(writer) => {
                     for leaf in compute_leaves(field, array)? {
                         writer.write(&leaf)?;
                     }
@@ -205,11 +254,11 @@ impl GroupWriter {
         Ok(())
     }
 
-    pub(crate) fn finish(self, tools: &mut Tools) -> Result<RowGroup> {
+    pub(crate) fn finish(self, buffers: &mut ChunkBuffers) -> Result<RowGroup> {
         let chunks = self.writers.into_iter().map(|writer| {
             Ok(match writer {
-                Writer::Ours(writer) => Encoded::Ours(writer.finish(tools)?),
-                Writer::Library(writer) => Encoded::Library(writer.close()?),
+                ColumnWriter::Ours(writer) => ColumnChunk::Ours(writer.finish(buffers)?),
+                ColumnWriter::Library(writer) => ColumnChunk::Library(writer.close()?),
             })
         });
         Ok(RowGroup {
@@ -219,38 +268,70 @@ impl GroupWriter {
     }
 }
 
-enum Writer {
+enum ColumnWriter {
     Ours(Box<ChunkWriter>),
     Library(Box<ArrowColumnWriter>),
 }
 
-enum Encoded {
-    Ours(Chunk),
+enum ColumnChunk {
+    Ours(EncodedChunk),
     Library(ArrowColumnChunk),
 }
 
-/// A row group, encoded and in memory.
+/// An encoded row group in memory, see [`GroupFormat::encode`].
 pub struct RowGroup {
-    chunks: Vec<Encoded>,
-    pub rows: usize,
+    chunks: Vec<ColumnChunk>,
+    rows: usize,
 }
 
 impl RowGroup {
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds it to a file that [`GroupFormat::writer`] of the same format has begun.
+    ///
+    /// # Errors
+    /// Writing fails. The file then cannot be completed.
     pub fn write<W: Write + Send>(self, out: &mut SerializedFileWriter<W>) -> Result<()> {
         let mut group = out.next_row_group()?;
         for chunk in self.chunks {
             match chunk {
-                Encoded::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
-                Encoded::Library(chunk) => chunk.append_to_row_group(&mut group)?,
+                ColumnChunk::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+                ColumnChunk::Library(chunk) => chunk.append_to_row_group(&mut group)?,
             }
         }
         group.close().map(drop)
     }
 }
 
-/// Names the files that the flows are from in a file's metadata.
+/// Stores the names of the files that flows come from in the metadata, as `nfdecode.sources`.
 pub fn name_sources<W: Write + Send>(out: &mut SerializedFileWriter<W>, sources: &[String]) {
-    // Names are joined by what no name of a file holds.
+    // One per line: no name of a file has a line break.
     let list = sources.join("\n");
     out.append_key_value_metadata(KeyValue::new("nfdecode.sources".to_owned(), list));
+}
+
+impl fmt::Debug for GroupFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupFormat")
+            .field("columns", &self.projection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GroupEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupEncoder").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowGroup")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
 }

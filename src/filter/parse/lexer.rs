@@ -1,126 +1,20 @@
-//! From text to tokens, included files among them.
+//! From text to tokens, with included files.
 //!
-//! Byte-wise, the longest match wins; every byte is looked at a bounded number of times. Knows
-//! words, not their meaning.
+//! Works on bytes; the longest match wins. Every byte is looked at a bounded number of times.
 
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::filter::error::{FilterError, FilterErrorKind, Place};
-use crate::filter::expr::Compare;
+use crate::filter::error::{Excerpt, FilterError, FilterErrorKind};
+use crate::filter::expr::term::Compare;
+use crate::filter::limits::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, TEXT_MAX};
 use crate::filter::options::{Includes, Options};
+use crate::filter::parse::words::{Kind, classify, in_word};
+use crate::filter::written::{STRING_MAX, is_printable};
 
-/// Bytes of text at most, included files counted as often as they are included.
-pub(crate) const TEXT_MAX: usize = 16 << 20;
-/// Files included by files at most.
-const DEPTH_MAX: usize = 10;
-/// Bytes of one string at most, quotes included.
-const STRING_MAX: usize = 256;
-
-/// Words with a meaning of their own, and the word they stand for.
-const KEYWORDS: &[(&str, &str)] = &[
-    ("acl", "acl"),
-    ("and", "and"),
-    ("any", "any"),
-    ("as", "as"),
-    ("asa", "asa"),
-    ("bgp", "bgp"),
-    ("bpp", "bpp"),
-    ("bps", "bps"),
-    ("bytes", "bytes"),
-    ("client", "client"),
-    ("cnt", "count"),
-    ("count", "count"),
-    ("dst", "dst"),
-    ("duration", "duration"),
-    ("egress", "egress"),
-    ("engine", "engine"),
-    ("engine-id", "engine-id"),
-    ("engine-type", "engine-type"),
-    ("ethertype", "ethertype"),
-    ("exporter", "exporter"),
-    ("flags", "flags"),
-    ("flowdir", "flowdir"),
-    ("flows", "flows"),
-    ("fwdstat", "fwdstat"),
-    ("host", "ip"),
-    ("icmp", "icmp"),
-    ("icmp-code", "icmp-code"),
-    ("icmp-type", "icmp-type"),
-    ("ident", "ident"),
-    ("if", "if"),
-    ("in", "in"),
-    ("ingress", "ingress"),
-    ("ip", "ip"),
-    ("ipv4", "ipv4"),
-    ("ipv6", "ipv6"),
-    ("latency", "latency"),
-    ("mac", "mac"),
-    ("mask", "mask"),
-    ("max", "max"),
-    ("min", "min"),
-    ("mpls", "mpls"),
-    ("nat", "nat"),
-    ("net", "net"),
-    ("next", "next"),
-    ("not", "not"),
-    ("observation", "observation"),
-    ("or", "or"),
-    ("out", "out"),
-    ("packets", "packets"),
-    ("payload", "payload"),
-    ("pf", "pf"),
-    ("port", "port"),
-    ("pps", "pps"),
-    ("prev", "prev"),
-    ("proto", "proto"),
-    ("router", "router"),
-    ("seen", "seen"),
-    ("server", "server"),
-    ("src", "src"),
-    ("tos", "tos"),
-    ("ttl", "ttl"),
-    ("tun", "tun"),
-    ("vlan", "vlan"),
-    ("vrf", "vrf"),
-    ("xlate", "nat"),
-];
-
-/// Words that are comparators.
-const COMPARATORS: &[(&str, Compare)] = &[
-    ("=", Compare::Equal),
-    ("==", Compare::Equal),
-    ("eq", Compare::Equal),
-    ("ge", Compare::GreaterOrEqual),
-    ("gt", Compare::Greater),
-    ("le", Compare::LessOrEqual),
-    ("lt", Compare::Less),
-];
-
-/// All keywords, for suggestions.
-pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
-    KEYWORDS.iter().map(|(word, _)| *word)
-}
-
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Number(u64),
-    /// The word that the keyword stands for.
-    Key(&'static str),
-    Compare(Compare),
-    /// A word or quoted text.
-    Text,
-    /// A country code.
-    Geo([u8; 2]),
-    /// One of `()[],/`, or a byte that has no place in a filter.
-    Byte(u8),
-    End,
-}
-
-/// Bytes of a source.
+/// A range of bytes in one of the texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     source: usize,
@@ -129,7 +23,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// From the start of this to the end of `last`, if both stand in the same text.
+    /// From the start of this to the end of `last`; `last` alone if it is in another text.
     pub(crate) fn to(self, last: Self) -> Self {
         if self.source == last.source && last.end >= self.end {
             Self {
@@ -150,10 +44,10 @@ pub(crate) struct Token {
     pub(crate) quoted: bool,
 }
 
-/// A text that tokens come from.
+/// The filter itself, or an included file.
 struct Source {
     name: Option<String>,
-    /// To tell circles of includes.
+    /// Finds files that include themselves.
     path: Option<PathBuf>,
     text: Arc<[u8]>,
 }
@@ -161,14 +55,9 @@ struct Source {
 pub(crate) struct Lexer<'o> {
     options: &'o Options,
     sources: Vec<Source>,
-    /// Texts being read, innermost last: source, position.
+    /// Texts under way, the innermost last: index of the source, position.
     open: Vec<(usize, usize)>,
     total: usize,
-}
-
-/// Bytes that words consist of.
-fn in_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'-' | b'=')
 }
 
 impl<'o> Lexer<'o> {
@@ -212,16 +101,16 @@ impl<'o> Lexer<'o> {
         text.get(start..end).unwrap_or_default()
     }
 
-    /// As [`text`](Self::text); strings are ASCII.
+    /// As [`text`](Self::text), as a string: words and quoted texts are ASCII.
     pub(crate) fn word(&self, token: &Token) -> &str {
         std::str::from_utf8(self.text(token)).unwrap_or_default()
     }
 
-    /// How a message calls a token.
+    /// How messages refer to a token.
     pub(crate) fn name(&self, token: &Token) -> String {
         match token.kind {
             Kind::End => "the end of the filter".to_owned(),
-            Kind::Byte(byte) if !(b' '..=b'~').contains(&byte) => match byte {
+            Kind::Byte(byte) if !is_printable(byte) => match byte {
                 b'\r' => "a carriage return".to_owned(),
                 byte => format!("byte 0x{byte:02X}"),
             },
@@ -235,9 +124,10 @@ impl<'o> Lexer<'o> {
         }
     }
 
-    pub(crate) fn place(&self, span: Span) -> Place {
+    /// The bytes of a span, for an error.
+    pub(crate) fn excerpt(&self, span: Span) -> Excerpt {
         let source = self.sources.get(span.source);
-        Place::new(
+        Excerpt::new(
             source.and_then(|source| source.name.as_deref()),
             source.map_or(&[][..], |source| &source.text),
             span.start,
@@ -245,6 +135,7 @@ impl<'o> Lexer<'o> {
         )
     }
 
+    /// The next token. After the end, the end again.
     pub(crate) fn next(&mut self) -> Result<Token, FilterError> {
         loop {
             let Some(&(source, start)) = self.open.last() else {
@@ -261,85 +152,46 @@ impl<'o> Lexer<'o> {
                 self.open.pop();
                 continue;
             };
-            let token = |length: usize, kind: Kind| Token {
-                kind,
-                span: Span {
-                    source,
-                    start,
-                    end: start + length,
-                },
-                quoted: false,
-            };
-            let token = match first {
-                b' ' | b'\t' | b'\n' => {
-                    self.advance(1);
-                    continue;
-                }
+            match first {
+                b' ' | b'\t' | b'\n' => self.advance(1),
                 b'#' => {
                     let line = rest.iter().position(|byte| *byte == b'\n');
                     self.advance(line.unwrap_or(rest.len()));
-                    continue;
                 }
-                b'@' if starts_with(rest, b"@include") => {
-                    self.include(source, start, rest)?;
-                    continue;
-                }
-                b'\'' | b'"' => match quoted(rest) {
-                    Some(length) => Token {
-                        quoted: true,
-                        ..token(length, Kind::Text)
-                    },
-                    None => {
-                        let token = token(1, Kind::Byte(first));
-                        return Err(FilterError::new(
-                            FilterErrorKind::Syntax,
-                            "the quoted text has no end, or holds more than printable ASCII",
-                        )
-                        .at(self.place(token.span)));
-                    }
-                },
-                b'>' | b'<' => {
-                    let equal = rest.get(1) == Some(&b'=');
-                    let compare = match (first, equal) {
-                        (b'>', false) => Compare::Greater,
-                        (b'>', true) => Compare::GreaterOrEqual,
-                        (_, false) => Compare::Less,
-                        (_, true) => Compare::LessOrEqual,
+                b'@' if starts_with(rest, b"@include") => self.include(source, start, rest)?,
+                _ => {
+                    let (length, kind) = read_token(first, rest);
+                    let token = Token {
+                        kind,
+                        span: Span {
+                            source,
+                            start,
+                            end: start + length,
+                        },
+                        quoted: matches!(first, b'\'' | b'"'),
                     };
-                    token(1 + usize::from(equal), Kind::Compare(compare))
+                    self.check(&token, length)?;
+                    self.advance(length);
+                    return Ok(token);
                 }
-                b'!' => token(1, Kind::Key("not")),
-                byte if in_word(byte) => {
-                    let length = rest.iter().take_while(|byte| in_word(**byte)).count();
-                    let word = rest.get(..length).unwrap_or_default();
-                    let code = match rest.get(length..length + 3) {
-                        Some([b' ', a, b])
-                            if word.eq_ignore_ascii_case(b"geo")
-                                && a.is_ascii_alphabetic()
-                                && b.is_ascii_alphabetic() =>
-                        {
-                            Some([a.to_ascii_uppercase(), b.to_ascii_uppercase()])
-                        }
-                        _ => None,
-                    };
-                    match code {
-                        Some(code) => token(length + 3, Kind::Geo(code)),
-                        None => token(length, classify(word)),
-                    }
-                }
-                byte => token(1, Kind::Byte(byte)),
-            };
-            let length = token.span.end - start;
-            if token.kind == Kind::Text && length > STRING_MAX {
-                return Err(FilterError::new(
-                    FilterErrorKind::Limit,
-                    format!("a word or quoted text may have {STRING_MAX} bytes at most"),
-                )
-                .at(self.place(token.span)));
             }
-            self.advance(length);
-            return Ok(token);
         }
+    }
+
+    /// Refuses quoted text without an end, and texts that are too long.
+    fn check(&self, token: &Token, length: usize) -> Result<(), FilterError> {
+        let error = match token.kind {
+            Kind::Byte(_) if token.quoted => FilterError::new(
+                FilterErrorKind::Syntax,
+                "the quoted text has no end, or contains other bytes than printable ASCII",
+            ),
+            Kind::Text if length > STRING_MAX => FilterError::new(
+                FilterErrorKind::Limit,
+                format!("a word or quoted text may have {STRING_MAX} bytes at most"),
+            ),
+            _ => return Ok(()),
+        };
+        Err(error.at(self.excerpt(token.span)))
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -348,7 +200,7 @@ impl<'o> Lexer<'o> {
         }
     }
 
-    /// The end lies in the text itself, not in a file it includes.
+    /// The end of the filter itself, not of an included file.
     fn end(&self) -> Token {
         let end = self.sources.first().map_or(0, |source| source.text.len());
         Token {
@@ -376,7 +228,7 @@ impl<'o> Lexer<'o> {
         let whole = b"@include".len() + blanks + length;
         self.advance(whole);
         if name.is_empty() {
-            // As nfdump: at the end of the text it stands for nothing.
+            // As in nfdump, it is ignored at the end of the text.
             return Ok(());
         }
         let name = String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned();
@@ -387,10 +239,16 @@ impl<'o> Lexer<'o> {
         };
         let refuse = |message: String| FilterError::new(FilterErrorKind::Include, message);
         let read = || {
-            if self.open.len() > DEPTH_MAX {
+            if self.sources.len() > INCLUDES_MAX {
                 return Err(FilterError::new(
                     FilterErrorKind::Limit,
-                    format!("more than {DEPTH_MAX} files include each other"),
+                    format!("more than {INCLUDES_MAX} files are included"),
+                ));
+            }
+            if self.open.len() > INCLUDE_DEPTH_MAX {
+                return Err(FilterError::new(
+                    FilterErrorKind::Limit,
+                    format!("more than {INCLUDE_DEPTH_MAX} files include each other"),
                 ));
             }
             let path = self.permitted(&name)?;
@@ -407,19 +265,19 @@ impl<'o> Lexer<'o> {
         };
         match read() {
             Ok((path, text)) => {
-                let place = self.place(span);
+                let excerpt = self.excerpt(span);
                 self.push(Source {
                     name: Some(name),
                     path: Some(path),
                     text,
                 })
-                .map_err(|error| error.at(place))
+                .map_err(|error| error.at(excerpt))
             }
-            Err(error) => Err(error.at(self.place(span))),
+            Err(error) => Err(error.at(self.excerpt(span))),
         }
     }
 
-    /// Where the file really is, if the options allow to read it.
+    /// The real path of a file, if the options allow to read it.
     fn permitted(&self, name: &str) -> Result<PathBuf, FilterError> {
         let refuse = |message: String| FilterError::new(FilterErrorKind::Include, message);
         let find = |path: &Path| {
@@ -428,7 +286,7 @@ impl<'o> Lexer<'o> {
         };
         match &self.options.includes {
             Includes::Refuse => Err(refuse("files may not be included here".to_owned())
-                .help("programs allow it with `Options::includes`")),
+                .help("programs allow it with `Options::with_includes`")),
             Includes::Anywhere => find(Path::new(name)),
             Includes::Below(directory) => {
                 let directory = find(directory)?;
@@ -445,7 +303,7 @@ impl<'o> Lexer<'o> {
     }
 }
 
-/// Reads a filter file: a regular file, up to its first NUL.
+/// Reads a filter from a regular file, up to the first NUL.
 pub(crate) fn read_text(path: &Path) -> Result<Arc<[u8]>, String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
@@ -466,56 +324,44 @@ fn starts_with(text: &[u8], word: &[u8]) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
+/// The token at the start of `rest`: its length and kind.
+fn read_token(first: u8, rest: &[u8]) -> (usize, Kind) {
+    let compare = |or_equal, alone| match rest.get(1) {
+        Some(b'=') => (2, Kind::Compare(or_equal)),
+        _ => (1, Kind::Compare(alone)),
+    };
+    match first {
+        b'\'' | b'"' => match quoted(rest) {
+            Some(length) => (length, Kind::Text),
+            None => (1, Kind::Byte(first)),
+        },
+        b'>' => compare(Compare::GreaterOrEqual, Compare::Greater),
+        b'<' => compare(Compare::LessOrEqual, Compare::Less),
+        b'!' => (1, Kind::Key("not")),
+        byte if in_word(byte) => {
+            let length = rest.iter().take_while(|byte| in_word(**byte)).count();
+            let word = rest.get(..length).unwrap_or_default();
+            match rest.get(length..length + 3) {
+                Some([b' ', a, b])
+                    if word.eq_ignore_ascii_case(b"geo")
+                        && a.is_ascii_alphabetic()
+                        && b.is_ascii_alphabetic() =>
+                {
+                    let code = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
+                    (length + 3, Kind::Geo(code))
+                }
+                _ => (length, classify(word)),
+            }
+        }
+        byte => (1, Kind::Byte(byte)),
+    }
+}
+
 /// Length of the quoted text at the start, quotes included.
 fn quoted(text: &[u8]) -> Option<usize> {
     let (quote, rest) = text.split_first()?;
     let length = rest
         .iter()
-        .position(|byte| byte == quote || !(b' '..=b'~').contains(byte))?;
+        .position(|byte| byte == quote || !is_printable(*byte))?;
     (rest.get(length) == Some(quote)).then_some(length + 2)
-}
-
-/// What a word is.
-fn classify(word: &[u8]) -> Kind {
-    if let Some(number) = number(word) {
-        return Kind::Number(number);
-    }
-    /// Longer than any keyword.
-    const LENGTH_MAX: usize = 16;
-    if word.len() > LENGTH_MAX {
-        return Kind::Text;
-    }
-    let lower = word.to_ascii_lowercase();
-    let is = |known: &str| known.as_bytes() == lower;
-    if let Some((_, meaning)) = KEYWORDS.iter().find(|(known, _)| is(known)) {
-        return Kind::Key(meaning);
-    }
-    match COMPARATORS.iter().find(|(known, _)| is(known)) {
-        Some((_, compare)) => Kind::Compare(*compare),
-        None => Kind::Text,
-    }
-}
-
-/// Decimal, hexadecimal, or decimal with a unit. Saturates; products with a unit wrap, as nfdump's.
-fn number(word: &[u8]) -> Option<u64> {
-    let accumulate = |digits: &[u8], radix: u32| {
-        let mut value = 0_u64;
-        for digit in digits {
-            let digit = u64::from(char::from(*digit).to_digit(radix)?);
-            value = value.saturating_mul(u64::from(radix)).saturating_add(digit);
-        }
-        (!digits.is_empty()).then_some(value)
-    };
-    if let [b'0', b'x' | b'X', digits @ ..] = word {
-        return accumulate(digits, 16);
-    }
-    let (last, digits) = word.split_last()?;
-    let factor = match last.to_ascii_lowercase() {
-        b'k' => 1_000,
-        b'm' => 1_000_000,
-        b'g' => 1_000_000_000,
-        b't' => 1_000_000_000_000,
-        _ => return accumulate(word, 10),
-    };
-    accumulate(digits, 10).map(|value| value.wrapping_mul(factor))
 }

@@ -1,6 +1,4 @@
-//! Names that stand for numbers in filters.
-//!
-//! Not the names that output shows: a filter has shorter ones.
+//! Names of numbers in filters. Output has other, longer names.
 
 /// A name and its number.
 pub(crate) type Named = (&'static str, u64);
@@ -24,7 +22,7 @@ pub(crate) const PROTOCOLS: [&str; 138] = [
 /// Characters of the longest protocol name.
 const PROTOCOL_NAME_MAX: usize = 5;
 
-/// The lowest protocol whose name begins with this.
+/// The lowest protocol number whose name begins with this; case does not matter.
 pub(crate) fn protocol(name: &str) -> Option<u64> {
     let begins = |known: &&str| {
         let start = known.as_bytes().get(..name.len());
@@ -74,7 +72,7 @@ pub(crate) const ASA_EVENTS: &[Named] = &[
     ("update", 5),
 ];
 
-/// NSEL extended events: why a flow was denied.
+/// NSEL extended events: the reason why a flow was denied.
 pub(crate) const ASA_DENIED: &[Named] = &[
     ("ignore", 0),
     ("I-ACL", 1001),
@@ -110,7 +108,7 @@ pub(crate) const NAT_EVENTS: &[Named] = &[
     ("threshld", 18),
 ];
 
-/// What a packet filter did.
+/// Actions of a packet filter.
 pub(crate) const PF_ACTIONS: &[Named] = &[
     ("pass", 0),
     ("block", 1),
@@ -130,7 +128,7 @@ pub(crate) const PF_ACTIONS: &[Named] = &[
     ("afrt", 15),
 ];
 
-/// Why a packet filter did it. nfdump spells `memory` with a parenthesis.
+/// Reasons of a packet filter. nfdump spells `memory` with a parenthesis.
 pub(crate) const PF_REASONS: &[Named] = &[
     ("match", 0),
     ("bad-offset", 1),

@@ -1,18 +1,18 @@
-//! Patterns for payloads: nfdump's dialect, run by the crate `regex` in linear time on bytes.
+//! Patterns for payloads: nfdump's dialect, run by the crate `regex` on bytes in linear time.
 //!
-//! The pattern is taken apart and written anew, so that nothing of the other dialect is accepted by
-//! accident. Back references are the one construct that is refused: they cannot be had in linear
-//! time.
+//! A pattern is translated item by item, so that nothing of the other dialect is accepted by accident.
+//! Back references are the only construct that is refused, because they do not run in linear time.
 
 use std::fmt::Write as _;
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::filter::error::{FilterError, FilterErrorKind};
+use crate::filter::limits::PATTERN_BASE;
 
-/// Memory that a compiled pattern, and each thread that runs it, may use at most.
+/// Most memory of a compiled pattern, and of each thread that runs it, in bytes.
 const SIZE_MAX: usize = 1 << 20;
-/// Groups within groups.
+/// Most groups within each other.
 const NESTING_MAX: usize = 254;
 /// Largest number in `{n,m}`.
 const REPEAT_MAX: u32 = 65_535;
@@ -22,6 +22,8 @@ const REPEAT_MAX: u32 = 65_535;
 pub(crate) struct Pattern {
     text: Box<str>,
     modifiers: Box<str>,
+    /// See [`Pattern::items`].
+    items: usize,
     regex: Regex,
 }
 
@@ -37,8 +39,20 @@ fn refuse(message: impl Into<String>) -> FilterError {
     FilterError::new(FilterErrorKind::Regex, message)
 }
 
+/// Refuses a pattern before it is compiled, which is what needs time and memory.
+fn check_items(items: usize, items_max: usize) -> Result<(), FilterError> {
+    if items <= items_max {
+        return Ok(());
+    }
+    Err(FilterError::new(
+        FilterErrorKind::Limit,
+        "the patterns of the filter are too large together",
+    ))
+}
+
 impl Pattern {
-    pub(crate) fn new(text: &str, modifiers: &str) -> Result<Self, FilterError> {
+    /// Translates and compiles a pattern of at most `items_max` [items](Self::items).
+    pub(crate) fn new(text: &str, modifiers: &str, items_max: usize) -> Result<Self, FilterError> {
         let mut written = Translation::default();
         for modifier in modifiers.chars() {
             match modifier {
@@ -52,16 +66,21 @@ impl Pattern {
                 }
             }
         }
-        let translated = written.translate(text)?;
-        Self::compile(text, modifiers, &translated, written.ignore_case)
+        let (translated, items) = written.translate(text)?;
+        let items = items.saturating_add(PATTERN_BASE);
+        check_items(items, items_max)?;
+        let ignore_case = written.ignore_case;
+        Self::compile(text, modifiers, &translated, ignore_case, items)
     }
 
-    /// Finds this very text.
-    pub(crate) fn literal(text: &str) -> Result<Self, FilterError> {
+    /// A pattern that finds this very text, of at most `items_max` [items](Self::items).
+    pub(crate) fn literal(text: &str, items_max: usize) -> Result<Self, FilterError> {
+        let items = text.len().saturating_add(PATTERN_BASE);
+        check_items(items, items_max)?;
         if text.is_empty() {
             return Err(refuse("the text to look for is empty"));
         }
-        Self::compile(text, "", &regex::escape(text), false)
+        Self::compile(text, "", &regex::escape(text), false, items)
     }
 
     fn compile(
@@ -69,6 +88,7 @@ impl Pattern {
         modifiers: &str,
         translated: &str,
         ignore_case: bool,
+        items: usize,
     ) -> Result<Self, FilterError> {
         let regex = RegexBuilder::new(translated)
             .unicode(false)
@@ -86,6 +106,7 @@ impl Pattern {
         Ok(Self {
             text: text.into(),
             modifiers: modifiers.into(),
+            items,
             regex,
         })
     }
@@ -98,13 +119,20 @@ impl Pattern {
         &self.modifiers
     }
 
-    /// Whether it matches somewhere. As in nfdump a match starts at a byte, not behind the last.
+    /// The size of the pattern: its characters and classes, with repetitions written out, and
+    /// [`PATTERN_BASE`].
+    pub(crate) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Whether it matches somewhere. As in nfdump, a match cannot start after the last byte.
     pub(crate) fn matches(&self, payload: &[u8]) -> bool {
         let found = self.regex.find(payload);
         found.is_some_and(|found| found.start() < payload.len())
     }
 }
 
+/// The modifiers of a pattern.
 #[derive(Default)]
 struct Translation {
     ignore_case: bool,
@@ -112,7 +140,110 @@ struct Translation {
     dot_is_all: bool,
 }
 
-/// Inside of brackets for the small letter of a class.
+/// What is known while a pattern is translated.
+#[derive(Default)]
+struct Progress {
+    out: String,
+    /// Items of each open group so far; the first entry is the pattern itself.
+    sizes: Vec<usize>,
+    /// Items of what was translated last.
+    last: usize,
+    /// Whether the current alternative has any content.
+    begun: bool,
+    /// Whether what was translated last can be repeated.
+    repeatable: bool,
+}
+
+impl Progress {
+    /// Notes an item, or a group of this size, that was written to `out`.
+    fn item(&mut self, size: usize, repeatable: bool) {
+        self.grow(size);
+        self.last = size;
+        (self.begun, self.repeatable) = (true, repeatable);
+    }
+
+    fn grow(&mut self, size: usize) {
+        if let Some(items) = self.sizes.last_mut() {
+            *items = items.saturating_add(size);
+        }
+    }
+
+    fn begin_alternative(&mut self) {
+        (self.begun, self.repeatable) = (false, false);
+    }
+
+    fn open_group(&mut self) -> Result<(), FilterError> {
+        if self.sizes.len() > NESTING_MAX {
+            return Err(refuse(format!(
+                "more than {NESTING_MAX} groups in each other"
+            )));
+        }
+        self.out.push_str("(?:");
+        self.sizes.push(0);
+        self.begin_alternative();
+        Ok(())
+    }
+
+    fn close_group(&mut self) -> Result<(), FilterError> {
+        if self.sizes.len() <= 1 {
+            return Err(refuse("`)` without `(`"));
+        }
+        if !self.begun {
+            return Err(refuse("an empty group or alternative"));
+        }
+        self.out.push(')');
+        let size = self.sizes.pop().unwrap_or_default();
+        self.item(size.saturating_add(1), true);
+        Ok(())
+    }
+
+    /// Translates a repetition, from after its first byte; returns where it ends.
+    fn repetition(&mut self, bytes: &[u8], byte: u8, at: usize) -> Result<usize, FilterError> {
+        if !self.repeatable {
+            return Err(refuse(format!(
+                "nothing to repeat before `{}`",
+                char::from(byte)
+            )));
+        }
+        let mut at = at;
+        if byte == b'{' {
+            let (end, times) = repeat(bytes, at, &mut self.out)?;
+            // The item itself is counted already.
+            let others = (times as usize).saturating_sub(1);
+            self.grow(self.last.saturating_mul(others));
+            at = end;
+        } else {
+            self.out.push(char::from(byte));
+        }
+        if bytes.get(at) == Some(&b'?') {
+            self.out.push('?');
+            at += 1;
+        }
+        self.repeatable = false;
+        Ok(at)
+    }
+
+    /// Translates a backslash and what follows it, from after the backslash; returns where it ends.
+    fn escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, FilterError> {
+        let Some(&letter) = bytes.get(at) else {
+            return Err(refuse("nothing after the last `\\`"));
+        };
+        match class(letter.to_ascii_lowercase()) {
+            Some(inside) => {
+                let caret = if letter.is_ascii_uppercase() { "^" } else { "" };
+                let _ = write!(self.out, "[{caret}{inside}]");
+            }
+            None if letter.is_ascii_digit() => {
+                return Err(refuse("back references are not supported"));
+            }
+            None => literal(escaped(letter), &mut self.out),
+        }
+        self.item(1, true);
+        Ok(at + 1)
+    }
+}
+
+/// The class of a lower-case letter, as written in brackets.
 fn class(letter: u8) -> Option<&'static str> {
     Some(match letter {
         b'd' => "0-9",
@@ -124,7 +255,7 @@ fn class(letter: u8) -> Option<&'static str> {
     })
 }
 
-/// What a backslash and a letter that is no class stand for.
+/// The byte that a backslash and a letter stand for, if the letter is no class.
 fn escaped(letter: u8) -> u8 {
     match letter {
         b'r' => b'\r',
@@ -134,124 +265,81 @@ fn escaped(letter: u8) -> u8 {
 }
 
 impl Translation {
-    fn translate(&self, text: &str) -> Result<String, FilterError> {
+    /// The pattern in the dialect of the crate `regex`, and its number of items.
+    fn translate(&self, text: &str) -> Result<(String, usize), FilterError> {
         let bytes = text.as_bytes();
         if bytes.is_empty() {
             return Err(refuse("the pattern is empty"));
         }
-        let mut out = String::with_capacity(4 * bytes.len());
-        let mut open = 0_usize;
-        // Whether something stands in this alternative, and whether it can be repeated.
-        let (mut begun, mut repeatable) = (false, false);
+        let mut done = Progress {
+            sizes: vec![0],
+            ..Progress::default()
+        };
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
             match byte {
-                b'(' => {
-                    open += 1;
-                    if open > NESTING_MAX {
-                        return Err(refuse(format!(
-                            "more than {NESTING_MAX} groups in each other"
-                        )));
-                    }
-                    out.push_str("(?:");
-                    (begun, repeatable) = (false, false);
-                    continue;
-                }
-                b')' => {
-                    if open == 0 {
-                        return Err(refuse("`)` without `(`"));
-                    }
-                    if !begun {
-                        return Err(refuse("an empty group or alternative"));
-                    }
-                    open -= 1;
-                    out.push(')');
-                }
+                b'(' => done.open_group()?,
+                b')' => done.close_group()?,
                 b'|' => {
-                    if !begun {
+                    if !done.begun {
                         return Err(refuse("an empty alternative"));
                     }
-                    out.push('|');
-                    (begun, repeatable) = (false, false);
-                    continue;
+                    done.out.push('|');
+                    done.begin_alternative();
                 }
-                b'^' => {
-                    out.push_str(if self.lines {
-                        r"(?:\A|\r\n|\n|\r)"
+                b'^' | b'$' => {
+                    done.out.push_str(self.anchor(byte));
+                    done.item(4, false);
+                }
+                b'?' | b'*' | b'+' | b'{' => at = done.repetition(bytes, byte, at)?,
+                b'.' => {
+                    done.out.push_str(if self.dot_is_all {
+                        "(?s:.)"
                     } else {
-                        r"\A"
+                        r"[^\r\n]"
                     });
-                    (begun, repeatable) = (true, false);
-                    continue;
+                    done.item(1, true);
                 }
-                b'$' => {
-                    out.push_str(if self.lines {
-                        "(?:(?m:$)|(?mR:$))"
-                    } else {
-                        r"\z"
-                    });
-                    (begun, repeatable) = (true, false);
-                    continue;
+                b'[' => {
+                    let end = brackets(bytes, at, &mut done.out)?;
+                    done.item(end - at, true);
+                    at = end;
                 }
-                b'?' | b'*' | b'+' | b'{' => {
-                    if !repeatable {
-                        return Err(refuse(format!(
-                            "nothing to repeat before `{}`",
-                            char::from(byte)
-                        )));
-                    }
-                    if byte == b'{' {
-                        at = repeat(bytes, at, &mut out)?;
-                    } else {
-                        out.push(char::from(byte));
-                    }
-                    if bytes.get(at) == Some(&b'?') {
-                        out.push('?');
-                        at += 1;
-                    }
-                    repeatable = false;
-                    continue;
-                }
-                b'.' => out.push_str(if self.dot_is_all {
-                    "(?s:.)"
-                } else {
-                    r"[^\r\n]"
-                }),
-                b'[' => at = brackets(bytes, at, &mut out)?,
                 b']' | b'}' => {
                     return Err(refuse(format!(
                         "`{}` without its beginning",
                         char::from(byte)
                     )));
                 }
-                b'\\' => {
-                    let Some(&letter) = bytes.get(at) else {
-                        return Err(refuse("nothing after the last `\\`"));
-                    };
-                    at += 1;
-                    let negated = letter.is_ascii_uppercase();
-                    match (class(letter.to_ascii_lowercase()), letter) {
-                        (Some(inside), _) => {
-                            let caret = if negated { "^" } else { "" };
-                            let _ = write!(out, "[{caret}{inside}]");
-                        }
-                        (None, b'0'..=b'9') => {
-                            return Err(refuse("back references are not supported"));
-                        }
-                        (None, letter) => literal(escaped(letter), &mut out),
-                    }
+                b'\\' => at = done.escape(bytes, at)?,
+                byte => {
+                    literal(byte, &mut done.out);
+                    done.item(1, true);
                 }
-                byte => literal(byte, &mut out),
             }
-            (begun, repeatable) = (true, true);
         }
-        if !begun {
+        if !done.begun {
             return Err(refuse("an empty group or alternative at the end"));
         }
-        // As nfdump: groups still open end here.
-        (0..open).for_each(|_| out.push(')'));
-        Ok(out)
+        // As in nfdump, groups that are still open end here.
+        for _ in 1..done.sizes.len() {
+            done.out.push(')');
+        }
+        let items = done
+            .sizes
+            .iter()
+            .fold(0, |sum: usize, items| sum.saturating_add(*items));
+        Ok((done.out, items))
+    }
+
+    fn anchor(&self, byte: u8) -> &'static str {
+        match (byte, self.lines) {
+            (b'^', true) => r"(?:\A|\r\n|\n|\r)",
+            (b'^', false) => r"\A",
+            (_, true) => "(?:(?m:$)|(?mR:$))",
+            (_, false) => r"\z",
+        }
     }
 }
 
@@ -259,8 +347,9 @@ fn literal(byte: u8, out: &mut String) {
     let _ = write!(out, r"\x{byte:02X}");
 }
 
-/// `{n}`, `{n,}` or `{n,m}` from after the brace; returns the place behind it.
-fn repeat(bytes: &[u8], start: usize, out: &mut String) -> Result<usize, FilterError> {
+/// `{n}`, `{n,}` or `{n,m}` from after the brace; returns where it ends, and how often its item may be
+/// copied.
+fn repeat(bytes: &[u8], start: usize, out: &mut String) -> Result<(usize, u32), FilterError> {
     let wrong = || refuse("expected `{n}`, `{n,}` or `{n,m}`");
     let rest = bytes.get(start..).unwrap_or_default();
     let length = rest
@@ -274,21 +363,32 @@ fn repeat(bytes: &[u8], start: usize, out: &mut String) -> Result<usize, FilterE
         let number = text.parse().ok().filter(|number| *number <= REPEAT_MAX);
         number.filter(|_| digits).ok_or_else(wrong)
     };
-    let _ = match inside.split_once(',') {
-        None => write!(out, "{{{}}}", number(inside)?),
-        Some((low, "")) => write!(out, "{{{},}}", number(low)?),
-        Some((low, high)) => {
-            let (low, high) = (number(low)?, number(high)?);
+    let (low, high) = match inside.split_once(',') {
+        None => (number(inside)?, None),
+        Some((low, "")) => (number(low)?, Some(None)),
+        Some((low, high)) => (number(low)?, Some(Some(number(high)?))),
+    };
+    let times = match high {
+        None => {
+            let _ = write!(out, "{{{low}}}");
+            low
+        }
+        Some(None) => {
+            let _ = write!(out, "{{{low},}}");
+            low
+        }
+        Some(Some(high)) => {
             if low > high {
                 return Err(refuse("the range of repetitions is empty"));
             }
-            write!(out, "{{{low},{high}}}")
+            let _ = write!(out, "{{{low},{high}}}");
+            high
         }
     };
-    Ok(start + length + 1)
+    Ok((start + length + 1, times))
 }
 
-/// A class in brackets from after the bracket; returns the place behind it.
+/// A class in brackets, from after the bracket; returns where it ends.
 fn brackets(bytes: &[u8], start: usize, out: &mut String) -> Result<usize, FilterError> {
     let mut at = start;
     out.push('[');
@@ -356,7 +456,9 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, modifiers: &str, payload: &[u8]) -> bool {
-        Pattern::new(pattern, modifiers).unwrap().matches(payload)
+        Pattern::new(pattern, modifiers, usize::MAX)
+            .unwrap()
+            .matches(payload)
     }
 
     #[test]
@@ -423,9 +525,29 @@ mod tests {
             r"a\",
             "((((a{999}){999}){999}){999})",
         ] {
-            assert!(Pattern::new(pattern, "").is_err(), "{pattern}");
+            assert!(Pattern::new(pattern, "", usize::MAX).is_err(), "{pattern}");
         }
-        assert!(Pattern::new("a", "q").is_err());
-        assert!(Pattern::literal("").is_err());
+        assert!(Pattern::new("a", "q", usize::MAX).is_err());
+        assert!(Pattern::literal("", usize::MAX).is_err());
+    }
+
+    #[test]
+    fn repetitions_count_as_written_out() {
+        for (pattern, items) in [
+            ("a", 1),
+            ("abc", 3),
+            (r"a|\d", 2),
+            ("a*b+", 2),
+            ("a{1000}", 1000),
+            ("a{2,30}b", 31),
+            ("a{0}", 1),
+            ("(ab){10}", 30),
+            ("((a{10}){10}", 110),
+        ] {
+            let pattern = Pattern::new(pattern, "", usize::MAX).unwrap();
+            assert_eq!(pattern.items(), items + PATTERN_BASE, "{}", pattern.text());
+        }
+        let error = Pattern::new("a{1000}", "", 999).unwrap_err();
+        assert_eq!(error.kind(), FilterErrorKind::Limit);
     }
 }

@@ -1,12 +1,13 @@
-//! Sets of addresses and of numbers, made for looking up.
+//! Sets of addresses and of numbers for fast lookups.
 //!
-//! Address sets are sorted ranges that do not touch, one sequence a family, behind a small bit map
-//! that answers most questions alone. The cost of a question grows with the logarithm of the set.
+//! An address set is a sequence of sorted ranges that do not touch, one per family, behind a bit map
+//! that answers most lookups alone. A lookup costs the logarithm of the size of the set. Memory is in
+//! proportion to the set.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network, or with full length a single address.
+/// A network; with full length a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Prefix {
     address: IpAddr,
@@ -52,45 +53,62 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Bits of the map in front of a set.
-const MAP_BITS: usize = 1 << 15;
+/// Most bits of the map in front of a set.
+const MAP_BITS_MAX: usize = 1 << 15;
+/// Bits of the map per piece of the address space that has members.
+const BITS_PER_PIECE: usize = 32;
 /// A range of more pieces than this is too wide for the map.
 const PIECES_MAX: u64 = 1 << 12;
 
-/// Tells for sure of most pieces of the address space that no member is in them.
+/// Answers for most pieces of the address space that no member is in them.
+///
+/// A hash map of bits, in proportion to the set: there may be as many sets as terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Sieve(Option<Box<[u64]>>);
+struct Sieve {
+    /// Empty: every piece may have members.
+    map: Box<[u64]>,
+    /// How far the hash of a piece is shifted to get its bit.
+    shift: u32,
+}
 
 impl Sieve {
     /// `ranges` in pieces.
     fn new(ranges: impl Iterator<Item = (u64, u64)> + Clone) -> Self {
         let wide = ranges.clone().any(|(low, high)| high - low >= PIECES_MAX);
         let pieces = ranges.clone().map(|(low, high)| high - low + 1);
+        let pieces = if wide { u64::MAX } else { pieces.sum::<u64>() };
         // A full map answers nothing.
-        if wide || pieces.sum::<u64>() > MAP_BITS as u64 / 2 {
-            return Self(None);
+        if pieces == 0 || pieces > MAP_BITS_MAX as u64 / 2 {
+            return Self {
+                map: Box::default(),
+                shift: 0,
+            };
         }
-        let mut map = vec![0_u64; MAP_BITS / 64].into_boxed_slice();
+        let bits = (pieces as usize * BITS_PER_PIECE).next_power_of_two();
+        let bits = bits.clamp(64, MAP_BITS_MAX);
+        let mut sieve = Self {
+            map: vec![0; bits / 64].into_boxed_slice(),
+            shift: 64 - bits.trailing_zeros(),
+        };
         for piece in ranges.flat_map(|(low, high)| low..=high) {
-            let bit = Self::bit(piece);
-            if let Some(word) = map.get_mut(bit / 64) {
+            let bit = sieve.bit(piece);
+            if let Some(word) = sieve.map.get_mut(bit / 64) {
                 *word |= 1 << (bit % 64);
             }
         }
-        Self(Some(map))
+        sieve
     }
 
     #[inline]
-    fn bit(piece: u64) -> usize {
-        let mixed = piece.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed >> (64 - MAP_BITS.trailing_zeros())) as usize
+    fn bit(&self, piece: u64) -> usize {
+        (piece.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 
     #[inline]
     fn may_have(&self, piece: u64) -> bool {
-        let Some(map) = &self.0 else { return true };
-        let bit = Self::bit(piece);
-        map.get(bit / 64)
+        let bit = self.bit(piece);
+        self.map
+            .get(bit / 64)
             .is_none_or(|word| word >> (bit % 64) & 1 == 1)
     }
 }
@@ -98,7 +116,7 @@ impl Sieve {
 /// A set of networks of both families.
 #[derive(Clone, Debug)]
 pub(crate) struct IpSet {
-    /// Sorted, each once.
+    /// Sorted, without duplicates.
     prefixes: Box<[Prefix]>,
     /// First and last address of each range; starts and ends ascend.
     v4: Ranges<u32>,
@@ -121,7 +139,8 @@ struct Ranges<T> {
 }
 
 impl<T: Copy + Ord> Ranges<T> {
-    /// `ranges` sorted; `next` is the value after one; `piece` names the part of the address space.
+    /// `ranges` must be sorted. `next` gives the following value, `piece` the part of the address
+    /// space that a value is in.
     fn new(ranges: Vec<(T, T)>, next: impl Fn(T) -> Option<T>, piece: impl Fn(T) -> u64) -> Self {
         let mut starts: Vec<T> = Vec::new();
         let mut ends: Vec<T> = Vec::new();
@@ -216,21 +235,40 @@ impl IpSet {
     }
 }
 
-/// A set of numbers: a bit each for those of 16 bits, sorted otherwise.
+/// A set of numbers: a bit for each number up to the largest, or sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NumberSet {
     Bits(Box<[u64]>),
-    Sorted(Box<[u64]>),
+    Sorted {
+        /// The bit of a value that is not in the set is mostly clear.
+        sieve: [u64; 4],
+        values: Box<[u64]>,
+    },
 }
 
 impl NumberSet {
-    /// `values` sorted.
+    /// `values` must be sorted.
     pub(crate) fn new(values: &[u64]) -> Self {
-        const SMALL: usize = 1 << 16;
-        if values.last().is_none_or(|last| *last >= SMALL as u64) {
-            return Self::Sorted(values.into());
+        /// Values below this can have a bit each.
+        const SMALL: u64 = 1 << 16;
+        /// Most words of bits per value: there may be as many lists as terms.
+        const WORDS_PER_VALUE: usize = 32;
+        let largest = values.last().copied().unwrap_or_default();
+        let words = (largest / 64 + 1) as usize;
+        if largest >= SMALL || words > WORDS_PER_VALUE * values.len() {
+            let mut sieve = [0; 4];
+            for value in values {
+                let (word, bit) = sieve_bit(*value);
+                if let Some(word) = sieve.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+            return Self::Sorted {
+                sieve,
+                values: values.into(),
+            };
         }
-        let mut bits = vec![0_u64; SMALL / 64];
+        let mut bits = vec![0_u64; words];
         for value in values {
             if let Some(word) = bits.get_mut((value / 64) as usize) {
                 *word |= 1 << (value % 64);
@@ -245,9 +283,19 @@ impl NumberSet {
             Self::Bits(bits) => bits
                 .get((value / 64) as usize)
                 .is_some_and(|word| word >> (value % 64) & 1 == 1),
-            Self::Sorted(values) => values.binary_search(&value).is_ok(),
+            Self::Sorted { sieve, values } => {
+                let (word, bit) = sieve_bit(value);
+                let may_have = sieve.get(word).is_some_and(|word| word & bit != 0);
+                may_have && values.binary_search(&value).is_ok()
+            }
         }
     }
+}
+
+/// The word of a sieve and the bit in it that stand for a value: its lowest 8 bits.
+#[inline]
+fn sieve_bit(value: u64) -> (usize, u64) {
+    ((value >> 6 & 3) as usize, 1 << (value & 63))
 }
 
 #[cfg(test)]
@@ -311,9 +359,38 @@ mod tests {
         assert!(!contains(&set(&["0.0.0.0/0"]), "::"));
     }
 
+    #[test]
+    fn sets_of_numbers() {
+        let few = [0, 22, 80, 443, 65_535];
+        let large = [1, 80, 1 << 40];
+        let many: Vec<u64> = (0..2000).map(|number| number * 31).collect();
+        for values in [&few[..], &large, &many, &[]] {
+            let set = NumberSet::new(values);
+            for value in 0..70_000 {
+                assert_eq!(set.contains(value), values.contains(&value), "{value}");
+            }
+        }
+        assert!(NumberSet::new(&large).contains(1 << 40));
+        assert!(matches!(NumberSet::new(&many), NumberSet::Bits(_)));
+    }
+
+    #[test]
+    fn small_sets_take_little_memory() {
+        let one = set(&["192.0.2.1/32"]);
+        assert_eq!((one.v4.sieve.map.len(), one.v6.sieve.map.len()), (1, 0));
+        assert!(matches!(
+            NumberSet::new(&[1, 60_000]),
+            NumberSet::Sorted { .. }
+        ));
+        let NumberSet::Bits(bits) = NumberSet::new(&[22, 80, 443]) else {
+            panic!("a few bits");
+        };
+        assert_eq!(bits.len(), 7);
+    }
+
     proptest::proptest! {
         #[test]
-        fn as_a_scan(prefixes in proptest::collection::vec((0..4_u32, 0..=255_u32, 20..=32_u8), 1..40),
+        fn lookups_agree_with_a_scan(prefixes in proptest::collection::vec((0..4_u32, 0..=255_u32, 20..=32_u8), 1..40),
                      asked in proptest::collection::vec((0..4_u32, 0..=1023_u32), 40)) {
             let address = |a: u32, b: u32| Ipv4Addr::from_bits(0x0A00_0000 | a << 16 | b);
             let list: Vec<Prefix> = prefixes.iter().map(|(a, b, n)| Prefix::new(address(*a, *b).into(), *n)).collect();

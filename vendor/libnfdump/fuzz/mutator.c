@@ -2,12 +2,14 @@
  * A mutator that knows how files are built: it takes the input apart, changes one thing - a record's
  * bytes, the order of blocks, the compression - and puts it together again so that sizes, counts and
  * offsets fit.  A part of the results is left as the plain mutator made it, so that what does not fit
- * is tried as well.  LAYOUT says which layout the files are of.
+ * is tried as well.  LAYOUT says which layout the files are of.  With SCRIPTED, inputs begin with a
+ * script (script.h), which the plain mutator changes.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "parts.h"
+#include "script.h"
 
 #ifndef LAYOUT
 #define LAYOUT 2
@@ -242,7 +244,7 @@ static void change(unsigned *random)
     }
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+static size_t mutate_file(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     unsigned random = seed;
     if (below(&random, 4) == 0) {
@@ -263,4 +265,21 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     const size_t built = parts_build(&file, data, max_size);
     return built == 0 ? LLVMFuzzerMutate(data, size, max_size) : built;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+#ifdef SCRIPTED
+    if (size <= SCRIPT_BYTES || max_size <= SCRIPT_BYTES) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    if (seed % 2 == 0) {
+        const size_t left = LLVMFuzzerMutate(data, SCRIPT_BYTES, SCRIPT_BYTES);
+        memset(data + left, 0, SCRIPT_BYTES - left);
+        return size;
+    }
+    return SCRIPT_BYTES + mutate_file(data + SCRIPT_BYTES, size - SCRIPT_BYTES, max_size - SCRIPT_BYTES, seed / 2);
+#else
+    return mutate_file(data, size, max_size, seed);
+#endif
 }

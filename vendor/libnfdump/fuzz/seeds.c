@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "nfdump.h"
 #include "parts.h"
+#include "script.h"
 
 static parts file;
 
@@ -36,6 +38,29 @@ static void save(const char *directory, const char *target, const char *name, co
     }
 }
 
+/* A seed for the targets that run a script: the last block first, a changed file, the whole again. */
+static void save_scripted(unsigned layout, const char *directory, const char *name, const uint8_t *data, size_t size)
+{
+    static uint8_t out[SCRIPT_BYTES + PARTS_BLOCKS * PARTS_BYTES];
+    static const uint8_t script[SCRIPT_BYTES] = {
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_LOAD,   2, 0, 0, 0, 0, 0,    0, /* */
+        STEP_LOAD,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_DECODE, 1, 0, 0, 0, 8, 1,    0, /* */
+        STEP_OPEN,   5, 0, 0, 0, 0, 0,    0, /* partial, and a cut block */
+        STEP_NEXT,   0, 0, 0, 0, 0, 0,    0, /* */
+        STEP_CHANGE, 2, 8, 1, 1, 2, 0xFF, 0, /* */
+        STEP_LOAD,   3, 0, 0, 0, 0, 0,    0, /* */
+    };
+    char target[32];
+    memcpy(out, script, sizeof script);
+    memcpy(out + sizeof script, data, size);
+    snprintf(target, sizeof target, "fd-%u", layout);
+    save(directory, target, name, out, sizeof script + size);
+}
+
 static void put(part *block, uint64_t value, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -59,15 +84,18 @@ static part *add_block(uint32_t type)
 
 /* ---- layout 2 -------------------------------------------------------------- */
 
-static const uint16_t element_sizes_2[43] = {0, 48, 8, 32, 16, 24, 8, 8, 4, 16, 4, 16, 4, 16, 40, 32, 8, 24, 16, 16, 8, 32,
+/* Payload bytes of the elements of layout 2, by id. */
+static const uint16_t element_sizes_2[] = {0, 48, 8, 32, 16, 24, 8, 8, 4, 16, 4, 16, 4, 16, 40, 32, 8, 24, 16, 16, 8, 32,
                                              4, 24, 68, 16, 8, 4, 8, 12, 12, 12, 40, 16, 4, 20, 8, 28, 32, 8, 4, 9, 4};
+#define ELEMENTS_2 (NFDUMP_ELEMENT_MAX_LAYOUT2 + 1)
+_Static_assert(sizeof element_sizes_2 / sizeof *element_sizes_2 == ELEMENTS_2, "a size for each element");
 
 static void flow_2(part *block, uint64_t elements)
 {
     const size_t start = block->length;
     uint32_t count = 0;
     put(block, 11, 2), put(block, 0, 2), put(block, 0, 2), put(block, 0x01110001, 4), put(block, 0x0900, 2);
-    for (size_t id = 0; id < 43; id++) {
+    for (size_t id = 0; id < ELEMENTS_2; id++) {
         if (elements >> id & 1) {
             put(block, id, 2), put(block, element_sizes_2[id] + 4u, 2);
             pattern(block, element_sizes_2[id], (uint8_t)id);
@@ -111,9 +139,9 @@ static void file_2(uint8_t method)
     }
     block = add_block(3);
     others_2(block);
-    flow_2(block, (UINT64_C(1) << 43) - 2);
+    flow_2(block, (UINT64_C(1) << ELEMENTS_2) - 2);
     block = add_block(3);
-    for (unsigned id = 1; id < 43; id++) {
+    for (unsigned id = 1; id < ELEMENTS_2; id++) {
         flow_2(block, UINT64_C(2) | UINT64_C(1) << id);
     }
     block = add_block(4);
@@ -363,6 +391,7 @@ int main(int argc, char **argv)
             snprintf(target, sizeof target, "file-%u", layout);
             snprintf(name, sizeof name, "seed-%s", method_names[method]);
             save(argv[1], target, name, out, size);
+            save_scripted(layout, argv[1], name, out, size);
             save_blocks(argv[1], layout);
         }
     }

@@ -2,6 +2,8 @@
 #ifndef NFDUMP_FUZZ_USE_H
 #define NFDUMP_FUZZ_USE_H
 
+#include <stdbool.h>
+
 #include "nfdump.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,6 +14,8 @@ void touch(const uint8_t *data, size_t length);
 void use_view(const nfdump_block_view *view);
 /* Every record seen is accounted for.  Not so in layout 3, where one may become several. */
 void check_counts(const nfdump_block_view *view);
+/* Decoded bytes that went through use_view so far. */
+uint64_t bytes_used(void);
 /* One record through all the parsers of those that are not flows. */
 void use_record(const uint8_t *record, size_t size);
 

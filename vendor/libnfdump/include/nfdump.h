@@ -31,8 +31,16 @@
 extern "C" {
 #endif
 
+/* What a shared library exports; everything else in it is hidden. */
+#if defined(__GNUC__)
+#define NFDUMP_API __attribute__((visibility("default")))
+#else
+#define NFDUMP_API
+#endif
+
+#define NFDUMP_VERSION "0.1.0"
 /* Changes whenever a structure or function below changes. */
-#define NFDUMP_ABI_VERSION 4u
+#define NFDUMP_ABI_VERSION 5u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
  * (5 MiB buffer less the 12-byte block header). */
@@ -57,10 +65,16 @@ extern "C" {
 #define NFDUMP_ELEMENT_SLOTS 64u
 /* Highest element id with a defined layout in files of layout 2; others are unknown there. */
 #define NFDUMP_ELEMENT_MAX_LAYOUT2 42u
-/* Highest element id of all.  Those above 42 hold what only layout 3 has room for. */
-#define NFDUMP_ELEMENT_MAX 46u
-/* Distinct element arrangements remembered per block.  Flows beyond that are
- * still indexed, with shape NFDUMP_SHAPE_NONE. Bounds the index to about 1 MiB. */
+/* Elements of this library, for what layout 3 stores and no element of layout 2 has room for.  Their ids are the
+ * highest ones, so that the next ids of nfdump are free. */
+#define NFDUMP_ELEMENT_WIDE_EXPORTER 60u    /* number of the exporter, 4 bytes */
+#define NFDUMP_ELEMENT_WIDE_OBSERVATION 61u /* observation domain, 8 bytes */
+#define NFDUMP_ELEMENT_WIDE_NAT_EVENT 62u   /* NAT event, 2 bytes */
+#define NFDUMP_ELEMENT_EVENT_KIND 63u       /* 1 NSEL, 2 NAT; 2 bytes */
+/* Highest element id of all. */
+#define NFDUMP_ELEMENT_MAX 63u
+/* Distinct element arrangements remembered per block: 1 MiB of shapes.  Flows beyond that, and flows with more than
+ * 48 elements or damaged ones, have the shape NFDUMP_SHAPE_NONE and a list of their own (nfdump_flow_list). */
 #define NFDUMP_SHAPES_MAX 2048u
 #define NFDUMP_SHAPE_NONE 0xFFFFu
 /* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
@@ -79,6 +93,11 @@ extern "C" {
  * NFDUMP_ELEMENT_MAX_LAYOUT2. */
 #define NFDUMP_RECORD_FLOW 11u
 #define NFDUMP_RECORD_FLOW_LAYOUT3 16u
+/* Bytes that one cursor may read and decode on trial while it looks for blocks behind damage: a part that is enough
+ * for ten of the largest blocks, and a part for each byte that the file has on its disk.  Decoding an honest file
+ * makes some 8 bytes of each stored one, so that searching costs at most about as much again. */
+#define NFDUMP_SEARCH_MIN 67108864u
+#define NFDUMP_SEARCH_FACTOR 8u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -98,7 +117,8 @@ typedef enum nfdump_status {
     NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
     NFDUMP_E_COUNT = 13,      /* fewer records or blocks than announced */
     NFDUMP_E_CHECKSUM = 14,   /* bytes are not those that were written */
-    NFDUMP_E_ENCRYPTED = 15   /* a file or block that somebody has to decrypt first */
+    NFDUMP_E_ENCRYPTED = 15,  /* a file or block that somebody has to decrypt first */
+    NFDUMP_E_LIMIT = 16       /* more work than is done for one file: the rest was not looked at */
 } nfdump_status;
 
 /* What went wrong and where.  All strings are static. */
@@ -186,17 +206,27 @@ typedef struct nfdump_info {
 typedef struct nfdump_file nfdump_file;
 typedef struct nfdump_block nfdump_block;
 
-/* Position in the chain of blocks.  Start with all zeros. */
+/* What is left of the chain of blocks, for nfdump_cursor.ended. */
+typedef enum nfdump_cursor_state {
+    NFDUMP_CURSOR_OPEN = 0,
+    NFDUMP_CURSOR_ENDED = 1, /* nothing: the next call returns NFDUMP_END */
+    NFDUMP_CURSOR_CUT = 2,   /* the last block as far as it is there: the next call returns it */
+    NFDUMP_CURSOR_SPENT = 3  /* bytes that were not searched: the next call returns NFDUMP_E_LIMIT */
+} nfdump_cursor_state;
+
+/* Position in the chain of blocks.  Start with all zeros.  Only the first three members are for callers. */
 typedef struct nfdump_cursor {
-    uint64_t offset;  /* of the next block header; 0 = start */
-    uint32_t index;   /* number of the next block */
-    uint32_t ended;   /* 1: NFDUMP_END or an error that ends the file was returned; 2: what is there of the
-                         last block is still to come */
-    uint32_t stored;  /* not 0: the header of the next block is wrong; this is its size, ... */
-    uint32_t records; /* its number of records, ... */
-    uint16_t type;    /* its type */
-    uint16_t flags;   /* and its flags */
-    uint32_t tries;   /* of finding blocks behind damage, so far */
+    uint64_t offset; /* of the next block header; 0 = start */
+    uint32_t index;  /* number of the next block */
+    uint32_t ended;  /* nfdump_cursor_state */
+    /* Private. Not 0: the header of the next block is wrong, and `stored` is its size; then its number of records,
+     * type and flags. */
+    uint32_t stored;
+    uint32_t records;
+    uint16_t type;
+    uint16_t flags;
+    uint32_t behind_damage; /* private; not 0: the number of blocks in the header of the file tells nothing */
+    uint64_t searched;      /* private: bytes read and decoded on trial so far */
 } nfdump_cursor;
 
 /* One flow record of a decoded block. */
@@ -221,6 +251,18 @@ typedef struct nfdump_shape {
     uint16_t length[NFDUMP_ELEMENT_SLOTS]; /* of the payload in bytes */
 } nfdump_shape;
 
+/* Where the elements of a flow without shape lie.  Lists are in ascending order of offset; a flow without shape and
+ * without list has no element.
+ *
+ * A list is a range of view.list_words: NFDUMP_LIST_PRESENT words with the bits of the elements that are there (as
+ * nfdump_shape.present, the lower half first), then for each of them, by ascending id, a word with the offset of the
+ * payload from the start of the record in its lower half and the length of the payload in its upper half. */
+typedef struct nfdump_flow_list {
+    uint32_t offset; /* of the flow's record, as nfdump_flow_ref.offset */
+    uint32_t first;  /* word of the list */
+} nfdump_flow_list;
+#define NFDUMP_LIST_PRESENT 2u
+
 /* A decoded block.  Records of layout 1 have become those of layout 2; `walked` and `skipped` still count
  * what is stored.  The pointers stay valid until the block is loaded again or freed
  * (data of an uncompressed block of a memory file point into that memory). */
@@ -233,6 +275,10 @@ typedef struct nfdump_block_view {
     size_t num_records;
     const nfdump_shape *shapes;
     size_t num_shapes;
+    const nfdump_flow_list *lists;
+    size_t num_lists;
+    const uint32_t *list_words;
+    size_t num_list_words;
     uint32_t walked;           /* records seen, of every type */
     uint32_t skipped;          /* records not handed out: of types not needed or not known, extension maps */
     uint32_t dropped;          /* flow records left out because they are damaged */
@@ -252,17 +298,17 @@ typedef struct nfdump_block_view {
 /* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
  * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
  * when its directory is damaged. */
-nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
-nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for bytes in memory, which must outlive the file and every block loaded from it. */
-nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
-                                      nfdump_error *error);
-void nfdump_file_close(nfdump_file *file);
-const nfdump_info *nfdump_file_info(const nfdump_file *file);
+NFDUMP_API nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32_t flags, nfdump_file **file,
+                                                 nfdump_error *error);
+NFDUMP_API void nfdump_file_close(nfdump_file *file);
+NFDUMP_API const nfdump_info *nfdump_file_info(const nfdump_file *file);
 /* Reads `length` stored bytes at `offset`. */
-nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
-                               nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
+                                          nfdump_error *error);
 
 /* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
  * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
@@ -278,14 +324,14 @@ nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t
  * where that one begins, and is handed out with this size if it is then readable.  Work for this is
  * limited: about 1000 trials in one file.  Where memory is short for it, NFDUMP_E_NOMEM ends the chain; a new
  * cursor may come farther. */
-nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
-                               nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
+                                          nfdump_error *error);
 
 /* ---- block --------------------------------------------------------------- */
 
 /* Null when memory is short. */
-nfdump_block *nfdump_block_new(void);
-void nfdump_block_free(nfdump_block *block);
+NFDUMP_API nfdump_block *nfdump_block_new(void);
+NFDUMP_API void nfdump_block_free(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
@@ -297,19 +343,24 @@ void nfdump_block_free(nfdump_block *block);
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
  * these stand in earlier blocks, they are known from loading those, or the call waits for other
  * threads that are loading them, or it reads them itself: blocks are best loaded in order. */
-nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
-                                const nfdump_block_ref *ref, nfdump_block_view *view,
-                                nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
+                                           const nfdump_block_ref *ref, nfdump_block_view *view,
+                                           nfdump_error *error);
 
 /* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
  * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
  * block; decrypted ones say so in it. */
-nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
-                                  const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
-                                  nfdump_block_view *view, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
+                                             const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
+                                             nfdump_block_view *view, nfdump_error *error);
+
+/* The payload of element `id` of flow number `flow` of a view: found by its shape, or by a binary search for its list.
+ * NFDUMP_END if the flow does not have the element, NFDUMP_E_ARGUMENT if there is no such flow. */
+NFDUMP_API nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
+                                             size_t *length);
 
 /* Takes ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
-nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
 
 /* ---- records that are not flows ------------------------------------------ */
 
@@ -354,15 +405,15 @@ typedef struct nfdump_name {
 
 /* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for another record
  * type, NFDUMP_E_RECORD when the record is not well-formed. */
-nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
-nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
+NFDUMP_API nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
+NFDUMP_API nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
 /* These hold several entries; NFDUMP_END when `index` is past the last. */
-nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint32_t index,
-                                      nfdump_exporter_stat *out);
-nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
+NFDUMP_API nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint32_t index,
+                                                 nfdump_exporter_stat *out);
+NFDUMP_API nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
 
 /* NFDUMP_ABI_VERSION of the library that was linked. */
-uint32_t nfdump_abi_version(void);
+NFDUMP_API uint32_t nfdump_abi_version(void);
 
 #ifdef __cplusplus
 }

@@ -117,7 +117,7 @@ nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32
     if (data == NULL || file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    return open_source((byte_source){.memory = data, .size = length, .fd = -1}, flags, file, error);
+    return open_source((byte_source){.memory = data, .size = length, .allocated = length, .fd = -1}, flags, file, error);
 }
 
 void nfdump_file_close(nfdump_file *file)

@@ -1,7 +1,7 @@
 /* The sizes that bindings in other languages rely on, checked wherever the library is compiled. */
 #include "nfdump.h"
 
-_Static_assert(sizeof(nfdump_cursor) == 32, "nfdump_cursor");
+_Static_assert(sizeof(nfdump_cursor) == 40, "nfdump_cursor");
 _Static_assert(sizeof(nfdump_block_ref) == 32, "nfdump_block_ref");
 _Static_assert(sizeof(nfdump_flow_ref) == 8, "nfdump_flow_ref");
 _Static_assert(sizeof(nfdump_record_ref) == 8, "nfdump_record_ref");

@@ -45,7 +45,8 @@ struct map_book {
     nfdump_cursor cursor;
     nfdump_block_ref front;
     bool started;
-    bool ended; /* there is no such block */
+    bool ended;     /* there is no such block */
+    bool advancing; /* a thread looks for the next one, and `front` is the one before it */
     /* Places of the blocks that somebody is decoding.  Where memory is short for one, it may be decoded twice. */
     uint64_t *works;
     size_t num_works, cap_works;
@@ -177,7 +178,8 @@ static const map_change *valid_before(const map_book *book, uint64_t offset, uin
 
 /* ---- order, under the lock ------------------------------------------------------ */
 
-/* False when memory is short; then nothing has moved. */
+/* Finds the next front.  False when memory is short; then nothing has moved.  The lock is let go meanwhile, since
+ * looking for a block behind damage can take long. */
 static bool advance(map_book *book, const nfdump_file *file)
 {
     nfdump_error error;
@@ -186,17 +188,22 @@ static bool advance(map_book *book, const nfdump_file *file)
     nfdump_block_ref front = {0};
     /* After damage the chain may go on.  When a file of layout 1 is salvaged, another type is damage. */
     const bool any_type = file->info.layout == 1 && file->info.flags & NFDUMP_OPEN_PARTIAL;
+    book->advancing = true;
+    (void)pthread_mutex_unlock(&book->lock);
     do {
         status = nfdump_file_next(file, &cursor, &front, &error);
-        if (status == NFDUMP_E_NOMEM) {
-            return false;
-        }
-    } while (status != NFDUMP_END && (status != NFDUMP_OK || (!any_type && front.type != BLOCK_LAYOUT1)));
-    book->cursor = cursor;
-    book->front = front;
-    book->ended = status == NFDUMP_END;
-    book->started = true;
-    return true;
+    } while (status != NFDUMP_END && status != NFDUMP_E_NOMEM &&
+             (status != NFDUMP_OK || (!any_type && front.type != BLOCK_LAYOUT1)));
+    (void)pthread_mutex_lock(&book->lock);
+    book->advancing = false;
+    if (status != NFDUMP_E_NOMEM) {
+        book->cursor = cursor;
+        book->front = front;
+        book->ended = status == NFDUMP_END;
+        book->started = true;
+    }
+    (void)pthread_cond_broadcast(&book->changed);
+    return status != NFDUMP_E_NOMEM;
 }
 
 /* The block at the front is `data`.  When memory is short it stays there, to be entered once more: that makes no
@@ -208,11 +215,7 @@ static bool enter_front(map_book *book, const nfdump_file *file, span data)
     if (book->front.type == BLOCK_LAYOUT1 || nfdump_records_block_type(data, records) == BLOCK_LAYOUT1) {
         nfdump_convert1_maps(data, records, enter, book);
     }
-    if (book->failed || !advance(book, file)) {
-        return false;
-    }
-    (void)pthread_cond_broadcast(&book->changed);
-    return true;
+    return !book->failed && advance(book, file);
 }
 
 static bool in_work(const map_book *book, uint64_t offset)
@@ -263,8 +266,8 @@ static bool read_front(map_book *book, const nfdump_file *file, nfdump_block *re
     const nfdump_status status = nfdump_block_plain(reader, file, &ref, &data, &error);
     (void)pthread_mutex_lock(&book->lock);
     remove_work(book, ref.offset);
-    if (book->ended || book->front.offset != ref.offset) {
-        return true;
+    if (book->advancing || book->ended || book->front.offset != ref.offset) {
+        return true; /* another thread has entered it */
     }
     return status != NFDUMP_E_NOMEM && enter_front(book, file, data);
 }
@@ -291,20 +294,31 @@ bool nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, sp
 {
     map_book *book = file->maps;
     nfdump_block *reader = NULL;
+    bool settled = true;
     (void)pthread_mutex_lock(&book->lock);
-    bool settled = book->started || advance(book, file);
-    while (settled && scan->needs_earlier && !book->ended && book->front.offset < ref->offset) {
-        if (in_work(book, book->front.offset)) {
+    while (settled) {
+        if (book->advancing) {
+            /* Without need of earlier maps there is nothing to wait for: the maps of this block are entered by the thread
+             * that needs them, which reads it once more. */
+            if (!scan->needs_earlier) {
+                break;
+            }
             (void)pthread_cond_wait(&book->changed, &book->lock);
-            continue;
+        } else if (!book->started) {
+            settled = advance(book, file);
+        } else if (book->ended || book->front.offset > ref->offset) {
+            break;
+        } else if (book->front.offset == ref->offset) {
+            settled = enter_front(book, file, scan->defines_maps ? data : (span){0});
+            break;
+        } else if (!scan->needs_earlier) {
+            break;
+        } else if (in_work(book, book->front.offset)) {
+            (void)pthread_cond_wait(&book->changed, &book->lock);
+        } else {
+            reader = reader == NULL ? nfdump_block_new() : reader;
+            settled = reader != NULL && read_front(book, file, reader);
         }
-        if (reader == NULL) {
-            reader = nfdump_block_new();
-        }
-        settled = reader != NULL && read_front(book, file, reader);
-    }
-    if (settled && !book->ended && book->front.offset == ref->offset) {
-        settled = enter_front(book, file, scan->defines_maps ? data : (span){0});
     }
     (void)pthread_mutex_unlock(&book->lock);
     nfdump_block_free(reader);

@@ -586,7 +586,7 @@ static void extensions(void)
         set(at + 18, events[i].nat, 2), set(at + 20, events[i].pool, 4);
         EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 1);
         EXPECT((element_of(&view, 0, 19) != NULL) == events[i].nsel && (element_of(&view, 0, 25) != NULL) == events[i].has_nat);
-        EXPECT((element_of(&view, 0, 45) != NULL) == events[i].wide && (element_of(&view, 0, 46) != NULL) == events[i].told);
+        EXPECT((element_of(&view, 0, NFDUMP_ELEMENT_WIDE_NAT_EVENT) != NULL) == events[i].wide && (element_of(&view, 0, NFDUMP_ELEMENT_EVENT_KIND) != NULL) == events[i].told);
         if (events[i].has_nat) {
             const uint8_t *nat = element_of(&view, 0, 25);
             EXPECT(number(nat, 8) == 1700000000000 && number(nat + 8, 4) == events[i].pool && nat[12] == (uint8_t)events[i].nat);
@@ -597,9 +597,9 @@ static void extensions(void)
     begin_flows(&plain, 2), FLOW(&plain, {30, 16}), FLOW(&plain, {30, 16});
     set(plain.data + 32 + 48 + 8, 70000, 4), set(plain.data + 32 + 32 + 12, 0, 4);
     EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 2);
-    EXPECT(element_of(&view, 0, 44) == NULL && element_of(&view, 0, 43) == NULL);
-    EXPECT(number(element_of(&view, 1, 43), 4) == 70000 && number(view.data + view.flows[1].offset + 8, 2) == 0);
-    EXPECT(number(element_of(&view, 1, 44), 8) == UINT64_C(0x2D2C2B2A29282726));
+    EXPECT(element_of(&view, 0, NFDUMP_ELEMENT_WIDE_OBSERVATION) == NULL && element_of(&view, 0, NFDUMP_ELEMENT_WIDE_EXPORTER) == NULL);
+    EXPECT(number(element_of(&view, 1, NFDUMP_ELEMENT_WIDE_EXPORTER), 4) == 70000 && number(view.data + view.flows[1].offset + 8, 2) == 0);
+    EXPECT(number(element_of(&view, 1, NFDUMP_ELEMENT_WIDE_OBSERVATION), 8) == UINT64_C(0x2D2C2B2A29282726));
 
     /* Bytes with a length. */
     static const uint8_t variable[][2] = {{25, 27}, {26, 29}, {27, 30}, {32, 35}};

@@ -747,6 +747,8 @@ int main(void)
     test_layout1();
     test_layout3();
     test_plans();
+    test_fields();
+    test_limits();
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

@@ -59,5 +59,7 @@ static inline nfdump_status open_bytes(const bytes *b, nfdump_file **file, nfdum
 void test_layout1(void);
 void test_layout3(void);
 void test_plans(void);
+void test_fields(void);
+void test_limits(void);
 
 #endif

@@ -25,6 +25,12 @@ enum {
     WINDOW_LOG_MAX = 26,
     /* Bytes that tell how large the header of a zstd frame is. */
     FRAME_HEADER_MIN = 5,
+    /* Bytes in front of the first block of a bzip2 stream, and of the mark of a block. */
+    BZ2_HEADER = 4,
+    BZ2_MARK = 6,
+    /* Decoding LZ4 or zstd data that fail costs no more than making so many bytes of each byte of input:
+     * what makes more of them are repetitions, which are made at the speed of memory. */
+    FAILED_RATIO = 8,
 };
 
 static nfdump_status bad(const char **reason, const char *text)
@@ -57,10 +63,18 @@ static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, 
     return NFDUMP_OK;
 }
 
+/* What decoding has come to, also when it fails. */
+typedef struct bz2_effort {
+    size_t produced;
+    size_t left; /* bytes of input */
+} bz2_effort;
+
 /* One stream only: bytes after its end are ignored, as nfdump does.  The checksum of a block comes behind it: what
  * was produced counts only if the data are cut, for then no block is begun before all of it is there. */
-static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, const codec_question *question, bz2_effort *effort,
+                                    size_t *length, const char **reason)
 {
+    const size_t first = question != NULL && capacity > CODEC_FRONT ? CODEC_FRONT : capacity;
     bz_stream stream = {0};
     int result = BZ2_bzDecompressInit(&stream, 0, 0);
     if (result != BZ_OK) {
@@ -74,11 +88,16 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
     stream.next_in = input.out;
     stream.avail_in = (unsigned)stored.length;
     stream.next_out = (char *)out;
-    stream.avail_out = (unsigned)capacity;
+    stream.avail_out = (unsigned)first;
     /* With all input and all output space given, one call either ends the stream or never will.  If it fills the
      * space, another byte tells whether there is more to come. */
     result = BZ2_bzDecompress(&stream);
-    const size_t produced = capacity - stream.avail_out;
+    if (first < capacity && result == BZ_OK && stream.avail_out == 0 &&
+        question->holds(question->context, (span){out, first})) {
+        stream.avail_out = (unsigned)(capacity - first);
+        result = BZ2_bzDecompress(&stream);
+    }
+    const size_t produced = (size_t)((uint8_t *)stream.next_out - out);
     char more;
     if (result == BZ_OK && stream.avail_out == 0) {
         stream.next_out = &more;
@@ -87,6 +106,9 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
         result = stream.avail_out == 0 ? BZ_OK : result;
     }
     const bool cut = result == BZ_OK && stream.avail_out != 0;
+    if (effort != NULL) {
+        *effort = (bz2_effort){.produced = produced, .left = stream.avail_in};
+    }
     (void)BZ2_bzDecompressEnd(&stream);
     *length = cut || result == BZ_STREAM_END ? produced : 0;
     switch (result) {
@@ -133,7 +155,7 @@ nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, s
     case NFDUMP_COMPRESSION_LZO:
         return decompress_lzo(stored, out, capacity, length, reason);
     case NFDUMP_COMPRESSION_BZ2:
-        return decompress_bz2(stored, out, capacity, length, reason);
+        return decompress_bz2(stored, out, capacity, NULL, NULL, length, reason);
     case NFDUMP_COMPRESSION_LZ4:
         return decompress_lz4(stored, out, capacity, length, reason);
     case NFDUMP_COMPRESSION_ZSTD:
@@ -201,14 +223,14 @@ static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
 
 /* In a context of its own, since its window stays allocated.  Data go in as they are asked for: what was decoded in
  * a call that fails is not told.  `reason` stays if memory is not. */
-static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
+static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size_t window_max, size_t *length, const char **reason)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     ZSTD_inBuffer in = {.src = stored.data};
     ZSTD_outBuffer done = {.dst = out, .size = capacity};
     int window = WINDOW_LOG_MIN;
     bool has_memory = context != NULL;
-    while (window < WINDOW_LOG_MAX && (size_t)1 << window < capacity) {
+    while (window < WINDOW_LOG_MAX && (size_t)1 << window < window_max) {
         window++;
     }
     if (has_memory && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window))) {
@@ -238,7 +260,61 @@ nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span
     if (compression == NFDUMP_COMPRESSION_LZ4) {
         *length = front_lz4(stored, out, capacity);
     }
-    return compression == NFDUMP_COMPRESSION_ZSTD ? front_zstd(stored, out, capacity, length, reason) : status;
+    return compression == NFDUMP_COMPRESSION_ZSTD ? front_zstd(stored, out, capacity, capacity, length, reason) : status;
+}
+
+/* Whether these can be the first bytes of a bzip2 stream: "BZh", a digit, the mark of a block or of the end. */
+static bool begins_bz2(span front)
+{
+    static const uint8_t block[BZ2_MARK] = {0x31, 0x41, 0x59, 0x26, 0x53, 0x59};
+    static const uint8_t end[BZ2_MARK] = {0x17, 0x72, 0x45, 0x38, 0x50, 0x90};
+    span mark = {0};
+    return span_sub(front, BZ2_HEADER, BZ2_MARK, &mark) && memcmp(front.data, "BZh", 3) == 0 && front.data[3] >= '1' &&
+           front.data[3] <= '9' && (memcmp(mark.data, block, BZ2_MARK) == 0 || memcmp(mark.data, end, BZ2_MARK) == 0);
+}
+
+bool nfdump_codec_begins(uint8_t compression, span front, uint8_t *out, const codec_question *question, size_t *produced)
+{
+    size_t used = 0;
+    const char *reason = "";
+    *produced = 0;
+    switch (compression) {
+    case NFDUMP_COMPRESSION_LZO:
+        (void)nfdump_lzo1x_decompress(front.data, front.length, out, CODEC_FRONT, produced, &used);
+        break;
+    case NFDUMP_COMPRESSION_BZ2: /* which decodes nothing before it has a whole block */
+        return begins_bz2(front);
+    case NFDUMP_COMPRESSION_LZ4:
+        *produced = front_lz4(front, out, CODEC_FRONT);
+        break;
+    case NFDUMP_COMPRESSION_ZSTD:
+        if (ZSTD_getFrameContentSize(front.data, front.length) == ZSTD_CONTENTSIZE_ERROR) {
+            return false;
+        }
+        (void)front_zstd(front, out, CODEC_FRONT, NFDUMP_BLOCK_MAX, produced, &reason);
+        break;
+    default:
+        break;
+    }
+    return question->holds(question->context, (span){out, *produced});
+}
+
+nfdump_status nfdump_codec_try(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
+                               const codec_question *question, size_t *length, size_t *work, bool *settled)
+{
+    const char *reason = "";
+    *length = 0;
+    *settled = false;
+    if (compression == NFDUMP_COMPRESSION_BZ2) {
+        bz2_effort effort = {0};
+        const nfdump_status status = decompress_bz2(stored, out, capacity, question, &effort, length, &reason);
+        *work = effort.produced;
+        *settled = effort.left != 0;
+        return status;
+    }
+    const nfdump_status status = nfdump_codec_decompress(codec, compression, stored, out, capacity, length, &reason);
+    *work = status == NFDUMP_OK ? *length : at_most(capacity, CODEC_FRONT + FAILED_RATIO * stored.length);
+    return status;
 }
 
 void nfdump_codec_free(codec_state *codec)

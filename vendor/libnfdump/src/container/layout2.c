@@ -13,6 +13,9 @@
 #define STAT_PAYLOAD 144u
 /* Decoded bytes of a compressed appendix block.  Writers need some three hundred. */
 #define APPENDIX_MAX 65536u
+/* Blocks of an appendix that are read.  Writers make one; the number in the header goes up to 65,535, and each may
+ * take the time of a block of bzip2 while the file is opened. */
+#define APPENDIX_BLOCKS_MAX 16u
 
 static nfdump_status read_header(span header, nfdump_info *info, nfdump_error *error)
 {
@@ -130,7 +133,7 @@ static bool is_cut_block(const byte_source *source, const nfdump_block_ref *ref)
 /* The last block as far as it goes.  The cursor stays in front of it. */
 static nfdump_status cut_block(const byte_source *source, nfdump_cursor *cursor, nfdump_block_ref *ref)
 {
-    cursor->ended = ENDED;
+    cursor->ended = NFDUMP_CURSOR_ENDED;
     *ref = (nfdump_block_ref){.offset = cursor->offset, .index = cursor->index};
     if (nfdump_layout2_block_at(source, cursor->offset, cursor->index, ref, NULL) != NFDUMP_E_TRUNCATED ||
         !is_cut_block(source, ref)) {
@@ -147,13 +150,23 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     if (cursor->offset == 0) {
         cursor->offset = LAYOUT2_HEADER;
     }
-    if (cursor->ended == ENDED_CUT) {
+    if (cursor->ended == NFDUMP_CURSOR_CUT) {
         return cut_block(source, cursor, ref);
     }
+    if (cursor->ended == NFDUMP_CURSOR_SPENT) {
+        cursor->ended = NFDUMP_CURSOR_ENDED;
+        (void)nfdump_fail_value(error, NFDUMP_E_LIMIT, cursor->offset,
+                                "the search for blocks behind damage was given up: the rest of the file was not searched",
+                                cursor->searched, nfdump_resync_budget(source));
+        if (error != NULL) {
+            error->block = cursor->index;
+        }
+        return NFDUMP_E_LIMIT;
+    }
     /* Behind damage the number of blocks tells nothing: some may be lost, or lie in pieces. */
-    const bool counted = !(info->flags & NFDUMP_OPEN_PARTIAL) && cursor->tries == 0;
+    const bool counted = !(info->flags & NFDUMP_OPEN_PARTIAL) && !cursor->behind_damage;
     if (!cursor->ended && counted && cursor->index >= info->num_blocks && goes_beyond(info, &area, cursor)) {
-        cursor->tries++;
+        cursor->behind_damage = 1;
         (void)nfdump_fail_value(error, NFDUMP_E_COUNT, cursor->offset, "more data blocks than the header announces",
                                 cursor->index + 1, info->num_blocks);
         if (error != NULL) {
@@ -162,12 +175,12 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
         return NFDUMP_E_COUNT;
     }
     if (cursor->ended || (counted ? cursor->index >= info->num_blocks : cursor->offset == area.end)) {
-        cursor->ended = ENDED;
+        cursor->ended = NFDUMP_CURSOR_ENDED;
         return NFDUMP_END;
     }
     /* A header that announces too many blocks must not make us read the appendix as data. */
     if (area.end_known && cursor->offset >= area.end) {
-        cursor->ended = ENDED;
+        cursor->ended = NFDUMP_CURSOR_ENDED;
         if (!counted) {
             return NFDUMP_END;
         }
@@ -192,13 +205,13 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
         return advance(cursor, ref);
     }
     if (status == NFDUMP_E_IO) {
-        cursor->ended = ENDED;
+        cursor->ended = NFDUMP_CURSOR_ENDED;
     } else if (nfdump_resync(&area, cursor, ref, status == NFDUMP_OK, &found)) {
         return advance(cursor, ref);
     }
     const bool wanted = !(info->flags & NFDUMP_OPEN_PARTIAL) || info->flags & NFDUMP_OPEN_CUT;
-    if (cursor->ended && wanted && status == NFDUMP_E_TRUNCATED && is_cut_block(source, ref)) {
-        cursor->ended = ENDED_CUT;
+    if (cursor->ended == NFDUMP_CURSOR_ENDED && wanted && status == NFDUMP_E_TRUNCATED && is_cut_block(source, ref)) {
+        cursor->ended = NFDUMP_CURSOR_CUT;
     }
     found.block = index;
     if (error != NULL) {
@@ -309,6 +322,11 @@ static void read_appendix(const byte_source *source, nfdump_info *info)
     nfdump_clear_error(error);
     for (uint32_t i = 0; i < info->appendix_blocks; i++) {
         nfdump_block_ref ref = {0};
+        if (i == APPENDIX_BLOCKS_MAX) {
+            (void)nfdump_fail_value(error, NFDUMP_E_LIMIT, offset, "more appendix blocks than are read", info->appendix_blocks,
+                                    APPENDIX_BLOCKS_MAX);
+            break;
+        }
         if (nfdump_layout2_block_at(source, offset, i, &ref, error) != NFDUMP_OK ||
             appendix_block(source, info, &codec, &ref, error) != NFDUMP_OK) {
             break;

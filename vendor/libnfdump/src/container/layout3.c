@@ -642,7 +642,7 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
         if (header.stored > left) {
             /* Nobody could tell whether what is there of an encrypted block is genuine. */
             *cut = left > LAYOUT3_BLOCK_HEADER && header.encryption == 0 && !is_aside(header.type);
-            if (cursor->ended == ENDED_CUT) {
+            if (cursor->ended == NFDUMP_CURSOR_CUT) {
                 const entry e = {.type = header.type, .size = (uint32_t)left, .offset = cursor->offset};
                 *ref = ref_from(&e, cursor->index);
                 return NFDUMP_OK;
@@ -669,17 +669,17 @@ nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *
     if (cursor->offset < LAYOUT3_HEADER) {
         cursor->offset = LAYOUT3_HEADER;
     }
-    if (cursor->ended != ENDED) {
+    if (cursor->ended != NFDUMP_CURSOR_ENDED) {
         if (info->appendix_offset != 0) {
             status = next_entry(source, info, moved, cursor, ref, &alone, error);
         } else if (info->flags & NFDUMP_OPEN_PARTIAL && cursor->offset <= source->size) {
             status = next_in_place(source, cursor, ref, &cut, error);
         }
     }
-    if (cursor->ended == ENDED_CUT) {
-        cursor->ended = ENDED;
+    if (cursor->ended == NFDUMP_CURSOR_CUT) {
+        cursor->ended = NFDUMP_CURSOR_ENDED;
     } else if (status != NFDUMP_OK) {
-        cursor->ended = alone ? 0 : cut && info->flags & NFDUMP_OPEN_CUT ? ENDED_CUT : ENDED;
+        cursor->ended = alone ? 0 : cut && info->flags & NFDUMP_OPEN_CUT ? NFDUMP_CURSOR_CUT : NFDUMP_CURSOR_ENDED;
         if (status != NFDUMP_END && error != NULL) {
             error->block = alone ? ref->index : cursor->index;
         }

@@ -18,6 +18,8 @@ typedef struct block_area {
 bool nfdump_resync_follows(const block_area *area, uint64_t offset);
 /* Whether the number of records can be true. */
 bool nfdump_resync_count_is_possible(uint32_t records);
+/* Bytes that all searches of one cursor may read and decode. */
+uint64_t nfdump_resync_budget(const byte_source *source);
 /* The header at cursor->offset is wrong, or does not lead to another one; `ref` is what it says, and
  * `sane` whether its size fits the file.  Returns true when the block is to be taken as it is.
  * Otherwise `error` tells what is wrong and the cursor says where, and how, to go on; without memory the chain ends. */

@@ -13,6 +13,9 @@
 
 #include "../error.h"
 
+/* Unit of st_blocks. */
+#define STAT_BLOCK 512u
+
 nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *error)
 {
     struct stat status;
@@ -27,6 +30,9 @@ nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *e
     source->owned = 0;
     source->modified = (int64_t)status.st_mtime;
     source->size = status.st_size > 0 ? (uint64_t)status.st_size : 0;
+    /* Some file systems do not tell, above all of files that are small. */
+    const uint64_t blocks = status.st_blocks > 0 ? (uint64_t)status.st_blocks : UINT64_MAX / STAT_BLOCK;
+    source->allocated = blocks < source->size / STAT_BLOCK ? blocks * STAT_BLOCK : source->size;
     return NFDUMP_OK;
 }
 

@@ -5,15 +5,10 @@
 #include "../bytes.h"
 #include "nfdump.h"
 
-/* Values of nfdump_cursor.ended. */
-enum {
-    ENDED = 1,
-    ENDED_CUT = 2, /* but for what is there of a last block that is cut */
-};
-
 typedef struct byte_source {
     const uint8_t *memory; /* null: use fd */
     uint64_t size;
+    uint64_t allocated; /* bytes that the file takes on its disk, without holes; of memory its size */
     int64_t modified; /* seconds since the epoch; 0 for memory */
     int fd;
     int owned; /* 1: close fd at the end */

@@ -919,8 +919,9 @@ static bool add_flow(run *r, span record, uint16_t type, size_t left)
         flow_plan *p = find_plan(r->c, map, form_of(flow.flags, type));
         if (p->quick && p->need + WIDE <= left && span_has(out, r->length, p->size + WIDE) &&
             run_plan(p, record.data, r->c->out + r->length, r->flow_flags)) {
-            p->epoch = r->c->stamp;
-            return index_made(r, p->size, &p->shape);
+            const bool made = index_made(r, p->size, &p->shape);
+            p->epoch = p->shape == NFDUMP_SHAPE_NONE ? 0 : r->c->stamp;
+            return made;
         }
     }
     ext_list repaired;

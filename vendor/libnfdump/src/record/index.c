@@ -7,8 +7,10 @@
  * told by the size of the record and the number of its elements (IPv4 and IPv6 flows
  * alternate); when those lately met do not fit, a hash table is asked.
  *
- * A record whose elements do not parse to the announced count, or that has too many of
- * them, gets no shape; readers walk it themselves.
+ * A record gets no shape if its elements do not parse to the announced count, if it has too
+ * many of them, or if the table is full.  It gets a list of its own instead, which says where each
+ * element lies, so that readers need not walk records.  Lists take at most 5/4 of the bytes of
+ * the records: 16 and 4 for each element id, of records of 12 and 4 for each element.
  */
 #include "index.h"
 
@@ -25,20 +27,19 @@
 #define PREFETCH(p) ((void)(p))
 #endif
 
-/* Doubles an array when it is full.  False when memory is short. */
-static bool reserve(void **array, size_t count, size_t *capacity, size_t size)
+/* The array with room for `more` values of `size` bytes behind the `count` it has, twice as large if it was full.
+ * Null when memory is short; then it is as it was. */
+static void *reserve(void *array, size_t count, size_t more, size_t *capacity, size_t size)
 {
-    if (count < *capacity) {
-        return true;
+    if (more <= *capacity - count) {
+        return array;
     }
     const size_t grown = *capacity == 0 ? 1024 : *capacity * 2;
-    void *moved = realloc(*array, grown * size);
-    if (moved == NULL) {
-        return false;
+    void *moved = realloc(array, grown * size);
+    if (moved != NULL) {
+        *capacity = grown;
     }
-    *array = moved;
-    *capacity = grown;
-    return true;
+    return moved;
 }
 
 static bool reserve_shape(flow_index *index)
@@ -158,28 +159,87 @@ static void fill_shape(nfdump_shape *shape, const shape_key *key, uint32_t eleme
  * False when memory is short. */
 static bool find_shape(flow_index *index, const shape_key *key, span record, uint16_t *out)
 {
-    size_t bucket = key->hash % SHAPE_BUCKETS;
-    while (index->buckets[bucket] != 0) {
-        const size_t known = index->buckets[bucket] - 1u;
-        if (index->keys[known].hash == key->hash && index->keys[known].span <= record.length &&
-            index->keys[known].count == key->count && key_matches(&index->keys[known], record.data, key->count)) {
-            *out = (uint16_t)known;
+    const uint32_t hash = key->hash;
+    size_t at = hash % SHAPE_BUCKETS;
+    unsigned probes = 0;
+    unsigned compares = 0;
+    *out = NFDUMP_SHAPE_NONE;
+    for (; index->buckets[at].shape != 0; at = (at + 1) % SHAPE_BUCKETS) {
+        const size_t number = index->buckets[at].shape - 1u;
+        const shape_key *known = &index->keys[number];
+        if (index->buckets[at].tag == hash >> 16 && known->hash == hash) {
+            if (known->span <= record.length && known->count == key->count &&
+                key_matches(known, record.data, key->count)) {
+                *out = (uint16_t)number;
+                return true;
+            }
+            compares++;
+        }
+        if (++probes == SHAPE_PROBES_MAX || compares == SHAPE_COMPARES_MAX) {
             return true;
         }
-        bucket = (bucket + 1) % SHAPE_BUCKETS;
     }
     if (index->num_shapes == NFDUMP_SHAPES_MAX) {
-        *out = NFDUMP_SHAPE_NONE;
         return true;
     }
     if (!reserve_shape(index)) {
         return false;
     }
     index->keys[index->num_shapes] = *key;
+    index->keys[index->num_shapes].bucket = (uint32_t)at;
     fill_shape(&index->shapes[index->num_shapes], key, index->element_max);
     *out = (uint16_t)index->num_shapes;
     index->num_shapes++;
-    index->buckets[bucket] = (uint16_t)index->num_shapes;
+    index->buckets[at] = (shape_bucket){.shape = (uint16_t)index->num_shapes, .tag = (uint16_t)(hash >> 16)};
+    return true;
+}
+
+/* Makes the list of a flow without shape, by the same rules as `walk_elements`: up to the announced count, to the
+ * end of the record or to a length below that of a header; an element that runs past the end is cut there.
+ * False when memory is short. */
+static SEPARATE bool add_list(flow_index *index, span record, uint16_t count, size_t start)
+{
+    uint32_t place[NFDUMP_ELEMENT_SLOTS];
+    uint64_t present = 0;
+    size_t at = FLOW_HEADER;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t id = 0;
+        uint16_t length = 0;
+        if (!span_u16(record, at, &id) || !span_u16(record, at + 2, &length) || length < ELEMENT_HEADER) {
+            break;
+        }
+        const size_t left = record.length - at;
+        const size_t whole = length < left ? length : left;
+        if (id != 0 && id <= index->element_max) {
+            present |= UINT64_C(1) << id;
+            place[id] = (uint32_t)(at + ELEMENT_HEADER) | (uint32_t)(whole - ELEMENT_HEADER) << 16;
+        }
+        at += whole;
+    }
+    if (present == 0) {
+        return true;
+    }
+    nfdump_flow_list *lists = reserve(index->lists, index->num_lists, 1, &index->cap_lists, sizeof *lists);
+    if (lists == NULL) {
+        return false;
+    }
+    index->lists = lists;
+    uint32_t *words = reserve(index->list_words, index->num_list_words, NFDUMP_LIST_PRESENT + NFDUMP_ELEMENT_SLOTS,
+                              &index->cap_list_words, sizeof *words);
+    if (words == NULL) {
+        return false;
+    }
+    index->list_words = words;
+    lists[index->num_lists++] = (nfdump_flow_list){.offset = (uint32_t)start, .first = (uint32_t)index->num_list_words};
+    uint32_t *next = words + index->num_list_words;
+    *next++ = (uint32_t)present;
+    *next++ = (uint32_t)(present >> 32);
+    for (unsigned id = 1; present >> id != 0; id++) {
+        if (present >> id & 1) {
+            *next++ = place[id];
+        }
+    }
+    index->num_list_words = (size_t)(next - words);
     return true;
 }
 
@@ -194,7 +254,12 @@ static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at
 
 bool nfdump_index_grow(flow_index *index)
 {
-    return reserve((void **)&index->flows, index->num_flows, &index->cap_flows, sizeof *index->flows);
+    nfdump_flow_ref *flows = reserve(index->flows, index->num_flows, 1, &index->cap_flows, sizeof *flows);
+    if (flows == NULL) {
+        return false;
+    }
+    index->flows = flows;
+    return true;
 }
 
 bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_view *view, uint16_t *found)
@@ -240,6 +305,9 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
     view->unknown_elements += key.unknown;
 
     *found = shape;
+    if (shape == NFDUMP_SHAPE_NONE && !add_list(index, record, count, at)) {
+        return false;
+    }
     return index_known_flow(index, at, record.length, shape);
 }
 
@@ -257,13 +325,16 @@ bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t a
     case RECORD_SAMPLER:
     case RECORD_APPLICATION_NAMES:
     case RECORD_INTERFACE_NAMES:
-    case RECORD_VRF_NAMES:
-        if (!reserve((void **)&index->records, index->num_records, &index->cap_records, sizeof *index->records)) {
+    case RECORD_VRF_NAMES: {
+        nfdump_record_ref *records = reserve(index->records, index->num_records, 1, &index->cap_records, sizeof *records);
+        if (records == NULL) {
             return false;
         }
-        index->records[index->num_records++] =
+        index->records = records;
+        records[index->num_records++] =
             (nfdump_record_ref){.offset = (uint32_t)at, .type = type, .size = (uint16_t)record.length};
         return true;
+    }
     default:
         view->skipped++;
         return true;
@@ -318,8 +389,12 @@ void nfdump_index_begin(flow_index *index, uint32_t element_max)
     index->element_max = element_max;
     index->num_flows = 0;
     index->num_records = 0;
+    index->num_lists = 0;
+    index->num_list_words = 0;
     if (index->num_shapes != 0) {
-        memset(index->buckets, 0, sizeof index->buckets);
+        for (size_t i = 0; i < index->num_shapes; i++) {
+            index->buckets[index->keys[i].bucket] = (shape_bucket){0};
+        }
         memset(index->recent, 0, sizeof index->recent);
         index->num_shapes = 0;
     }
@@ -333,6 +408,10 @@ void nfdump_index_end(const flow_index *index, nfdump_block_view *view)
     view->num_records = index->num_records;
     view->shapes = index->shapes;
     view->num_shapes = index->num_shapes;
+    view->lists = index->lists;
+    view->num_lists = index->num_lists;
+    view->list_words = index->list_words;
+    view->num_list_words = index->num_list_words;
     view->element_max = index->element_max;
 }
 
@@ -391,6 +470,19 @@ bool nfdump_records_fill(span data, uint32_t *records)
     return *records != 0;
 }
 
+bool nfdump_records_begin(span front, uint32_t most)
+{
+    uint32_t records = 0;
+    for (size_t at = 0; span_has(front, at, RECORD_HEADER); records++) {
+        const size_t size = load_u16(front.data + at + 2);
+        if (size < RECORD_HEADER || records == most) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
 uint16_t nfdump_records_block_type(span data, uint32_t announced)
 {
     uint32_t records = 0;
@@ -423,4 +515,6 @@ void nfdump_index_free(flow_index *index)
     free(index->records);
     free(index->shapes);
     free(index->keys);
+    free(index->lists);
+    free(index->list_words);
 }

@@ -12,6 +12,11 @@
 _Static_assert(SHAPE_ELEMENTS_MAX % KEY_STEP == 0, "the last step must fit");
 /* Open addressing at a load of at most one half. */
 #define SHAPE_BUCKETS (2u * NFDUMP_SHAPES_MAX)
+/* A look-up ends after this many buckets, and after this many keys that have the same hash and differ; the flow then
+ * gets no shape.  This bounds the work on shapes that were made to collide.  2,048 random shapes need at most 30
+ * buckets, and two of them have the same hash once in 2,000 blocks. */
+#define SHAPE_PROBES_MAX 32u
+#define SHAPE_COMPARES_MAX 2u
 
 /* What identifies a shape: its element headers in stored order, and where they lie. */
 typedef struct shape_key {
@@ -19,9 +24,16 @@ typedef struct shape_key {
     uint16_t count;                          /* elements */
     uint16_t span;                           /* bytes from the record's start to the last element's end */
     uint32_t unknown;                        /* elements with an undefined id */
+    uint32_t bucket;                         /* its place in the hash table */
     uint16_t at[SHAPE_ELEMENTS_MAX];         /* of each element header in the record */
     uint32_t header[SHAPE_ELEMENTS_MAX];     /* id and length as stored */
 } shape_key;
+
+/* A place of the hash table of shapes. */
+typedef struct shape_bucket {
+    uint16_t shape; /* index + 1; 0 = free */
+    uint16_t tag;   /* upper half of the hash, so that other keys are seldom looked at */
+} shape_bucket;
 
 /* Records of some size and element count, and the shape such a record had lately. */
 #define RECENT_SETS 64u
@@ -39,8 +51,12 @@ typedef struct flow_index {
     nfdump_shape *shapes;
     shape_key *keys;
     size_t num_shapes, cap_shapes;
+    nfdump_flow_list *lists; /* of flows without shape */
+    size_t num_lists, cap_lists;
+    uint32_t *list_words;
+    size_t num_list_words, cap_list_words;
     uint32_t element_max; /* highest element id that means something */
-    uint16_t buckets[SHAPE_BUCKETS]; /* shape index + 1; 0 = free */
+    shape_bucket buckets[SHAPE_BUCKETS];
     recent_shape recent[RECENT_SETS][RECENT_WAYS]; /* used last comes first */
 } flow_index;
 
@@ -65,6 +81,8 @@ static inline nfdump_flow_ref *flow_index_next(const flow_index *index)
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view);
 /* Whether `data` is a sequence of whole records and nothing else; `*records` is their number. */
 bool nfdump_records_fill(span data, uint32_t *records);
+/* Whether `front` can be the start of such records, `most` of them at most. */
+bool nfdump_records_begin(span front, uint32_t most);
 /* The type of the block that holds such records, if `data` is as many whole records as announced and nothing else,
  * flows among them, and none that only the other layout has.  0 if not. */
 uint16_t nfdump_records_block_type(span data, uint32_t announced);

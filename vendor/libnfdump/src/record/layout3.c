@@ -56,7 +56,7 @@ typedef struct part {
 
 /* Ascending by extension.  An element may be put together from several parts; what no part fills is 0. */
 static const part parts[] = {
-    {0, 43, 4, 8, 0, 4}, /* exporter number that does not fit layout 2 */
+    {0, NFDUMP_ELEMENT_WIDE_EXPORTER, 4, 8, 0, 4}, /* exporter number that does not fit layout 2 */
     {1, 1, 48, 0, 0, 48},
     {2, 2, 8, 0, 0, 8},
     {3, 3, 32, 0, 0, 32},
@@ -86,15 +86,15 @@ static const part parts[] = {
     {21, 25, 16, 0, 0, 8},
     {21, 25, 16, 20, 8, 4},
     {21, 25, 16, 18, 12, 1},
-    {21, 45, 2, 18, 0, 2}, /* NAT event that does not fit layout 2 */
-    {21, 46, 2, 16, 0, 2}, /* kind of event */
+    {21, NFDUMP_ELEMENT_WIDE_NAT_EVENT, 2, 18, 0, 2}, /* NAT event that does not fit layout 2 */
+    {21, NFDUMP_ELEMENT_EVENT_KIND, 2, 16, 0, 2}, /* kind of event */
     {22, 23, 24, 0, 0, 24},
     {23, 24, 72, 0, 0, 72},
     {24, 26, 8, 0, 0, 8},
     {28, 31, 12, 0, 0, 12},
     {29, 32, 40, 0, 0, 36},
     {30, 33, 16, 0, 0, 12},
-    {30, 44, 8, 8, 0, 8}, /* observation domain that does not fit layout 2 */
+    {30, NFDUMP_ELEMENT_WIDE_OBSERVATION, 8, 8, 0, 8}, /* observation domain that does not fit layout 2 */
     {31, 34, 4, 0, 0, 4},
     {33, 36, 8, 0, 0, 8},
     {34, 37, 28, 0, 0, 24}, /* the name of the interface gets a NUL */
@@ -129,7 +129,9 @@ static uint16_t variable_element(unsigned extension)
 
 #define BIT(id) (UINT64_C(1) << (id))
 /* Elements that are there or not depending on the values of their extension. */
-#define OPTIONAL (BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(19) | BIT(25) | BIT(43) | BIT(44) | BIT(45) | BIT(46))
+#define OPTIONAL                                                                                                     \
+    (BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(19) | BIT(25) | BIT(NFDUMP_ELEMENT_WIDE_EXPORTER) |                   \
+     BIT(NFDUMP_ELEMENT_WIDE_OBSERVATION) | BIT(NFDUMP_ELEMENT_WIDE_NAT_EVENT) | BIT(NFDUMP_ELEMENT_EVENT_KIND))
 
 /* One exact copy of a plan. */
 typedef struct step {
@@ -249,11 +251,11 @@ static uint64_t rare_elements(const plan *p, const uint8_t *record)
                                (kind == 1 || load_u32(event + 20) == 0 || (load_u32(event + 8) | load_u16(event + 12)) != 0));
         found |= has_nsel ? BIT(19) : 0;
         found |= has_nat || !has_nsel ? BIT(25) : 0;
-        found |= nat > 0xFF ? BIT(45) : 0;
-        found |= kind != 0 ? BIT(46) : 0;
+        found |= nat > 0xFF ? BIT(NFDUMP_ELEMENT_WIDE_NAT_EVENT) : 0;
+        found |= kind != 0 ? BIT(NFDUMP_ELEMENT_EVENT_KIND) : 0;
     }
     if (p->observation != 0) {
-        found |= load_u32(record + p->observation + 12) != 0 ? BIT(44) : 0;
+        found |= load_u32(record + p->observation + 12) != 0 ? BIT(NFDUMP_ELEMENT_WIDE_OBSERVATION) : 0;
     }
     return found;
 }
@@ -261,7 +263,7 @@ static uint64_t rare_elements(const plan *p, const uint8_t *record)
 /* Which optional elements this record has.  The plan's extensions lie within it. */
 static inline uint64_t optional_elements(const plan *p, const uint8_t *record)
 {
-    uint64_t found = load_u32(record + 8) > 0xFFFF ? BIT(43) : 0;
+    uint64_t found = load_u32(record + 8) > 0xFFFF ? BIT(NFDUMP_ELEMENT_WIDE_EXPORTER) : 0;
     if (p->hops4 != 0) {
         /* A next hop of 0.0.0.0 was not given; if none was, the one that everybody sends. */
         const bool bgp = load_u32(record + p->hops4 + 4) != 0;
@@ -427,7 +429,7 @@ static inline plan *known_plan(layout3_plans *plans, const uint8_t *record, size
 {
     const uint64_t bitmap = load_u64(record + 16);
     const uint16_t count = load_u16(record + 4);
-    *set = (bitmap * UINT64_C(0x9E3779B97F4A7C15)) >> 58;
+    *set = (size_t)((bitmap * UINT64_C(0x9E3779B97F4A7C15)) >> 58);
     for (plan *p = plans->plan[*set], *end = p + PLAN_WAYS; p != end; p++) {
         if (p->bitmap == bitmap && p->tag == count + 1u && p->need <= size && table_fits(p, record + FLOW3_HEADER) &&
             p->optional == optional_elements(p, record)) {
@@ -617,9 +619,10 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
         if (p->epoch == c->plans->epoch) {
             return index_known_flow(c->index, start, size, p->shape);
         }
-        p->epoch = c->plans->epoch;
+        const bool indexed = nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
+        p->epoch = p->shape == NFDUMP_SHAPE_NONE ? 0 : c->plans->epoch;
         p->quick = p->wide ? p->epoch : 0;
-        return nfdump_index_flow(c->index, (span){to, size}, start, c->view, &p->shape);
+        return indexed;
     }
     c->view->clipped += cut;
     put_u16(to + 2, size);

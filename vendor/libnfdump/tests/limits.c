@@ -1,0 +1,301 @@
+/* Work and memory are bounded for input that was made to cost much. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#define _FILE_OFFSET_BITS 64
+#include <bzlib.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../src/record/index.h"
+#include "test.h"
+
+static nfdump_block *block;
+static nfdump_block_view view;
+static nfdump_error error;
+
+/* A buffer for a whole block. */
+typedef struct records {
+    uint8_t *data;
+    size_t length;
+    uint32_t count;
+    size_t start; /* of the record in the making */
+} records;
+
+static void add(records *r, uint64_t value, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        r->data[r->length++] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static void begin_flow(records *r, uint32_t elements)
+{
+    r->start = r->length;
+    r->count++;
+    add(r, NFDUMP_RECORD_FLOW, 2), add(r, 0, 2), add(r, elements, 2), add(r, 0, 6);
+}
+
+static void add_element(records *r, uint32_t id, size_t length)
+{
+    add(r, id, 2), add(r, length + 4, 2);
+    memset(r->data + r->length, (int)id, length);
+    r->length += length;
+}
+
+static void end_flow(records *r)
+{
+    const size_t size = r->length - r->start;
+    r->data[r->start + 2] = (uint8_t)size;
+    r->data[r->start + 3] = (uint8_t)(size >> 8);
+}
+
+static nfdump_status decode(const records *r)
+{
+    const nfdump_block_ref ref = {.num_records = r->count, .stored = (uint32_t)r->length, .type = 3};
+    return nfdump_block_decode(block, NFDUMP_COMPRESSION_NONE, &ref, r->data, r->length, &view, &error);
+}
+
+/* Whether a flow has element `id` with `length` bytes of the value that `add_element` writes, at `offset`. */
+static bool has(size_t flow, uint32_t id, size_t offset, size_t length)
+{
+    const uint8_t *payload = NULL;
+    size_t found = 0;
+    const uint8_t *record = view.data + view.flows[flow].offset;
+    return nfdump_flow_element(&view, flow, id, &payload, &found) == NFDUMP_OK && payload == record + offset &&
+           found == length && (length == 0 || payload[length - 1] == (uint8_t)id);
+}
+
+static bool has_not(size_t flow, uint32_t id)
+{
+    const uint8_t *payload = view.data;
+    size_t found = 1;
+    return nfdump_flow_element(&view, flow, id, &payload, &found) == NFDUMP_END && payload == NULL && found == 0;
+}
+
+/* Flows with more elements than a shape has room for get a list; so do damaged ones. */
+static void lists(records *r)
+{
+    r->length = 0, r->count = 0;
+    begin_flow(r, 2), add_element(r, 1, 48), add_element(r, 2, 8), end_flow(r); /* with a shape */
+    begin_flow(r, 16000 + 3);
+    add_element(r, 42, 4), add_element(r, 7, 8);
+    for (int i = 0; i < 16000; i++) {
+        add_element(r, 42, 0);
+    }
+    add_element(r, 1, 48);
+    end_flow(r);
+    begin_flow(r, 9), add_element(r, 5, 24), add_element(r, 60, 4), end_flow(r);  /* announces more */
+    begin_flow(r, 2), add_element(r, 6, 8), add(r, 0x0064000A, 4), add(r, 0x0A, 1), end_flow(r); /* the last runs past */
+    begin_flow(r, 2), add_element(r, 43, 0), add(r, 0x00020001, 4), end_flow(r);  /* none that counts */
+    EXPECT(decode(r) == NFDUMP_OK && view.num_flows == 5 && view.num_shapes == 1 && view.num_lists == 3);
+    EXPECT(has(0, 1, 16, 48) && has(0, 2, 68, 8) && has_not(0, 3) && has_not(0, 0) && has_not(0, 64));
+    EXPECT(has(1, 1, 12 + 8 + 12 + 64000 + 4, 48) && has(1, 42, 12 + 8 + 12 + 64000, 0) && has(1, 7, 24, 8) && has_not(1, 2));
+    EXPECT(has(2, 5, 16, 24) && has_not(2, 60) && has_not(2, 1));
+    EXPECT(has(3, 6, 16, 8) && has(3, 10, 28, 1));
+    EXPECT(has_not(4, 1) && has_not(4, 43));
+    const uint8_t *payload = NULL;
+    size_t length = 0;
+    EXPECT(nfdump_flow_element(&view, 5, 1, &payload, &length) == NFDUMP_E_ARGUMENT);
+    EXPECT(nfdump_flow_element(NULL, 0, 1, &payload, &length) == NFDUMP_E_ARGUMENT);
+    /* Nothing is left of them in the next block. */
+    r->length = 0, r->count = 0;
+    begin_flow(r, 1), add_element(r, 1, 48), end_flow(r);
+    EXPECT(decode(r) == NFDUMP_OK && view.num_flows == 1 && view.num_lists == 0);
+}
+
+/* One step of the hash of `walk_elements`, and back. */
+static uint32_t mix(uint32_t hash, uint32_t header)
+{
+    hash = (hash ^ header) * 0x9E3779B1u;
+    return hash ^ hash >> 15;
+}
+
+static uint32_t unmix(uint32_t hash)
+{
+    uint32_t inverse = 1;
+    for (int i = 0; i < 5; i++) {
+        inverse *= 2 - 0x9E3779B1u * inverse;
+    }
+    return (hash ^ hash >> 15 ^ hash >> 30) * inverse;
+}
+
+/* Pairs of element headers with the lower `bits` of their hash equal. */
+static void add_colliding(records *r, size_t count, unsigned bits)
+{
+    const uint32_t wanted = 0x12345678u;
+    const uint32_t mask = bits == 32 ? UINT32_MAX : (1u << bits) - 1;
+    for (uint32_t id = 64; count != 0 && id < 0xFFFF; id++) {
+        for (uint32_t length = 4; length < 40 && count != 0; length++) {
+            const uint32_t before = mix(2, id | length << 16);
+            uint32_t second = unmix(wanted) ^ before;
+            if (bits != 32) {
+                second = id * 7 % 0xFFFF | 4u << 16;
+            }
+            const size_t size = second >> 16;
+            if ((mix(before, second) & mask) != (wanted & mask) || size < 4 || size > 200) {
+                continue;
+            }
+            begin_flow(r, 2);
+            add_element(r, id, length - 4), add_element(r, second & 0xFFFF, size - 4);
+            end_flow(r);
+            count--;
+        }
+    }
+}
+
+/* A look-up of a shape ends after a fixed number of steps, whatever collides. */
+static void collisions(records *r)
+{
+    r->length = 0, r->count = 0;
+    add_colliding(r, 300, 12);
+    EXPECT(r->count == 300 && decode(r) == NFDUMP_OK && view.num_flows == 300 && view.damage.status == NFDUMP_OK);
+    EXPECT(view.num_shapes == SHAPE_PROBES_MAX);
+    r->length = 0, r->count = 0;
+    add_colliding(r, 100, 32);
+    EXPECT(r->count == 100 && decode(r) == NFDUMP_OK && view.num_flows == 100 && view.damage.status == NFDUMP_OK);
+    EXPECT(view.num_shapes == SHAPE_COMPARES_MAX);
+    /* What has a shape keeps it. */
+    EXPECT(view.flows[0].shape == 0 && view.flows[99].shape == NFDUMP_SHAPE_NONE);
+}
+
+/* ---- files --------------------------------------------------------------------- */
+
+/* The header of a file of layout 2 in bzip2. */
+static void begin_file(records *r, uint32_t blocks, uint16_t appendix_blocks, uint64_t appendix)
+{
+    r->length = 0;
+    add(r, 0xA50C, 2), add(r, 2, 2), add(r, 0, 4), add(r, 0, 8), add(r, NFDUMP_COMPRESSION_BZ2, 1), add(r, 0, 1);
+    add(r, appendix_blocks, 2), add(r, 1, 4), add(r, appendix, 8), add(r, 0, 4), add(r, blocks, 4);
+}
+
+/* A block of `size` bytes, which are records of `record` bytes each, that announces `count` of them. */
+static void add_bomb(records *r, const uint8_t *plain, size_t size, uint32_t count)
+{
+    unsigned stored = 1 << 20;
+    union {
+        const uint8_t *in;
+        char *out;
+    } input = {.in = plain};
+    uint8_t *header = r->data + r->length;
+    EXPECT(BZ2_bzBuffToBuffCompress((char *)header + 12, &stored, input.out, (unsigned)size, 9, 0, 0) == BZ_OK);
+    add(r, count, 4), add(r, stored, 4), add(r, 3, 2), add(r, 0, 2);
+    r->length += stored;
+}
+
+/* Goes through the chain of blocks.  Returns what it ends with in front of NFDUMP_END, and how many errors there are. */
+static nfdump_status last_error(const nfdump_file *file, nfdump_cursor *cursor, size_t *errors)
+{
+    nfdump_block_ref ref;
+    nfdump_status last = NFDUMP_OK;
+    *cursor = (nfdump_cursor){0};
+    *errors = 0;
+    for (nfdump_status status; (status = nfdump_file_next(file, cursor, &ref, &error)) != NFDUMP_END;) {
+        if (status != NFDUMP_OK) {
+            last = status;
+            ++*errors;
+        }
+    }
+    return last;
+}
+
+/* A damaged header, then `count` places that could be blocks and turn out to be none. */
+static void places(records *r, const uint8_t *plain, uint32_t records_of_each, size_t count)
+{
+    begin_file(r, 9, 0, 0);
+    add(r, 7, 4), add(r, UINT32_MAX, 4), add(r, 3, 2), add(r, 0, 2);
+    const size_t first = r->length;
+    add_bomb(r, plain, NFDUMP_BLOCK_MAX, records_of_each);
+    const size_t size = r->length - first;
+    for (size_t i = 1; i < count; i++) {
+        memcpy(r->data + r->length, r->data + first, size);
+        r->length += size;
+    }
+}
+
+/* Searching ends when its budget is spent, and says so; layout 1 or 2, it is the same code. */
+static void searches(records *r)
+{
+    static const uint32_t size = 1024;
+    nfdump_file *file = NULL;
+    nfdump_cursor cursor;
+    size_t errors = 0;
+    uint8_t *plain = calloc(1, NFDUMP_BLOCK_MAX);
+    EXPECT(plain != NULL);
+    if (plain == NULL) {
+        return;
+    }
+    /* Nothing but zeros: the first record is impossible, and little of it is decoded. */
+    places(r, plain, 5000, 200);
+    EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_SIZE && errors == 1);
+    EXPECT(cursor.searched < 200 * (65536 + 16384));
+    nfdump_file_close(file);
+    /* Records to the end, but fewer than announced: that is known at the end only. */
+    for (size_t at = 0; at + size <= NFDUMP_BLOCK_MAX; at += size) {
+        plain[at] = 11, plain[at + 3] = size >> 8;
+    }
+    static const uint32_t last = NFDUMP_BLOCK_MAX % 1024;
+    uint8_t *end = plain + NFDUMP_BLOCK_MAX - last;
+    end[0] = 11, end[2] = last & 0xFF, end[3] = last >> 8;
+    places(r, plain, NFDUMP_BLOCK_MAX / size + 9, 200);
+    const uint64_t budget = NFDUMP_SEARCH_MIN + NFDUMP_SEARCH_FACTOR * (uint64_t)r->length;
+    EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_LIMIT && errors == 2);
+    EXPECT(cursor.searched > budget && cursor.searched < budget + 2 * NFDUMP_BLOCK_MAX);
+    nfdump_file_close(file);
+    free(plain);
+}
+
+/* What is searched counts, not how large a file says it is. */
+static void holes(records *r)
+{
+    nfdump_file *file = NULL;
+    nfdump_cursor cursor;
+    size_t errors = 0;
+    FILE *sparse = tmpfile();
+    begin_file(r, 9, 0, 0);
+    add(r, 7, 4), add(r, UINT32_MAX, 4), add(r, 3, 2), add(r, 0, 2);
+    EXPECT(sparse != NULL && fwrite(r->data, 1, r->length, sparse) == r->length && fflush(sparse) == 0 &&
+           ftruncate(fileno(sparse), (off_t)1 << 34) == 0);
+    EXPECT(nfdump_file_open_fd(fileno(sparse), 0, &file, &error) == NFDUMP_OK);
+    EXPECT(last_error(file, &cursor, &errors) == NFDUMP_E_LIMIT && errors == 2);
+    EXPECT(cursor.searched < NFDUMP_SEARCH_MIN + NFDUMP_SEARCH_FACTOR * 65536u + 65536u);
+    nfdump_file_close(file);
+    (void)fclose(sparse);
+}
+
+/* An appendix of more blocks than any writer makes is read as far as the first ones. */
+static void appendix(records *r)
+{
+    nfdump_file *file = NULL;
+    static const uint8_t ident[] = {0x01, 0x80, 8, 0, 'f', 'o', 'o', 0};
+    static const uint8_t other[] = {0x01, 0x80, 8, 0, 'b', 'a', 'r', 0};
+    for (uint16_t blocks = 16; blocks <= 500; blocks += 484) {
+        begin_file(r, 0, blocks, 40);
+        for (size_t i = 0; i < blocks; i++) {
+            add_bomb(r, i < 16 ? ident : other, sizeof ident, 1);
+        }
+        EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+        const nfdump_info *info = nfdump_file_info(file);
+        EXPECT(info->has_ident && memcmp(info->ident, "foo", 4) == 0);
+        EXPECT(info->appendix.status == (blocks == 16 ? NFDUMP_OK : NFDUMP_E_LIMIT));
+        nfdump_file_close(file);
+    }
+}
+
+void test_limits(void)
+{
+    records r = {.data = malloc(4 * NFDUMP_BLOCK_MAX)};
+    block = nfdump_block_new();
+    if (r.data != NULL && block != NULL) {
+        lists(&r);
+        collisions(&r);
+        searches(&r);
+        holes(&r);
+        appendix(&r);
+    }
+    EXPECT(r.data != NULL && block != NULL);
+    nfdump_block_free(block);
+    free(r.data);
+}
