@@ -142,8 +142,19 @@ fn range(base: &Path, spec: &OsStr, files: &mut Vec<PathBuf>) {
     } else {
         root
     };
+    // As in nfdump, each part of a path lies between those of the first and the last file.
+    let is_between = |relative: &Path| {
+        let lower = relative
+            .iter()
+            .zip(from.iter())
+            .all(|(name, from)| name >= from);
+        let upper = to
+            .as_deref()
+            .is_none_or(|to| relative.iter().zip(to.iter()).all(|(name, to)| name <= to));
+        lower && upper
+    };
     level(root, Path::new(""), levels, &mut |relative| {
-        if *relative >= *from && to.as_deref().is_none_or(|to| relative <= to) {
+        if is_between(relative) {
             files.push(root.join(relative));
         }
     });

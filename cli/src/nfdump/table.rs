@@ -263,7 +263,13 @@ impl TablePrinter {
     ) {
         spaced(&mut self.times, shown.first, out);
         out.push(b' ');
-        duration(shown.duration(), self.plain, out);
+        // As in nfdump, seconds are those of the rates.
+        let time = if self.plain {
+            shown.span()
+        } else {
+            shown.duration()
+        };
+        duration(time, self.plain, out);
         out.push(b' ');
         let from = out.len();
         self.protocol(protocol, out);
@@ -314,7 +320,7 @@ impl TablePrinter {
             }
             out.push(b',');
         }
-        let td = shown.duration() as f64 / 1000.0;
+        let td = shown.span() as f64 / 1000.0;
         out.extend(format!("{td:.3},").as_bytes());
         let from = out.len();
         self.protocol(protocol, out);
