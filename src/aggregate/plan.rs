@@ -10,7 +10,7 @@ use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::{Place, counter};
 use crate::aggregate::source::{Shape, Source, Stored};
 use crate::flow::bytes::{Condition, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::table::FieldKind;
+use crate::flow::element::FieldKind;
 use crate::flow::view::Flow;
 use crate::raw::RawShape;
 

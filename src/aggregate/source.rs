@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::aggregate::error::{AggregateError, Result};
 use crate::flow::bytes::{u8_at, u16_at, u32_at, u64_at};
+use crate::flow::element::{ELEMENTS, Field, FieldKind};
 use crate::flow::field_value::FieldValue;
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
 use crate::flow::view::Flow;
 use crate::payload::dns;
 use crate::payload::tls::Hello;

@@ -4,27 +4,26 @@
 //! headers and widths are nfdump 1.7.10's; `docs/deviations.md` lists the differences.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
-use crate::file::block::Block;
-use crate::file::names::Names;
-use crate::flow::bytes::{acl_at, nat_offset, text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::view::Flow;
+use crate::flow::at::{self, At, id, size};
+use crate::flow::bytes::{acl_at, text_at, u8_at, u16_at, u32_at, u64_at};
+use crate::flow::view::{Flow, Side, network4, network6};
+use crate::output::buffer::TextBuffer;
 use crate::output::cells;
-use crate::output::csv;
-use crate::output::csv::RecordNumbers;
+use crate::output::csv::printer::{named, padded_label, plain};
 use crate::output::fmt_list::Piece;
 pub use crate::output::fmt_list::{FmtList, PREDEFINED, UnknownFmtToken};
 use crate::output::fmt_row::Row;
-use crate::output::fmt_tokens::{Cell, Shown, Side, Style};
+use crate::output::fmt_tokens::{Cell, Shown, Style};
 use crate::output::fmt_values::{blanks, exporter_version, hex_dump, nbar_id, version};
-use crate::output::format::FlowFormat;
+use crate::output::format::{FlowContext, FlowFormat};
 use crate::output::text;
-use crate::output::text::TextBuffer;
+use crate::output::tunnel;
 use crate::payload::tls::Sender;
 use crate::value::flags::TcpFlags;
 use crate::value::mac::MacAddr;
+use crate::value::packet_filter;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
 
@@ -48,9 +47,6 @@ pub struct FmtFormat {
     header: bool,
     times: TimeFormatter,
     utc: TimeFormatter,
-    ident: Option<Vec<u8>>,
-    names: Arc<Names>,
-    records: Option<RecordNumbers>,
     cell: TextBuffer,
 }
 
@@ -70,16 +66,12 @@ impl FmtFormat {
     /// Lines of this format, with times in `zone`.
     #[must_use]
     pub fn new(list: FmtList, options: FmtOptions, zone: Zone) -> Self {
-        let counts = list.tokens().any(|name| name == "cnt");
         Self {
             list,
             options,
             header: true,
             times: TimeFormatter::new(zone),
             utc: TimeFormatter::new(Zone::utc()),
-            ident: None,
-            names: Arc::default(),
-            records: counts.then(RecordNumbers::default),
             cell: TextBuffer::default(),
         }
     }
@@ -135,19 +127,31 @@ impl FmtFormat {
 
     fn cell(&mut self, cell: Cell, row: &Row<'_>, out: &mut TextBuffer) {
         match cell {
-            Cell::U8(id, at, width) => {
-                self.number(u8_at(row.payload(id), at).into(), width, out);
+            Cell::U8(at, width) => {
+                self.number(u8_at(row.payload(at.element), at.offset).into(), width, out);
             }
-            Cell::U16(id, at, width) => {
-                self.number(u16_at(row.payload(id), at).into(), width, out);
+            Cell::U16(at, width) => {
+                self.number(
+                    u16_at(row.payload(at.element), at.offset).into(),
+                    width,
+                    out,
+                );
             }
-            Cell::U32(id, at, width) => {
-                self.number(u32_at(row.payload(id), at).into(), width, out);
+            Cell::U32(at, width) => {
+                self.number(
+                    u32_at(row.payload(at.element), at.offset).into(),
+                    width,
+                    out,
+                );
             }
-            Cell::Counter(id, at) => self.counter(u64_at(row.payload(id), at), out),
+            Cell::Counter(at) => {
+                self.counter(u64_at(row.payload(at.element), at.offset), out);
+            }
             Cell::First(style) => self.time(row.first, style, out),
-            Cell::Last(style) => self.time(u64_at(row.generic, 8), style, out),
-            Cell::Received(style) => self.time(u64_at(row.generic, 16), style, out),
+            Cell::Last(style) => self.time(u64_at(row.generic, at::last.offset), style, out),
+            Cell::Received(style) => {
+                self.time(u64_at(row.generic, at::received.offset), style, out)
+            }
             Cell::Duration if !self.options.plain_numbers => {
                 self.right(16, out, |cell| cells::duration(row.duration(), cell));
             }
@@ -157,7 +161,7 @@ impl FmtFormat {
             Cell::DstPort if matches!(row.proto(), 1 | 58) => {
                 self.right(6, out, |cell| icmp(row, cell));
             }
-            Cell::DstPort => self.number(u16_at(row.generic, 42).into(), 6, out),
+            Cell::DstPort => self.number(u16_at(row.generic, at::dst_port.offset).into(), 6, out),
             Cell::Protocol => {
                 let from = out.len();
                 match cells::protocol_name(row.proto()) {
@@ -169,7 +173,7 @@ impl FmtFormat {
                 text::pad(from, 5, out);
             }
             Cell::Flags => {
-                let flags = u8_at(row.generic, 45);
+                let flags = u8_at(row.generic, at::tcp_flags.offset);
                 if self.options.plain_numbers {
                     self.number(flags.into(), 8, out);
                 } else {
@@ -178,26 +182,32 @@ impl FmtFormat {
                 }
             }
             Cell::BitsPerSecond => {
-                let bits = u64_at(row.generic, 32).wrapping_mul(8);
+                let bits = u64_at(row.generic, at::in_bytes.offset).wrapping_mul(8);
                 self.counter(row.per_second(bits), out);
             }
             Cell::PacketsPerSecond => {
-                self.counter(row.per_second(u64_at(row.generic, 24)), out);
+                self.counter(
+                    row.per_second(u64_at(row.generic, at::in_packets.offset)),
+                    out,
+                );
             }
             Cell::BytesPerPacket => {
-                let (packets, bytes) = (u64_at(row.generic, 24), u64_at(row.generic, 32));
+                let (packets, bytes) = (
+                    u64_at(row.generic, at::in_packets.offset),
+                    u64_at(row.generic, at::in_bytes.offset),
+                );
                 // As in nfdump, 32 bits of it.
                 let mean = bytes.checked_div(packets).unwrap_or(0) as u32;
                 self.number(mean.into(), 6, out);
             }
-            Cell::Address(v4, v6, side, shown) => {
-                let address = row.address(v4, v6, side);
+            Cell::Address(places, side, shown) => {
+                let address = row.address(places);
                 self.address(address, side, shown, row, out);
             }
             Cell::Flows => self.number(
                 row.flow
-                    .element(5)
-                    .map_or(1, |counters| u64_at(counters, 0)),
+                    .element(id::COUNTERS)
+                    .map_or(1, |counters| u64_at(counters, at::aggr_flows.offset)),
                 5,
                 out,
             ),
@@ -210,36 +220,39 @@ impl FmtFormat {
         match cell {
             Cell::Direction => {
                 out.extend(b"  ");
-                out.push(if u8_at(row.payload(4), 10) == 0 {
+                out.push(if u8_at(row.payload(id::MISC), at::direction.offset) == 0 {
                     b'I'
                 } else {
                     b'E'
                 });
             }
             Cell::Network(side) => self.network(row, side, out),
-            Cell::Mpls(at) => csv::padded_label(u32_at(row.payload(14), at), out),
+            Cell::Mpls(at) => padded_label(u32_at(row.payload(at.element), at.offset), out),
             Cell::MplsAll => {
-                for at in (0..40).step_by(4) {
-                    csv::padded_label(u32_at(row.payload(14), at), out);
+                for at in (0..size::MPLS).step_by(4) {
+                    padded_label(u32_at(row.payload(id::MPLS), at), out);
                     out.push(b' ');
                 }
             }
-            Cell::Mac(at) => text::mac(MacAddr::from_number(u64_at(row.payload(15), at)), out),
+            Cell::Mac(at) => {
+                let address = u64_at(row.payload(at.element), at.offset);
+                text::mac(MacAddr::from_number(address), out);
+            }
             Cell::Micros(at) => {
                 self.right(9, out, |cell| {
-                    text::thousandths(u64_at(row.payload(17), at), cell);
+                    text::thousandths(u64_at(row.payload(at.element), at.offset), cell);
                 });
             }
             Cell::EventTime => {
-                let time = row.event().map_or(0, |(_, event)| u64_at(event, 0));
+                let time = row.event_time();
                 self.time(time, Style::Local, out);
             }
             Cell::EventMillis => {
-                let time = row.event().map_or(0, |(_, event)| u64_at(event, 0));
+                let time = row.event_time();
                 self.number(time, 13, out);
             }
             Cell::Event => self.event(row, out),
-            Cell::XEvent => match row.flow.element(19).map(|event| u16_at(event, 12)) {
+            Cell::XEvent => match row.extended_event() {
                 None => out.extend(b"<no-evt>"),
                 Some(0) => out.extend(b" IGNORE"),
                 Some(1001) => out.extend(b"  I-ACL"),
@@ -249,24 +262,30 @@ impl FmtFormat {
                 Some(other) => self.number(other.into(), 7, out),
             },
             Cell::AclHex | Cell::AclDecimal => self.acl(cell == Cell::AclHex, row, out),
-            Cell::ObservationDomain => match row.flow.element(33) {
+            Cell::ObservationDomain => match row.flow.element(id::OBSERVATION) {
                 None => out.extend(b"0x00"),
-                Some(ids) => text::display(format_args!("0x{:09x}", u32_at(ids, 8)), out),
+                Some(ids) => text::display(
+                    format_args!("0x{:09x}", u32_at(ids, at::observation_domain_id.offset)),
+                    out,
+                ),
             },
-            Cell::ObservationPoint => match row.flow.element(33) {
+            Cell::ObservationPoint => match row.flow.element(id::OBSERVATION) {
                 None => out.extend(b"0x00"),
-                Some(ids) => text::display(format_args!("0x{:010x}", u64_at(ids, 0)), out),
+                Some(ids) => text::display(
+                    format_args!("0x{:010x}", u64_at(ids, at::observation_point_id.offset)),
+                    out,
+                ),
             },
             Cell::FlowId => {
                 out.extend(b"0x");
-                let id = u64_at(row.payload(39), 0);
-                self.right(13, out, |cell| text::hex_long(id, cell));
+                let number = u64_at(row.payload(id::FLOW_ID), at::flow_id.offset);
+                self.right(13, out, |cell| text::hex_long(number, cell));
             }
             Cell::ExporterVersion => exporter_version(&row.flow, out),
             Cell::Record => self.number(row.record, 5, out),
             Cell::Ident => {
                 let from = out.len();
-                out.extend(self.ident.as_deref().unwrap_or(b"<no ident>"));
+                out.extend(row.context.ident().unwrap_or(b"<no ident>"));
                 text::pad(from, 12, out);
             }
             Cell::Engine => {
@@ -279,17 +298,26 @@ impl FmtFormat {
             Cell::Exporter => self.number(row.flow.exporter_sysid().into(), 6, out),
             Cell::Fixed(fixed) => out.extend(fixed.as_bytes()),
             Cell::Ttl => {
-                self.number(u8_at(row.payload(42), 2).into(), 5, out);
+                self.number(
+                    u8_at(row.payload(id::IP_INFO), at::min_ttl.offset).into(),
+                    5,
+                    out,
+                );
                 out.push(b' ');
-                self.number(u8_at(row.payload(42), 3).into(), 5, out);
+                self.number(
+                    u8_at(row.payload(id::IP_INFO), at::max_ttl.offset).into(),
+                    5,
+                    out,
+                );
             }
             Cell::Fragment => {
-                let flags = u8_at(row.payload(42), 1);
+                let flags = u8_at(row.payload(id::IP_INFO), at::ip_fragment.offset);
                 out.extend(if flags & 0x40 != 0 { b"DF" } else { b"--" });
                 out.extend(if flags & 0x20 != 0 { b"MF" } else { b"--" });
             }
             Cell::EtherType => {
-                text::display(format_args!("0x{:04x}", u16_at(row.payload(38), 24)), out);
+                let number = u16_at(row.payload(id::LAYER2), at::ethertype.offset);
+                text::display(format_args!("0x{number:04x}"), out);
             }
             Cell::NewLine => out.push(b'\n'),
             other => self.words(other, row, out),
@@ -298,36 +326,44 @@ impl FmtFormat {
 
     /// Cells of text.
     fn words(&mut self, cell: Cell, row: &Row<'_>, out: &mut TextBuffer) {
-        let log = row.flow.element(37);
+        let log = row.flow.element(id::PF);
+        let names = row.context.names();
         match cell {
-            Cell::UserName => match row.flow.element(24) {
+            Cell::UserName => match row.flow.element(id::USER) {
                 None => out.extend(b"<empty>"),
-                Some(user) => csv::plain(text_at(user, 0, row.flow.user_name_max()), out),
+                Some(user) => plain(
+                    text_at(user, at::user_name.offset, row.flow.user_name_max()),
+                    out,
+                ),
             },
-            Cell::NatString => match row.flow.element(41) {
+            Cell::NatString => match row.flow.element(id::NAT_STRING) {
                 None => out.extend(b"<unknown>"),
-                Some(string) => csv::plain(text_at(string, 0, usize::MAX), out),
+                Some(string) => plain(text_at(string, at::nat_string.offset, usize::MAX), out),
             },
             Cell::InterfaceName(at) => {
-                let index = u32_at(row.payload(4), at);
-                let known = self.names.name_counts().1 != 0;
-                let name = self.names.interface(index);
-                csv::named(known, index, name, b" <no if name>", out);
+                let index = u32_at(row.payload(at.element), at.offset);
+                let known = names.name_counts().1 != 0;
+                let name = names.interface(index);
+                named(known, index, name, b" <no if name>", out);
             }
             Cell::VrfName(at) => {
-                let id = u32_at(row.payload(36), at);
-                let known = self.names.name_counts().2 != 0;
-                csv::named(known, id, self.names.vrf(id), b" <no vrf name>", out);
+                let id = u32_at(row.payload(at.element), at.offset);
+                let known = names.name_counts().2 != 0;
+                named(known, id, names.vrf(id), b" <no vrf name>", out);
             }
-            Cell::NbarId => nbar_id(row.flow.element(27), out),
-            Cell::NbarName => match row.flow.element(27).map(|id| self.names.application(id)) {
+            Cell::NbarId => nbar_id(row.flow.element(id::APPLICATION), out),
+            Cell::NbarName => match row
+                .flow
+                .element(id::APPLICATION)
+                .map(|id| names.application(id))
+            {
                 None => out.extend(b"<no nbar>"),
                 Some(None) => out.extend(b"<no info>"),
                 Some(Some(found)) => {
-                    csv::plain(&found.name, out);
+                    plain(&found.name, out);
                     if let Some(description) = &found.description {
                         out.push(b'/');
-                        csv::plain(description, out);
+                        plain(description, out);
                     }
                 }
             },
@@ -339,15 +375,15 @@ impl FmtFormat {
                 None => out.extend(b"  <no-pf>"),
                 Some(log) => {
                     self.right(9, out, |cell| {
-                        csv::plain(text_at(log, 20, usize::MAX), cell);
+                        plain(text_at(log, at::pf_interface.offset, usize::MAX), cell);
                     });
                 }
             },
-            Cell::PfAction => self.packet_filter(log, 0, &csv::PF_ACTIONS, out),
-            Cell::PfReason => self.packet_filter(log, 1, &csv::PF_REASONS, out),
+            Cell::PfAction => self.packet_filter(log, at::pf_action, &packet_filter::ACTIONS, out),
+            Cell::PfReason => self.packet_filter(log, at::pf_reason, &packet_filter::REASONS, out),
             Cell::PfDirection => out.extend(match log {
                 None => &b"<no pfinfo>"[..],
-                Some(log) if u8_at(log, 2) == 0 => b"out",
+                Some(log) if u8_at(log, at::pf_direction.offset) == 0 => b"out",
                 Some(_) => b" in",
             }),
             Cell::Ja3 => match row.hello() {
@@ -372,7 +408,7 @@ impl FmtFormat {
                 None => out.extend(b"   0"),
                 Some(hello) => {
                     let name = hello.sni().unwrap_or_default();
-                    self.right(6, out, |cell| csv::plain(name, cell));
+                    self.right(6, out, |cell| plain(name, cell));
                 }
             },
             Cell::Tls => out.extend(row.hello().map_or(&b"   0"[..], |hello| version(&hello))),
@@ -381,22 +417,24 @@ impl FmtFormat {
         }
     }
 
-    fn packet_filter(
-        &mut self,
-        log: Option<&[u8]>,
-        at: usize,
-        names: &[&str],
-        out: &mut TextBuffer,
-    ) {
-        let name = log.map_or("<no-pf>", |log| {
-            let name = names.get(usize::from(u8_at(log, at)));
-            name.copied().unwrap_or("<undef>")
+    fn packet_filter(&mut self, log: Option<&[u8]>, at: At, names: &[&str], out: &mut TextBuffer) {
+        let (memory, is_memory) = packet_filter::REASON_MEMORY;
+        let name = log.map_or("<no-pf>", |log| match u8_at(log, at.offset) {
+            number if at == at::pf_reason && number == is_memory => memory,
+            number => names.get(usize::from(number)).copied().unwrap_or("<undef>"),
         });
         self.right(6, out, |cell| cell.extend(name.as_bytes()));
     }
 
     fn acl(&mut self, ingress: bool, row: &Row<'_>, out: &mut TextBuffer) {
-        let words = acl_at(row.payload(23), if ingress { 0 } else { 12 });
+        let words = acl_at(
+            row.payload(id::ACL),
+            if ingress {
+                at::ingress_acl.offset
+            } else {
+                at::egress_acl.offset
+            },
+        );
         for (at, word) in words.into_iter().enumerate() {
             if at != 0 {
                 out.push(b' ');
@@ -419,9 +457,9 @@ impl FmtFormat {
             "DEL44BIB", "ADD64BIB", "DEL64BIB", "PEXHAUST", "QUOTAEXH", "ADDADDR", "DELADDR",
             "ADDPBLK", "DELPBLK", "THRESHLD",
         ];
-        let found = row.event().map(|(id, event)| match id {
-            19 => (u8_at(event, 14), &NSEL[..], "Unknw"),
-            _ => (u8_at(event, nat_offset(event, 12)), &NAT[..], "Unknown"),
+        let found = row.event().map(|(is_nat, number)| match is_nat {
+            false => (number, &NSEL[..], "Unknw"),
+            true => (number, &NAT[..], "Unknown"),
         });
         if self.options.plain_numbers {
             return text::decimal(found.map_or(0, |(number, ..)| number).into(), out);
@@ -454,20 +492,26 @@ impl FmtFormat {
         self.right(width, out, |cell| {
             cells::short_address(address, width, cell)
         });
-        let second = usize::from(side == Side::Destination);
         let port = match shown {
             Shown::Plain | Shown::Narrow => return,
             Shown::Place => return out.extend(b"(..)"),
             Shown::PlacePort => {
                 out.extend(b"(..)");
-                u16_at(row.generic, 40 + 2 * second)
+                u16_at(row.generic, port_of(side))
             }
-            Shown::Port => u16_at(row.generic, 40 + 2 * second),
-            Shown::NatPort => u16_at(row.payload(22), 2 * second),
+            Shown::Port => u16_at(row.generic, port_of(side)),
+            Shown::NatPort => {
+                let port = if side == Side::Source {
+                    at::src_xlt_port
+                } else {
+                    at::dst_xlt_port
+                };
+                u16_at(row.payload(port.element), port.offset)
+            }
         };
         out.push(if address.is_ipv4() { b':' } else { b'.' });
         let from = out.len();
-        if second == 1 && shown != Shown::NatPort && matches!(row.proto(), 1 | 58) {
+        if side == Side::Destination && shown != Shown::NatPort && matches!(row.proto(), 1 | 58) {
             icmp(row, out);
         } else {
             text::decimal(port.into(), out);
@@ -477,16 +521,14 @@ impl FmtFormat {
 
     /// Network and mask; 0 without element 4.
     fn network(&mut self, row: &Row<'_>, side: Side, out: &mut TextBuffer) {
-        let mask = u8_at(row.payload(4), if side == Side::Source { 8 } else { 9 });
-        let network = match row.address(2, 3, side) {
-            IpAddr::V4(found) => {
-                let host = u32::MAX.checked_shr(mask.into()).unwrap_or(0);
-                IpAddr::V4(Ipv4Addr::from_bits(found.to_bits() & !host))
-            }
-            IpAddr::V6(found) => {
-                let host = u128::MAX.checked_shr(mask.into()).unwrap_or(0);
-                IpAddr::V6(Ipv6Addr::from_bits(found.to_bits() & !host))
-            }
+        let (mask, places) = match side {
+            Side::Source => (at::src_mask, [at::src4_addr, at::src6_addr]),
+            Side::Destination => (at::dst_mask, [at::dst4_addr, at::dst6_addr]),
+        };
+        let mask = u8_at(row.payload(mask.element), mask.offset);
+        let network = match row.address(places) {
+            IpAddr::V4(found) => IpAddr::V4(network4(found, mask)),
+            IpAddr::V6(found) => IpAddr::V6(network6(found, mask)),
         };
         self.address(network, side, Shown::Plain, row, out);
         out.push(b'/');
@@ -513,31 +555,13 @@ impl FmtFormat {
 
     #[cold]
     fn tunnel_line(&mut self, row: &Row<'_>, out: &mut TextBuffer) {
-        if let Some(mut record) = csv::outer_record(&row.flow) {
-            // Unlike CSV, lines show no ports of the packets inside.
-            if let Some(ports) = record.get_mut(csv::PORTS) {
-                ports.fill(0);
-            }
-            self.line(&Row::new(Flow::new(&record, None), row.record), out);
+        if let Some(outer) = tunnel::outer_flow(&row.flow, tunnel::Ports::None) {
+            self.line(&Row::new(outer.view(), row.context, row.record), out);
         }
     }
 }
 
 impl FlowFormat for FmtFormat {
-    fn set_file(&mut self, ident: Option<&[u8]>, _: &str) {
-        self.ident = ident.map(<[u8]>::to_vec);
-    }
-
-    fn set_names(&mut self, names: &Arc<Names>) {
-        self.names = Arc::clone(names);
-    }
-
-    fn set_block(&mut self, block: &Block, records_before: u64) {
-        if let Some(records) = &mut self.records {
-            records.enter(block, records_before);
-        }
-    }
-
     fn begin(&mut self, out: &mut TextBuffer) {
         const GROWTH: usize = LONG_ADDRESS - cells::ADDRESS;
         if !self.header {
@@ -562,23 +586,33 @@ impl FlowFormat for FmtFormat {
         out.push(b'\n');
     }
 
-    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
-        const TUNNELS: u64 = 1 << 31 | 1 << 32;
-        let records = self.records.as_ref();
-        let record = records.map_or(number, |records| records.number(flow).unwrap_or(number));
-        let row = Row::new(*flow, record);
-        if flow.elements() & TUNNELS != 0 && !self.options.no_tunnel_lines {
+    fn flow(&mut self, number: u64, flow: &Flow<'_>, context: &FlowContext, out: &mut TextBuffer) {
+        let record = context.record_number().unwrap_or(number);
+        let row = Row::new(*flow, context, record);
+        if flow.elements() & tunnel::ELEMENTS != 0 && !self.options.no_tunnel_lines {
             self.tunnel_line(&row, out);
         }
         self.line(&row, out);
     }
 
     fn end(&mut self, _: u64, _: &mut TextBuffer) {}
+
+    fn needs_record_numbers(&self) -> bool {
+        self.list.tokens().any(|name| name == "cnt")
+    }
+}
+
+/// Where a port is in the generic element.
+fn port_of(side: Side) -> usize {
+    match side {
+        Side::Source => at::src_port.offset,
+        Side::Destination => at::dst_port.offset,
+    }
 }
 
 /// Type and code.
 fn icmp(row: &Row<'_>, out: &mut TextBuffer) {
-    text::decimal(u8_at(row.generic, 43).into(), out);
+    text::decimal(u8_at(row.generic, at::icmp_type.offset).into(), out);
     out.push(b'.');
-    text::decimal(u8_at(row.generic, 42).into(), out);
+    text::decimal(u8_at(row.generic, at::icmp_code.offset).into(), out);
 }

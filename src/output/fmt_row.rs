@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::flow::bytes::{ip4_at, ip6_at, u8_at, u64_at};
+use crate::flow::at::{self, At, id};
+use crate::flow::bytes::{ip4_at, ip6_at, nat_offset, u8_at, u16_at, u64_at};
 use crate::flow::view::Flow;
-use crate::output::fmt_tokens::Side;
+use crate::output::format::FlowContext;
 use crate::payload::tls::Hello;
+use crate::value::protocol::TCP;
 
 /// What a line is made from.
 pub(crate) struct Row<'a> {
@@ -13,39 +15,41 @@ pub(crate) struct Row<'a> {
     /// Element 1; empty if the flow has none.
     pub(crate) generic: &'a [u8],
     pub(crate) first: u64,
+    pub(crate) context: &'a FlowContext,
     pub(crate) record: u64,
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(flow: Flow<'a>, record: u64) -> Self {
-        let generic = flow.element(1).unwrap_or_default();
+    pub(crate) fn new(flow: Flow<'a>, context: &'a FlowContext, record: u64) -> Self {
+        let generic = flow.element(id::GENERIC).unwrap_or_default();
         Self {
             flow,
             generic,
             first: match generic {
                 [] => 0,
-                generic => flow.first_seen_at(generic, 0),
+                generic => flow.first_seen_at(generic, at::first.offset),
             },
+            context,
             record,
         }
     }
 
     pub(crate) fn payload(&self, id: u8) -> &'a [u8] {
         match id {
-            1 => self.generic,
+            id::GENERIC => self.generic,
             id => self.flow.element(id).unwrap_or_default(),
         }
     }
 
     pub(crate) fn proto(&self) -> u8 {
-        u8_at(self.generic, 44)
+        u8_at(self.generic, at::proto.offset)
     }
 
     /// Milliseconds; 0 if a time is missing or they are in the wrong order.
     pub(crate) fn duration(&self) -> u64 {
         match self.first {
             0 => 0,
-            first => u64_at(self.generic, 8).saturating_sub(first),
+            first => u64_at(self.generic, at::last.offset).saturating_sub(first),
         }
     }
 
@@ -57,12 +61,12 @@ impl<'a> Row<'a> {
             .unwrap_or(0)
     }
 
-    pub(crate) fn address(&self, v4: u8, v6: u8, side: Side) -> IpAddr {
-        let second = usize::from(side == Side::Destination);
-        if let Some(payload) = self.flow.element(v4) {
-            IpAddr::V4(ip4_at(payload, 4 * second))
-        } else if let Some(payload) = self.flow.element(v6) {
-            IpAddr::V6(ip6_at(payload, 16 * second))
+    /// The IPv4 address if the flow has its element, else the IPv6 address, else 0.0.0.0.
+    pub(crate) fn address(&self, [v4, v6]: [At; 2]) -> IpAddr {
+        if let Some(payload) = self.flow.element(v4.element) {
+            IpAddr::V4(ip4_at(payload, v4.offset))
+        } else if let Some(payload) = self.flow.element(v6.element) {
+            IpAddr::V6(ip6_at(payload, v6.offset))
         } else {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED)
         }
@@ -70,18 +74,36 @@ impl<'a> Row<'a> {
 
     /// The hello in a payload, that of the source first; only TCP flows have one.
     pub(crate) fn hello(&self) -> Option<Hello<'_>> {
-        const TCP: u8 = 6;
         if self.proto() != TCP {
             return None;
         }
-        [29, 30]
+        [id::PAYLOAD_IN, id::PAYLOAD_OUT]
             .into_iter()
             .find_map(|id| Hello::parse(self.flow.element(id)?))
     }
 
-    pub(crate) fn event(&self) -> Option<(u8, &[u8])> {
-        [19, 25]
-            .into_iter()
-            .find_map(|id| Some((id, self.flow.element(id)?)))
+    /// The number of the event of NSEL, else of NAT, and whether it is of NAT.
+    pub(crate) fn event(&self) -> Option<(bool, u8)> {
+        if let Some(event) = self.flow.element(id::NSEL) {
+            return Some((false, u8_at(event, at::event_id.offset)));
+        }
+        let event = self.flow.element(id::NAT_EVENT)?;
+        let place = nat_offset(event, at::nat_event_id.offset);
+        Some((true, u8_at(event, place)))
+    }
+
+    /// The time of that event in milliseconds.
+    pub(crate) fn event_time(&self) -> u64 {
+        if let Some(event) = self.flow.element(id::NSEL) {
+            return u64_at(event, at::nsel_event_time.offset);
+        }
+        let event = self.flow.element(id::NAT_EVENT).unwrap_or_default();
+        u64_at(event, at::nat_event_time.offset)
+    }
+
+    /// The number of the extended event of NSEL.
+    pub(crate) fn extended_event(&self) -> Option<u16> {
+        let event = self.flow.element(id::NSEL)?;
+        Some(u16_at(event, at::xevent_id.offset))
     }
 }

@@ -1,9 +1,9 @@
 //! Values of the cells of `fmt:` formats, and of nfdump's tables.
 
 use crate::flow::view::Flow;
-use crate::output::csv;
+use crate::output::buffer::TextBuffer;
+use crate::output::csv::printer;
 use crate::output::text;
-use crate::output::text::TextBuffer;
 use crate::payload::tls::{Hello, Version};
 use crate::value::mpls::MplsLabel;
 
@@ -87,10 +87,10 @@ pub(crate) fn hex_dump(payload: &[u8], out: &mut TextBuffer) {
 
 /// An MPLS label as lines have it in tables of nfdump's `-s`.
 pub fn label(label: u32, out: &mut TextBuffer) {
-    csv::padded_label(MplsLabel(label).0, out);
+    printer::padded_label(MplsLabel(label).0, out);
 }
 
 /// An application id as CSV has it: engine and selector.
 pub fn application(id: &[u8], out: &mut TextBuffer) {
-    csv::nbar_id(Some(id), out);
+    printer::nbar_id(Some(id), out);
 }

@@ -3,24 +3,24 @@
 //! Numbers and names are nfdump 1.7.10's; see `docs/deviations.md`.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crate::file::block::Block;
-use crate::file::names::Names;
+use crate::flow::at::{self, At, id};
 use crate::flow::bytes::{acl_at, ip4_at, ip6_at, text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::view::Flow;
+use crate::flow::record::{ELEMENT_COUNT, SIZE};
+use crate::flow::view::{Flow, Side};
+use crate::output::buffer::TextBuffer;
 use crate::output::cells;
-use crate::output::csv;
-use crate::output::csv::RecordNumbers;
+use crate::output::csv::printer::{named as named_with_blank, nbar_id, plain};
 use crate::output::fmt_values::hex_dump;
-use crate::output::format::FlowFormat;
+use crate::output::format::{FlowContext, FlowFormat};
 use crate::output::text;
-use crate::output::text::TextBuffer;
 use crate::payload::tls::{Hello, Sender, Version};
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::TcpFlags;
 use crate::value::mac::MacAddr;
 use crate::value::mpls::MplsLabel;
+use crate::value::packet_filter;
+use crate::value::protocol::TCP;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
 
@@ -40,63 +40,62 @@ enum Show {
     Micros,
 }
 
-/// Lines that show a value of an element as it is: element, offset, label.
-const PLAIN: &[(u8, usize, &str, Show)] = &[
-    (2, 0, "src addr", Show::Ip4),
-    (2, 4, "dst addr", Show::Ip4),
-    (3, 0, "src addr", Show::Ip6),
-    (3, 16, "dst addr", Show::Ip6),
-    (5, 8, "out packets", Show::U64),
-    (5, 16, "out bytes", Show::U64),
-    (5, 0, "aggr flows", Show::U64),
-    (6, 0, "src vlan", Show::U32),
-    (6, 4, "dst vlan", Show::U32),
-    (7, 0, "src as", Show::U32),
-    (7, 4, "dst as", Show::U32),
-    (8, 0, "bgp next hop", Show::Ip4),
-    (9, 0, "bgp next hop", Show::Ip6),
-    (10, 0, "ip next hop", Show::Ip4),
-    (11, 0, "ip next hop", Show::Ip6),
-    (12, 0, "ip exporter", Show::Ip4),
-    (13, 0, "ip exporter", Show::Ip6),
-    (15, 0, "in src mac", Show::Mac),
-    (15, 8, "out dst mac", Show::Mac),
-    (15, 16, "in dst mac", Show::Mac),
-    (15, 24, "out src mac", Show::Mac),
-    (16, 0, "bgp next as", Show::U32),
-    (16, 4, "bgp prev as", Show::U32),
-    (17, 0, "cli latency", Show::Micros),
-    (17, 8, "srv latency", Show::Micros),
-    (17, 16, "app latency", Show::Micros),
-    (18, 0, "samplingID", Show::U64),
-    (20, 0, "src xlt ip", Show::Ip4),
-    (20, 4, "dst xlt ip", Show::Ip4),
-    (21, 0, "src xlt ip", Show::Ip6),
-    (21, 16, "dst xlt ip", Show::Ip6),
-    (22, 0, "src xlt port", Show::U16),
-    (22, 2, "dst xlt port", Show::U16),
-    (26, 0, "pblock start", Show::U16),
-    (26, 2, "pblock end", Show::U16),
-    (26, 4, "pblock step", Show::U16),
-    (26, 6, "pblock size", Show::U16),
-    (34, 0, "inmon size", Show::U16),
-    (34, 2, "inmon type", Show::U16),
-    (38, 0, "vlanID", Show::U16),
-    (38, 4, "post vlanID", Show::U16),
-    (38, 2, "custID", Show::U16),
-    (38, 6, "post custID", Show::U16),
-    (38, 8, "ingress IfID", Show::U32),
-    (38, 12, "egress IfID", Show::U32),
-    (40, 0, "inServiceID", Show::U16),
-    (40, 2, "outServiceID", Show::U16),
+/// Lines that show a value of an element as it is.
+const PLAIN: &[(At, &str, Show)] = &[
+    (at::src4_addr, "src addr", Show::Ip4),
+    (at::dst4_addr, "dst addr", Show::Ip4),
+    (at::src6_addr, "src addr", Show::Ip6),
+    (at::dst6_addr, "dst addr", Show::Ip6),
+    (at::out_packets, "out packets", Show::U64),
+    (at::out_bytes, "out bytes", Show::U64),
+    (at::aggr_flows, "aggr flows", Show::U64),
+    (at::src_vlan, "src vlan", Show::U32),
+    (at::dst_vlan, "dst vlan", Show::U32),
+    (at::src_as, "src as", Show::U32),
+    (at::dst_as, "dst as", Show::U32),
+    (at::bgp4_next_hop, "bgp next hop", Show::Ip4),
+    (at::bgp6_next_hop, "bgp next hop", Show::Ip6),
+    (at::ip4_next_hop, "ip next hop", Show::Ip4),
+    (at::ip6_next_hop, "ip next hop", Show::Ip6),
+    (at::ip4_router, "ip exporter", Show::Ip4),
+    (at::ip6_router, "ip exporter", Show::Ip6),
+    (at::in_src_mac, "in src mac", Show::Mac),
+    (at::out_dst_mac, "out dst mac", Show::Mac),
+    (at::in_dst_mac, "in dst mac", Show::Mac),
+    (at::out_src_mac, "out src mac", Show::Mac),
+    (at::next_as, "bgp next as", Show::U32),
+    (at::prev_as, "bgp prev as", Show::U32),
+    (at::cli_latency, "cli latency", Show::Micros),
+    (at::srv_latency, "srv latency", Show::Micros),
+    (at::app_latency, "app latency", Show::Micros),
+    (at::sampler_id, "samplingID", Show::U64),
+    (at::src4_xlt_ip, "src xlt ip", Show::Ip4),
+    (at::dst4_xlt_ip, "dst xlt ip", Show::Ip4),
+    (at::src6_xlt_ip, "src xlt ip", Show::Ip6),
+    (at::dst6_xlt_ip, "dst xlt ip", Show::Ip6),
+    (at::src_xlt_port, "src xlt port", Show::U16),
+    (at::dst_xlt_port, "dst xlt port", Show::U16),
+    (at::pblock_start, "pblock start", Show::U16),
+    (at::pblock_end, "pblock end", Show::U16),
+    (at::pblock_step, "pblock step", Show::U16),
+    (at::pblock_size, "pblock size", Show::U16),
+    (at::frame_size, "inmon size", Show::U16),
+    (at::frame_link_type, "inmon type", Show::U16),
+    (at::vlan_id, "vlanID", Show::U16),
+    (at::post_vlan_id, "post vlanID", Show::U16),
+    (at::customer_vlan_id, "custID", Show::U16),
+    (at::post_customer_vlan_id, "post custID", Show::U16),
+    (at::phys_ingress, "ingress IfID", Show::U32),
+    (at::phys_egress, "egress IfID", Show::U32),
+    (at::in_service_id, "inServiceID", Show::U16),
+    (at::out_service_id, "outServiceID", Show::U16),
 ];
 
 /// nfdump's `raw`.
 pub struct RawFormat {
     times: TimeFormatter,
-    ident: Option<Vec<u8>>,
-    names: Arc<Names>,
-    records: RecordNumbers,
+    /// That of the flow being printed.
+    context: FlowContext,
     cell: TextBuffer,
 }
 
@@ -112,9 +111,7 @@ impl RawFormat {
     pub fn new(zone: Zone) -> Self {
         Self {
             times: TimeFormatter::new(zone),
-            ident: None,
-            names: Arc::default(),
-            records: RecordNumbers::default(),
+            context: FlowContext::default(),
             cell: TextBuffer::default(),
         }
     }
@@ -169,14 +166,14 @@ impl RawFormat {
     fn header(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
         out.extend(b"\nFlow Record: \n");
         self.number("RecordCount", number, out);
-        let ident = self.ident.clone();
+        let ident = self.context.ident().map(<[u8]>::to_vec);
         self.line(
             "Ident",
             out,
             |cell| cell.extend(ident.as_deref().unwrap_or(b"none")),
             |_, _| {},
         );
-        let flags = u8_at(flow.record(), 10) & 0x7F;
+        let flags = u8_at(flow.record(), at::header::is_event) & 0x7F;
         let version = flow.export_version();
         let after = |_: &mut Self, out: &mut TextBuffer| {
             match version {
@@ -200,7 +197,7 @@ impl RawFormat {
         let elements: Vec<u8> = (1..64)
             .filter(|id| flow.elements() >> id & 1 != 0)
             .collect();
-        let stored = u16_at(flow.record(), 4);
+        let stored = u16_at(flow.record(), ELEMENT_COUNT);
         let after = |_: &mut Self, out: &mut TextBuffer| {
             out.extend(b": ");
             for id in &elements {
@@ -210,21 +207,21 @@ impl RawFormat {
         };
         let write = |cell: &mut TextBuffer| text::decimal(stored.into(), cell);
         self.line("Elements", out, write, after);
-        self.number("size", u16_at(flow.record(), 2).into(), out);
+        self.number("size", u16_at(flow.record(), SIZE).into(), out);
         self.number("engine type", flow.engine_type().into(), out);
         self.number("engine ID", flow.engine_id().into(), out);
         self.number("export sysid", flow.exporter_sysid().into(), out);
     }
 
     fn generic(&mut self, flow: &Flow<'_>, generic: &[u8], out: &mut TextBuffer) {
-        let first = flow.first_seen_at(generic, 0);
+        let first = flow.first_seen_at(generic, at::first.offset);
         if flow.is_event() {
             self.time("Event time", first, out);
         } else {
             self.time("first", first, out);
-            self.time("last", u64_at(generic, 8), out);
+            self.time("last", u64_at(generic, at::last.offset), out);
         }
-        match u64_at(generic, 16) {
+        match u64_at(generic, at::received.offset) {
             0 => self.line(
                 "received at",
                 out,
@@ -233,9 +230,9 @@ impl RawFormat {
             ),
             received => self.time("received at", received, out),
         }
-        let proto = u8_at(generic, 44);
+        let proto = u8_at(generic, at::proto.offset);
         self.protocol("proto", proto.into(), out);
-        let flags = u8_at(generic, 45);
+        let flags = u8_at(generic, at::tcp_flags.offset);
         self.line(
             "tcp flags",
             out,
@@ -246,7 +243,10 @@ impl RawFormat {
             },
         );
         if matches!(proto, 1 | 58) {
-            let (kind, code) = (u8_at(generic, 43), u8_at(generic, 42));
+            let (kind, code) = (
+                u8_at(generic, at::icmp_type.offset),
+                u8_at(generic, at::icmp_code.offset),
+            );
             self.line(
                 "ICMP",
                 out,
@@ -254,13 +254,17 @@ impl RawFormat {
                 |_, _| {},
             );
         } else {
-            self.number("src port", u16_at(generic, 40).into(), out);
-            self.number("dst port", u16_at(generic, 42).into(), out);
-            self.number("src tos", u8_at(generic, 47).into(), out);
-            self.number("fwd status", u8_at(generic, 46).into(), out);
+            self.number("src port", u16_at(generic, at::src_port.offset).into(), out);
+            self.number("dst port", u16_at(generic, at::dst_port.offset).into(), out);
+            self.number("src tos", u8_at(generic, at::src_tos.offset).into(), out);
+            self.number(
+                "fwd status",
+                u8_at(generic, at::fwd_status.offset).into(),
+                out,
+            );
         }
-        self.number("in packets", u64_at(generic, 24), out);
-        self.number("in bytes", u64_at(generic, 32), out);
+        self.number("in packets", u64_at(generic, at::in_packets.offset), out);
+        self.number("in bytes", u64_at(generic, at::in_bytes.offset), out);
     }
 
     fn protocol(&mut self, label: &str, number: u32, out: &mut TextBuffer) {
@@ -283,34 +287,53 @@ impl RawFormat {
     }
 
     fn tunnel(&mut self, flow: &Flow<'_>, out: &mut TextBuffer) {
-        if let Some(tunnel) = flow.element(31) {
-            self.protocol("tun proto", u32_at(tunnel, 8), out);
-            self.address("tun src addr", ip4_at(tunnel, 0).into(), out);
-            self.address("tun dst addr", ip4_at(tunnel, 4).into(), out);
+        if let Some(tunnel) = flow.element(id::TUNNEL4) {
+            self.protocol("tun proto", u32_at(tunnel, at::tun4_proto.offset), out);
+            self.address(
+                "tun src addr",
+                ip4_at(tunnel, at::src4_tun_ip.offset).into(),
+                out,
+            );
+            self.address(
+                "tun dst addr",
+                ip4_at(tunnel, at::dst4_tun_ip.offset).into(),
+                out,
+            );
         }
-        if let Some(tunnel) = flow.element(32) {
-            self.protocol("tun proto", u32_at(tunnel, 32), out);
-            self.address("tun src addr", ip6_at(tunnel, 0).into(), out);
-            self.address("tun dst addr", ip6_at(tunnel, 16).into(), out);
+        if let Some(tunnel) = flow.element(id::TUNNEL6) {
+            self.protocol("tun proto", u32_at(tunnel, at::tun6_proto.offset), out);
+            self.address(
+                "tun src addr",
+                ip6_at(tunnel, at::src6_tun_ip.offset).into(),
+                out,
+            );
+            self.address(
+                "tun dst addr",
+                ip6_at(tunnel, at::dst6_tun_ip.offset).into(),
+                out,
+            );
         }
     }
 
     fn misc(&mut self, flow: &Flow<'_>, misc: &[u8], out: &mut TextBuffer) {
-        for (label, at) in [("input", 0), ("output", 4)] {
-            let index = u32_at(misc, at);
+        for (label, at) in [("input", at::input_snmp), ("output", at::output_snmp)] {
+            let index = u32_at(misc, at.offset);
             self.line(
                 label,
                 out,
                 |cell| text::decimal(index.into(), cell),
                 |this, out| {
-                    let known = this.names.name_counts().1 != 0;
-                    let name = this.names.interface(index);
-                    csv::named(known, index, name, b" <no if name>", out);
+                    let known = this.context.names().name_counts().1 != 0;
+                    let name = this.context.names().interface(index);
+                    named_with_blank(known, index, name, b" <no if name>", out);
                 },
             );
         }
-        for (label, at, side) in [("src mask", 8, 0), ("dst mask", 9, 1)] {
-            let mask = u8_at(misc, at);
+        for (label, at, side) in [
+            ("src mask", at::src_mask, Side::Source),
+            ("dst mask", at::dst_mask, Side::Destination),
+        ] {
+            let mask = u8_at(misc, at.offset);
             let network = flow.network_of(misc, side);
             self.line(
                 label,
@@ -326,8 +349,8 @@ impl RawFormat {
                 },
             );
         }
-        self.number("dst tos", u8_at(misc, 11).into(), out);
-        self.number("direction", u8_at(misc, 10).into(), out);
+        self.number("dst tos", u8_at(misc, at::dst_tos.offset).into(), out);
+        self.number("direction", u8_at(misc, at::direction.offset).into(), out);
         let named = |number: u8, names: &[&'static str]| {
             let name = names.get(usize::from(number));
             name.copied().unwrap_or("undef")
@@ -342,10 +365,10 @@ impl RawFormat {
             "lack of resources",
         ];
         for (label, at, names) in [
-            ("biFlow Dir", 12, &directions[..]),
-            ("end reason", 13, &reasons[..]),
+            ("biFlow Dir", at::biflow_direction, &directions[..]),
+            ("end reason", at::flow_end_reason, &reasons[..]),
         ] {
-            let number = u8_at(misc, at);
+            let number = u8_at(misc, at.offset);
             self.line(
                 label,
                 out,
@@ -359,10 +382,17 @@ impl RawFormat {
     }
 
     fn events(&mut self, id: u8, flow: &Flow<'_>, out: &mut TextBuffer) {
-        if id == 19 {
-            let event = flow.element(19).unwrap_or_default();
-            let (number, extended) = (u8_at(event, 14), u16_at(event, 12));
-            self.number("connect ID", u32_at(event, 8).into(), out);
+        if id == id::NSEL {
+            let event = flow.element(id::NSEL).unwrap_or_default();
+            let (number, extended) = (
+                u8_at(event, at::event_id.offset),
+                u16_at(event, at::xevent_id.offset),
+            );
+            self.number(
+                "connect ID",
+                u32_at(event, at::connect_id.offset).into(),
+                out,
+            );
             self.line(
                 "fw event",
                 out,
@@ -385,7 +415,7 @@ impl RawFormat {
                     }
                 },
             );
-            self.time("Event time", u64_at(event, 0), out);
+            self.time("Event time", u64_at(event, at::nsel_event_time.offset), out);
         } else {
             let number = flow.nat_event_id().unwrap_or(0);
             let number = u8::try_from(number).unwrap_or(u8::MAX);
@@ -401,7 +431,7 @@ impl RawFormat {
 
     fn payload(&mut self, label: &str, flow: &Flow<'_>, payload: &[u8], out: &mut TextBuffer) {
         self.number(label, payload.len() as u64, out);
-        let is_tcp = flow.proto() == Some(6);
+        let is_tcp = flow.proto() == Some(TCP);
         if let Some(hello) = Hello::parse(payload).filter(|_| is_tcp) {
             let version = match hello.version() {
                 Version::Ssl2 => "  SSL 2  ",
@@ -414,7 +444,7 @@ impl RawFormat {
             text::display(format_args!("    TLS vers   =            {version}\n"), out);
             if let Some(name) = hello.sni() {
                 out.extend(b"    sni name   =  ");
-                csv::plain(name, out);
+                plain(name, out);
                 out.push(b'\n');
             }
             out.extend(if hello.sender() == Sender::Server {
@@ -436,8 +466,8 @@ impl RawFormat {
     /// Elements of which more is shown than plain values.
     fn special(&mut self, id: u8, flow: &Flow<'_>, payload: &[u8], out: &mut TextBuffer) {
         match id {
-            4 => self.misc(flow, payload, out),
-            14 => {
+            id::MISC => self.misc(flow, payload, out),
+            id::MPLS => {
                 for number in 1..=10 {
                     let label = MplsLabel(u32_at(payload, 4 * (number - 1)));
                     if label.0 != 0 {
@@ -446,58 +476,80 @@ impl RawFormat {
                     }
                 }
             }
-            19 | 25 => self.events(id, flow, out),
-            23 => {
-                for (label, at) in [("Ingress ACL", 0), ("Egress ACL", 12)] {
+            id::NSEL | id::NAT_EVENT => self.events(id, flow, out),
+            id::ACL => {
+                for (label, at) in [
+                    ("Ingress ACL", at::ingress_acl),
+                    ("Egress ACL", at::egress_acl),
+                ] {
                     text::display(format_args!("  {label:<12} =        "), out);
-                    text::acl(acl_at(payload, at), out);
+                    text::acl(acl_at(payload, at.offset), out);
                     out.push(b'\n');
                 }
             }
-            24 => {
+            id::USER => {
                 out.extend(b"  username     =        ");
-                csv::plain(text_at(payload, 0, flow.user_name_max()), out);
+                plain(
+                    text_at(payload, at::user_name.offset, flow.user_name_max()),
+                    out,
+                );
                 out.push(b'\n');
             }
-            27 => self.application(payload, out),
-            29 => self.payload("in payload", flow, payload, out),
-            30 => self.payload("out payload", flow, payload, out),
-            33 => {
-                let (domain, point) = (u32_at(payload, 8), u64_at(payload, 0));
+            id::APPLICATION => self.application(payload, out),
+            id::PAYLOAD_IN => self.payload("in payload", flow, payload, out),
+            id::PAYLOAD_OUT => self.payload("out payload", flow, payload, out),
+            id::OBSERVATION => {
+                let (domain, point) = (
+                    u32_at(payload, at::observation_domain_id.offset),
+                    u64_at(payload, at::observation_point_id.offset),
+                );
                 self.show("obs domainID", out, format_args!("0x{domain:05x}"));
                 self.show("obs pointID", out, format_args!("0x{point:010x}"));
             }
-            36 => {
-                for (label, at) in [("ingress VRF", 4), ("egress VRF", 0)] {
-                    let id = u32_at(payload, at);
+            id::VRF => {
+                for (label, at) in [
+                    ("ingress VRF", at::ingress_vrf),
+                    ("egress VRF", at::egress_vrf),
+                ] {
+                    let id = u32_at(payload, at.offset);
                     self.line(
                         label,
                         out,
                         |cell| text::decimal(id.into(), cell),
                         |this, out| {
-                            let known = this.names.name_counts().2 != 0;
-                            let name = this.names.vrf(id);
-                            csv::named(known, id, name, b" <no vrf name>", out);
+                            let known = this.context.names().name_counts().2 != 0;
+                            let name = this.context.names().vrf(id);
+                            named_with_blank(known, id, name, b" <no vrf name>", out);
                         },
                     );
                 }
             }
-            37 => self.packet_filter(payload, out),
-            38 => {
+            id::PF => self.packet_filter(payload, out),
+            id::LAYER2 => {
                 self.show(
                     "ethertype",
                     out,
-                    format_args!("0x{:04x}", u16_at(payload, 24)),
+                    format_args!("0x{:04x}", u16_at(payload, at::ethertype.offset)),
                 );
-                self.number("IP version", u8_at(payload, 26).into(), out);
+                self.number(
+                    "IP version",
+                    u8_at(payload, at::ip_version.offset).into(),
+                    out,
+                );
             }
-            39 => self.show("flow ID", out, format_args!("{:#x}", u64_at(payload, 0))),
-            41 => {
-                let string = String::from_utf8_lossy(text_at(payload, 0, usize::MAX)).into_owned();
+            id::FLOW_ID => self.show(
+                "flow ID",
+                out,
+                format_args!("{:#x}", u64_at(payload, at::flow_id.offset)),
+            ),
+            id::NAT_STRING => {
+                let string =
+                    String::from_utf8_lossy(text_at(payload, at::nat_string.offset, usize::MAX))
+                        .into_owned();
                 text::display(format_args!("  nat String   = {string:<19}\n"), out);
             }
-            42 => {
-                let flags = u8_at(payload, 1);
+            id::IP_INFO => {
+                let flags = u8_at(payload, at::ip_fragment.offset);
                 if flags != 0 {
                     let (df, mf) = (flags & 0x40 != 0, flags & 0x20 != 0);
                     let after = |_: &mut Self, out: &mut TextBuffer| {
@@ -508,8 +560,8 @@ impl RawFormat {
                         |cell: &mut TextBuffer| text::display(format_args!("0x{flags:02x}"), cell);
                     self.line("ip fragment", out, write, after);
                 }
-                self.number("ip minTTL", u8_at(payload, 2).into(), out);
-                self.number("ip minTTL", u8_at(payload, 3).into(), out);
+                self.number("ip minTTL", u8_at(payload, at::min_ttl.offset).into(), out);
+                self.number("ip minTTL", u8_at(payload, at::max_ttl.offset).into(), out);
             }
             _ => {}
         }
@@ -518,7 +570,7 @@ impl RawFormat {
     fn application(&mut self, id: &[u8], out: &mut TextBuffer) {
         let engine = id.first().copied().unwrap_or(0);
         let mut number = TextBuffer::default();
-        csv::nbar_id(Some(id), &mut number);
+        nbar_id(Some(id), &mut number);
         let digits = engine.to_string().len();
         let rest = number.as_bytes().get(digits..).unwrap_or_default();
         text::display(
@@ -527,13 +579,13 @@ impl RawFormat {
         );
         out.extend(rest);
         out.extend(b": ");
-        match self.names.application(id) {
+        match self.context.names().application(id) {
             None => out.extend(b"<no info>"),
             Some(found) => {
-                csv::plain(&found.name, out);
+                plain(&found.name, out);
                 if let Some(description) = &found.description {
                     out.push(b'/');
-                    csv::plain(description, out);
+                    plain(description, out);
                 }
             }
         }
@@ -541,48 +593,44 @@ impl RawFormat {
     }
 
     fn packet_filter(&mut self, log: &[u8], out: &mut TextBuffer) {
-        let named = |at: usize, names: &[&'static str]| {
-            let number = usize::from(u8_at(log, at));
-            (names.get(number).copied().unwrap_or("<undef>"), number)
+        let named = |at: At, names: &[&'static str]| {
+            let number = u8_at(log, at.offset);
+            let name = names.get(usize::from(number));
+            (name.copied().unwrap_or("<undef>"), number)
         };
-        let name = text_at(log, 20, usize::MAX);
-        self.line(
-            "pflog ifname",
-            out,
-            |cell| csv::plain(name, cell),
-            |_, _| {},
-        );
+        let reason = match u8_at(log, at::pf_reason.offset) {
+            number if number == packet_filter::REASON_MEMORY.1 => packet_filter::REASON_MEMORY,
+            _ => named(at::pf_reason, &packet_filter::REASONS),
+        };
+        let name = text_at(log, at::pf_interface.offset, usize::MAX);
+        self.line("pflog ifname", out, |cell| plain(name, cell), |_, _| {});
         for (label, (name, number)) in [
-            ("pflog action", named(0, &csv::PF_ACTIONS)),
-            ("pflog reason", named(1, &csv::PF_REASONS)),
+            (
+                "pflog action",
+                named(at::pf_action, &packet_filter::ACTIONS),
+            ),
+            ("pflog reason", reason),
         ] {
             text::display(format_args!("  {label} = {name:>18}/{number}\n"), out);
         }
-        let direction = if u8_at(log, 2) == 0 { "out" } else { "in" };
+        let direction = if u8_at(log, at::pf_direction.offset) == 0 {
+            "out"
+        } else {
+            "in"
+        };
         self.show("pflog direct", out, direction);
-        self.number("pflog rulenr", u32_at(log, 4).into(), out);
+        self.number("pflog rulenr", u32_at(log, at::pf_rule.offset).into(), out);
     }
 }
 
 impl FlowFormat for RawFormat {
-    fn set_file(&mut self, ident: Option<&[u8]>, _: &str) {
-        self.ident = ident.map(<[u8]>::to_vec);
-    }
-
-    fn set_names(&mut self, names: &Arc<Names>) {
-        self.names = Arc::clone(names);
-    }
-
-    fn set_block(&mut self, block: &Block, records_before: u64) {
-        self.records.enter(block, records_before);
-    }
-
     fn begin(&mut self, _: &mut TextBuffer) {}
 
-    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
-        let number = self.records.number(flow).unwrap_or(number);
+    fn flow(&mut self, number: u64, flow: &Flow<'_>, context: &FlowContext, out: &mut TextBuffer) {
+        let number = context.record_number().unwrap_or(number);
+        self.context = context.clone();
         self.header(number, flow, out);
-        if let Some(generic) = flow.element(1) {
+        if let Some(generic) = flow.element(id::GENERIC) {
             self.generic(flow, generic, out);
         }
         self.tunnel(flow, out);
@@ -590,15 +638,15 @@ impl FlowFormat for RawFormat {
             let Some(payload) = flow.element(id) else {
                 continue;
             };
-            for (_, at, label, show) in PLAIN.iter().filter(|(plain, ..)| *plain == id) {
+            for (place, label, show) in PLAIN.iter().filter(|(place, ..)| place.element == id) {
                 match show {
-                    Show::U16 => self.number(label, u16_at(payload, *at).into(), out),
-                    Show::U32 => self.number(label, u32_at(payload, *at).into(), out),
-                    Show::U64 => self.number(label, u64_at(payload, *at), out),
-                    Show::Ip4 => self.address(label, ip4_at(payload, *at).into(), out),
-                    Show::Ip6 => self.address(label, ip6_at(payload, *at).into(), out),
+                    Show::U16 => self.number(label, u16_at(payload, place.offset).into(), out),
+                    Show::U32 => self.number(label, u32_at(payload, place.offset).into(), out),
+                    Show::U64 => self.number(label, u64_at(payload, place.offset), out),
+                    Show::Ip4 => self.address(label, ip4_at(payload, place.offset).into(), out),
+                    Show::Ip6 => self.address(label, ip6_at(payload, place.offset).into(), out),
                     Show::Mac => {
-                        let mac = MacAddr::from_number(u64_at(payload, *at));
+                        let mac = MacAddr::from_number(u64_at(payload, place.offset));
                         text::display(format_args!("  {label:<12} =  "), out);
                         text::mac(mac, out);
                         out.push(b'\n');
@@ -606,7 +654,7 @@ impl FlowFormat for RawFormat {
                     Show::Micros => self.line(
                         label,
                         out,
-                        |cell| text::thousandths(u64_at(payload, *at), cell),
+                        |cell| text::thousandths(u64_at(payload, place.offset), cell),
                         |_, out| out.extend(b" ms"),
                     ),
                 }
@@ -616,4 +664,8 @@ impl FlowFormat for RawFormat {
     }
 
     fn end(&mut self, _: u64, _: &mut TextBuffer) {}
+
+    fn needs_record_numbers(&self) -> bool {
+        true
+    }
 }

@@ -1,6 +1,6 @@
 //! What `-o` names: how flows and tables are printed.
 
-use nfdecode::output::csv::{TOKENS, TokenError, TokenList};
+use nfdecode::output::csv::{TokenError, TokenList, tokens};
 use nfdecode::output::fmt::{FmtFormat, FmtList, FmtOptions, PREDEFINED};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::raw::RawFormat;
@@ -152,7 +152,7 @@ pub(crate) fn parse_csv(list: &str) -> Result<Mode, Quit> {
         TokenError::Unknown(name) => Quit::listing(
             lists::tokens(
                 "csv",
-                TOKENS
+                tokens()
                     .iter()
                     .map(|token| token.name)
                     // Nfdump does not have it: its `-A ethertype -o csv` fails.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nfdecode::file::Compression;
-use nfdecode::output::TextBuffer;
+use nfdecode::output::{FlowContext, TextBuffer};
 use nfdecode::scan::{ScanBlock, ScanFile};
 use nfdecode::writer::{Encoding, SysidMap, Writer};
 
@@ -19,27 +19,52 @@ use crate::sink::target::Target;
 /// What a thread prints with.
 struct Worker {
     printer: Option<Printer>,
-    file: Option<Arc<ScanFile>>,
+    /// The file of the last block, and what its flows are printed with.
+    file: Option<(Arc<ScanFile>, FlowContext)>,
 }
 
 impl Worker {
-    fn enter(&mut self, block: &ScanBlock) {
+    /// Prints the flows of a block.
+    fn print(&mut self, block: &ScanBlock, text: &mut TextBuffer) {
         let Some(printer) = &mut self.printer else {
             return;
         };
         let file = block.file();
-        let is_known = self
-            .file
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, file));
-        if !is_known {
-            printer.set_file(file.file().ident(), "");
+        let is_known = |(known, _): &(Arc<ScanFile>, FlowContext)| Arc::ptr_eq(known, file);
+        if !self.file.as_ref().is_some_and(is_known) {
+            let mut context = FlowContext::new(file.file().ident(), "");
             if let Some(names) = file.names() {
-                printer.set_names(names);
+                context = context.with_names(names);
             }
-            self.file = Some(Arc::clone(file));
+            self.file = Some((Arc::clone(file), context));
         }
-        printer.set_block(block.block(), block.records_before());
+        let Some((_, context)) = &mut self.file else {
+            return;
+        };
+        let mut records = printer
+            .needs_record_numbers()
+            .then(|| record_numbers(block).into_iter());
+        for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
+            if let Some(record) = records.as_mut().and_then(Iterator::next) {
+                context.set_record_number(record);
+            }
+            printer.flow(number, &flow, context, text);
+        }
+    }
+}
+
+/// The number of the record of each selected flow.
+fn record_numbers(block: &ScanBlock) -> Vec<u64> {
+    let all = block.block().record_numbers(block.records_before());
+    match block.selected() {
+        None => all.take(block.len()).collect(),
+        Some(selected) => {
+            let all: Vec<u64> = all.collect();
+            let chosen = selected
+                .iter()
+                .map(|index| all.get(*index as usize).copied());
+            chosen.map(Option::unwrap_or_default).collect()
+        }
     }
 }
 
@@ -66,12 +91,7 @@ pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
     let work = |worker: &mut Worker, block: Box<ScanBlock>| {
         let mut text = lock().pop().unwrap_or_default();
         text.clear();
-        worker.enter(&block);
-        if let Some(printer) = &mut worker.printer {
-            for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
-                printer.flow(number, &flow, &mut text);
-            }
-        }
+        worker.print(&block, &mut text);
         text
     };
     let account = reader.run(worker, work, |text: TextBuffer| {

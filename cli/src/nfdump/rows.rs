@@ -5,7 +5,7 @@ use std::path::Path;
 use nfdecode::aggregate::{
     AggregateError, Direction, Group, Grouping, Groups, OrderBy, Side, Table,
 };
-use nfdecode::output::TextBuffer;
+use nfdecode::output::{FlowContext, TextBuffer};
 use nfdecode::writer::SysidMap;
 use nfdecode::{FieldValue, Filter, OwnedFlow, Timestamp};
 
@@ -221,22 +221,22 @@ pub(crate) struct RowPrinter<'c> {
     context: &'c Context,
     filter: Option<&'c Filter>,
     printer: Option<Printer>,
+    file: FlowContext,
     pub(crate) printed: u64,
 }
 
 impl<'c> RowPrinter<'c> {
     pub(crate) fn new(context: &'c Context, account: &Account) -> Self {
-        let mut printer = context.printer();
-        if let Some(printer) = &mut printer {
-            printer.set_file(account.ident.as_deref(), "");
-            if let Some(names) = &account.names {
-                printer.set_names(names);
-            }
+        // Rows have the ident of the last file, as in nfdump.
+        let mut file = FlowContext::new(account.ident.as_deref(), "");
+        if let Some(names) = &account.names {
+            file = file.with_names(names);
         }
         Self {
             context,
             filter: context.post_filter.as_ref(),
-            printer,
+            printer: context.printer(),
+            file,
             printed: 0,
         }
     }
@@ -254,7 +254,7 @@ impl<'c> RowPrinter<'c> {
         }
         self.printed += 1;
         if let Some(printer) = &mut self.printer {
-            printer.flow(self.printed, &view, text);
+            printer.flow(self.printed, &view, &self.file, text);
         }
     }
 
