@@ -10,7 +10,7 @@ mod writer;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat, TextBuffer};
 use nfdecode::value::Zone;
 use nfdecode::{Block, File};
 use writer::{Encoding, FlowRecord};
@@ -95,12 +95,12 @@ fn visit(bencher: Bencher) {
 
 fn text(bencher: Bencher, mut format: JsonFormat) {
     let block = block();
-    format.set_file(Some(b"bench"), "file");
+    let context = FlowContext::new(Some(b"bench"), "file");
     let mut out = TextBuffer::default();
     bencher.counter(ItemsCount::new(FLOWS)).bench_local(|| {
         out.clear();
         for (flow, number) in black_box(&block).flows().zip(1..) {
-            format.flow(number, &flow, &mut out);
+            format.flow(number, &flow, &context, &mut out);
         }
         out.len()
     });

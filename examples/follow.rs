@@ -19,7 +19,7 @@ use nfdecode::Block;
 use nfdecode::OpenOptions;
 use nfdecode::file::Position;
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 
 /// What stays when a file is renamed: device, inode, and when it was made, where the file system tells,
@@ -128,7 +128,7 @@ impl Follower {
             return Ok(());
         };
         let mut refs = file.block_refs_from(start);
-        self.format.set_file(file.ident(), "");
+        let context = FlowContext::new(file.ident(), "");
         let mut problem = None;
         for found in refs.by_ref() {
             // With blocks behind it it is damage. At the end the last block is not complete yet; the next
@@ -138,7 +138,7 @@ impl Follower {
             }
             match found {
                 Ok(found) if print => match file.load(found) {
-                    Ok(block) => self.print(&block)?,
+                    Ok(block) => self.print(&block, &context)?,
                     Err(error) => eprintln!("{error}"),
                 },
                 Ok(_) => {}
@@ -150,10 +150,10 @@ impl Follower {
         Ok(())
     }
 
-    fn print(&mut self, block: &Block) -> io::Result<()> {
+    fn print(&mut self, block: &Block, context: &FlowContext) -> io::Result<()> {
         for flow in block.flows() {
             self.flows += 1;
-            self.format.flow(self.flows, &flow, &mut self.text);
+            self.format.flow(self.flows, &flow, context, &mut self.text);
         }
         if let Some(damage) = block.damage() {
             eprintln!("{damage}");

@@ -75,8 +75,11 @@ pub mod writer;
 /// The element table: everything that a flow can hold, with names, types, units and keys.
 pub mod element {
     pub use crate::flow::bytes::Condition;
+    pub use crate::flow::element::{
+        EitherField, EitherKind, Element, Field, FieldKind, HeaderField, HeaderKind, either_fields,
+        element, elements, field, fields, header_fields,
+    };
     pub use crate::flow::fields::Fields;
-    pub use crate::flow::table::{ELEMENTS, Element, Field, FieldKind, element, field};
 }
 
 pub use error::{Error, ErrorKind, Result};
@@ -88,6 +91,7 @@ pub use file::options::OpenOptions;
 pub use file::passphrase::Passphrase;
 #[cfg(feature = "filter")]
 pub use filter::compiled::Filter;
+pub use flow::builder::{BuildError, FlowBuilder};
 pub use flow::field_value::FieldValue;
 pub use flow::owned::OwnedFlow;
 pub use flow::view::Flow;

@@ -4,7 +4,6 @@
 //! codes into [`Error`]. Knows nothing of elements or fields.
 
 use std::ffi::{CStr, CString};
-use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -28,6 +27,9 @@ pub(crate) use sys::{NFDUMP_OPEN_CUT as OPEN_CUT, NFDUMP_OPEN_PARTIAL as OPEN_PA
 
 /// An index into the shapes of a block that stands for "none".
 pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
+
+/// Type of flow records of layout 2.
+pub(crate) const FLOW: u16 = sys::NFDUMP_RECORD_FLOW as u16;
 
 /// Type of flow records that were made of those of layout 3.
 pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
@@ -240,6 +242,14 @@ pub(crate) fn decode_info(info: &mut RawInfo, block: &[u8]) -> Result<()> {
     }
 }
 
+/// A view for the library to fill.
+fn empty_view() -> sys::nfdump_block_view {
+    sys::nfdump_block_view {
+        size: size_of::<sys::nfdump_block_view>(),
+        ..sys::nfdump_block_view::default()
+    }
+}
+
 /// A decoder with its buffers, and what it decoded last.
 pub(crate) struct RawBlock {
     handle: NonNull<sys::nfdump_block>,
@@ -275,7 +285,7 @@ impl RawBlock {
     /// Reads and decodes one block; the previous content is gone either way.
     pub(crate) fn load(&mut self, file: &Arc<RawFile>, found: &RawBlockRef) -> Result<()> {
         let mut error = sys::nfdump_error::default();
-        let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
+        let mut view = empty_view();
         self.clear();
         // SAFETY: both handles are valid and `self` is borrowed exclusively; the view is valid for
         // writes.
@@ -284,16 +294,14 @@ impl RawBlock {
                 self.handle.as_ptr(),
                 file.handle.as_ptr(),
                 found,
-                view.as_mut_ptr(),
+                &raw mut view,
                 &raw mut error,
             )
         };
         if status != sys::NFDUMP_OK {
             return Err(convert(&error));
         }
-        // SAFETY: all fields are integers and pointers, for which zeroes are valid, and the call
-        // has filled them.
-        self.view = unsafe { view.assume_init() };
+        self.view = view;
         self.file = Some(Arc::clone(file));
         Ok(())
     }
@@ -306,7 +314,7 @@ impl RawBlock {
         read: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut error = sys::nfdump_error::default();
-        let mut view = MaybeUninit::<sys::nfdump_block_view>::zeroed();
+        let mut view = empty_view();
         self.clear();
         read(&mut self.decrypted)?;
         // SAFETY: the handle is valid and `self` is borrowed exclusively; the bytes are valid for their
@@ -319,22 +327,23 @@ impl RawBlock {
                 found,
                 self.decrypted.as_ptr(),
                 self.decrypted.len(),
-                view.as_mut_ptr(),
+                &raw mut view,
                 &raw mut error,
             )
         };
         if status != sys::NFDUMP_OK {
             return Err(convert(&error));
         }
-        // SAFETY: as in `load`.
-        self.view = unsafe { view.assume_init() };
+        self.view = view;
         Ok(())
     }
 
-    /// Forgets the content and the file; keeps the buffers.
+    /// Forgets the content and the file; keeps the buffers but for large ones.
     pub(crate) fn clear(&mut self) {
         self.view = sys::nfdump_block_view::default();
         self.file = None;
+        // SAFETY: the handle is valid and `self` is borrowed exclusively; nothing points to its buffers any more.
+        unsafe { sys::nfdump_block_trim(self.handle.as_ptr()) }
     }
 
     pub(crate) fn view(&self) -> &sys::nfdump_block_view {

@@ -16,10 +16,13 @@ use crate::file::block::Block;
 use crate::file::handle::File;
 use crate::file::header::Compression;
 use crate::file::names::{Exporter, Names, Sampler};
+use crate::flow::at::{self, id};
 use crate::flow::bytes::{USER_NAME_MAX, u64_at};
-use crate::flow::table::ELEMENTS;
+use crate::flow::element;
+use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER as RECORD_HEADER, SIZE, TYPE};
 use crate::flow::view::Flow;
 use crate::raw::ELEMENT_MAX_LAYOUT2;
+use crate::value::protocol;
 
 const HEADER: usize = 40;
 /// Readers have buffers of 5 MiB, writers of 1.7 fill blocks up to here.
@@ -272,15 +275,15 @@ impl<W: Write + Seek> Writer<W> {
         let mut reduced = flow.elements() >> (ELEMENT_MAX_LAYOUT2 + 1) != 0;
         let mut record = std::mem::take(&mut self.scratch);
         record.clear();
-        record.extend(flow.record().get(..12).unwrap_or_default());
-        for element in ELEMENTS
+        record.extend(flow.record().get(..RECORD_HEADER).unwrap_or_default());
+        for element in element::elements()
             .iter()
             .filter(|element| element.id <= ELEMENT_MAX_LAYOUT2)
         {
             let Some(mut payload) = flow.element(element.id) else {
                 continue;
             };
-            if element.id == 24 {
+            if element.id == id::USER {
                 reduced |= payload
                     .get(USER_NAME_MAX..)
                     .is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
@@ -290,15 +293,22 @@ impl<W: Write + Seek> Writer<W> {
             let start = record.len();
             let length = payload.len().max(element.size);
             record.extend([element.id, 0]);
-            record.extend((length as u16 + 4).to_le_bytes());
+            record.extend((length as u16 + ELEMENT_HEADER as u16).to_le_bytes());
             record.extend(payload);
-            record.resize(start + 4 + length, 0);
-            let written = record.get_mut(start + 4..).unwrap_or_default();
+            record.resize(start + ELEMENT_HEADER + length, 0);
+            let written = record.get_mut(start + ELEMENT_HEADER..).unwrap_or_default();
             match element.id {
-                1 => put(written, 0, flow.first_seen_at(payload, 0).to_le_bytes()),
-                18 => {
+                id::GENERIC => {
+                    let first = flow.first_seen_at(payload, at::first.offset);
+                    put(written, at::first.offset, first.to_le_bytes());
+                }
+                id::SAMPLER => {
                     let sysid = flow.sampler_sysid().unwrap_or(0);
-                    put(written, 8, map.get(sysid).to_le_bytes());
+                    put(
+                        written,
+                        at::sampler_sysid.offset,
+                        map.get(sysid).to_le_bytes(),
+                    );
                 }
                 _ => {}
             }
@@ -309,12 +319,13 @@ impl<W: Write + Seek> Writer<W> {
             self.scratch = record;
             return Ok(());
         };
-        put(&mut record, 0, record::FLOW.to_le_bytes());
-        put(&mut record, 2, size.to_le_bytes());
-        put(&mut record, 4, elements.to_le_bytes());
-        put(&mut record, 8, map.get(flow.exporter_sysid()).to_le_bytes());
-        // The mark of a run-time filter is nothing to store.
-        if let Some(flags) = record.get_mut(10) {
+        let sysid = map.get(flow.exporter_sysid());
+        put(&mut record, TYPE, record::FLOW.to_le_bytes());
+        put(&mut record, SIZE, size.to_le_bytes());
+        put(&mut record, ELEMENT_COUNT, elements.to_le_bytes());
+        put(&mut record, at::header::exporter_sysid, sysid.to_le_bytes());
+        // The mark of a run-time filter is not stored.
+        if let Some(flags) = record.get_mut(at::header::is_event) {
             *flags &= 0x7F;
         }
         self.statistics.count(flow);
@@ -468,13 +479,13 @@ struct Counts {
 
 impl Counts {
     fn count(&mut self, flow: &Flow<'_>) {
-        let Some(generic) = flow.element(1) else {
+        let Some(generic) = flow.element(id::GENERIC) else {
             return;
         };
         let group = match flow.proto() {
-            Some(6) => 1,
-            Some(17) => 2,
-            Some(1 | 58) => 3,
+            Some(protocol::TCP) => 1,
+            Some(protocol::UDP) => 2,
+            Some(protocol::ICMP | protocol::ICMP6) => 3,
             _ => 4,
         };
         let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).wrapping_add(b.unwrap_or(0));
@@ -492,9 +503,9 @@ impl Counts {
                 }
             }
         }
-        let first = flow.first_seen_at(generic, 0);
+        let first = flow.first_seen_at(generic, at::first.offset);
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
-        self.last = self.last.max(u64_at(generic, 8));
+        self.last = self.last.max(u64_at(generic, at::last.offset));
     }
 
     fn bytes(&self) -> Vec<u8> {

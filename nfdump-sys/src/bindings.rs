@@ -7,6 +7,7 @@ pub const NFDUMP_BLOCK_MAX: u32 = 5242868;
 pub const NFDUMP_CONVERTED_MAX: u32 = 15728604;
 pub const NFDUMP_MAP_CHANGES_MAX: u32 = 262144;
 pub const NFDUMP_LAYOUT3_BLOCK_MAX: u32 = 67108864;
+pub const NFDUMP_KEEP_MAX: u32 = 8388608;
 pub const NFDUMP_LAYOUT3_RECORDS_MAX: u32 = 134217728;
 pub const NFDUMP_LAYOUT3_ENTRIES_MAX: u32 = 1048575;
 pub const NFDUMP_ELEMENT_SLOTS: u32 = 64;
@@ -227,6 +228,7 @@ impl Default for nfdump_crypto {
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nfdump_info {
+    pub size: usize,
     pub layout: u16,
     pub appendix_blocks: u16,
     pub nfdversion: u32,
@@ -252,48 +254,49 @@ pub struct nfdump_info {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_info"][::core::mem::size_of::<nfdump_info>() - 776usize];
+    ["Size of nfdump_info"][::core::mem::size_of::<nfdump_info>() - 784usize];
     ["Alignment of nfdump_info"][::core::mem::align_of::<nfdump_info>() - 8usize];
-    ["Offset of field: nfdump_info::layout"][::core::mem::offset_of!(nfdump_info, layout) - 0usize];
+    ["Offset of field: nfdump_info::size"][::core::mem::offset_of!(nfdump_info, size) - 0usize];
+    ["Offset of field: nfdump_info::layout"][::core::mem::offset_of!(nfdump_info, layout) - 8usize];
     ["Offset of field: nfdump_info::appendix_blocks"]
-        [::core::mem::offset_of!(nfdump_info, appendix_blocks) - 2usize];
+        [::core::mem::offset_of!(nfdump_info, appendix_blocks) - 10usize];
     ["Offset of field: nfdump_info::nfdversion"]
-        [::core::mem::offset_of!(nfdump_info, nfdversion) - 4usize];
+        [::core::mem::offset_of!(nfdump_info, nfdversion) - 12usize];
     ["Offset of field: nfdump_info::created"]
-        [::core::mem::offset_of!(nfdump_info, created) - 8usize];
+        [::core::mem::offset_of!(nfdump_info, created) - 16usize];
     ["Offset of field: nfdump_info::creator"]
-        [::core::mem::offset_of!(nfdump_info, creator) - 16usize];
+        [::core::mem::offset_of!(nfdump_info, creator) - 24usize];
     ["Offset of field: nfdump_info::num_blocks"]
-        [::core::mem::offset_of!(nfdump_info, num_blocks) - 20usize];
+        [::core::mem::offset_of!(nfdump_info, num_blocks) - 28usize];
     ["Offset of field: nfdump_info::appendix_offset"]
-        [::core::mem::offset_of!(nfdump_info, appendix_offset) - 24usize];
+        [::core::mem::offset_of!(nfdump_info, appendix_offset) - 32usize];
     ["Offset of field: nfdump_info::file_size"]
-        [::core::mem::offset_of!(nfdump_info, file_size) - 32usize];
+        [::core::mem::offset_of!(nfdump_info, file_size) - 40usize];
     ["Offset of field: nfdump_info::compression"]
-        [::core::mem::offset_of!(nfdump_info, compression) - 40usize];
+        [::core::mem::offset_of!(nfdump_info, compression) - 48usize];
     ["Offset of field: nfdump_info::unfinished"]
-        [::core::mem::offset_of!(nfdump_info, unfinished) - 41usize];
+        [::core::mem::offset_of!(nfdump_info, unfinished) - 49usize];
     ["Offset of field: nfdump_info::has_ident"]
-        [::core::mem::offset_of!(nfdump_info, has_ident) - 42usize];
+        [::core::mem::offset_of!(nfdump_info, has_ident) - 50usize];
     ["Offset of field: nfdump_info::has_stat"]
-        [::core::mem::offset_of!(nfdump_info, has_stat) - 43usize];
-    ["Offset of field: nfdump_info::flags"][::core::mem::offset_of!(nfdump_info, flags) - 44usize];
+        [::core::mem::offset_of!(nfdump_info, has_stat) - 51usize];
+    ["Offset of field: nfdump_info::flags"][::core::mem::offset_of!(nfdump_info, flags) - 52usize];
     ["Offset of field: nfdump_info::ident_length"]
-        [::core::mem::offset_of!(nfdump_info, ident_length) - 48usize];
-    ["Offset of field: nfdump_info::ident"][::core::mem::offset_of!(nfdump_info, ident) - 52usize];
-    ["Offset of field: nfdump_info::stat"][::core::mem::offset_of!(nfdump_info, stat) - 312usize];
+        [::core::mem::offset_of!(nfdump_info, ident_length) - 56usize];
+    ["Offset of field: nfdump_info::ident"][::core::mem::offset_of!(nfdump_info, ident) - 60usize];
+    ["Offset of field: nfdump_info::stat"][::core::mem::offset_of!(nfdump_info, stat) - 320usize];
     ["Offset of field: nfdump_info::appendix"]
-        [::core::mem::offset_of!(nfdump_info, appendix) - 456usize];
+        [::core::mem::offset_of!(nfdump_info, appendix) - 464usize];
     ["Offset of field: nfdump_info::directory_entries"]
-        [::core::mem::offset_of!(nfdump_info, directory_entries) - 504usize];
+        [::core::mem::offset_of!(nfdump_info, directory_entries) - 512usize];
     ["Offset of field: nfdump_info::reserved"]
-        [::core::mem::offset_of!(nfdump_info, reserved) - 508usize];
+        [::core::mem::offset_of!(nfdump_info, reserved) - 516usize];
     ["Offset of field: nfdump_info::ident_block"]
-        [::core::mem::offset_of!(nfdump_info, ident_block) - 512usize];
+        [::core::mem::offset_of!(nfdump_info, ident_block) - 520usize];
     ["Offset of field: nfdump_info::stat_block"]
-        [::core::mem::offset_of!(nfdump_info, stat_block) - 544usize];
+        [::core::mem::offset_of!(nfdump_info, stat_block) - 552usize];
     ["Offset of field: nfdump_info::crypto"]
-        [::core::mem::offset_of!(nfdump_info, crypto) - 576usize];
+        [::core::mem::offset_of!(nfdump_info, crypto) - 584usize];
 };
 impl Default for nfdump_info {
     fn default() -> Self {
@@ -436,6 +439,7 @@ const _: () = {
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nfdump_block_view {
+    pub size: usize,
     pub data: *const u8,
     pub data_length: usize,
     pub flows: *const nfdump_flow_ref,
@@ -459,48 +463,50 @@ pub struct nfdump_block_view {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 176usize];
+    ["Size of nfdump_block_view"][::core::mem::size_of::<nfdump_block_view>() - 184usize];
     ["Alignment of nfdump_block_view"][::core::mem::align_of::<nfdump_block_view>() - 8usize];
+    ["Offset of field: nfdump_block_view::size"]
+        [::core::mem::offset_of!(nfdump_block_view, size) - 0usize];
     ["Offset of field: nfdump_block_view::data"]
-        [::core::mem::offset_of!(nfdump_block_view, data) - 0usize];
+        [::core::mem::offset_of!(nfdump_block_view, data) - 8usize];
     ["Offset of field: nfdump_block_view::data_length"]
-        [::core::mem::offset_of!(nfdump_block_view, data_length) - 8usize];
+        [::core::mem::offset_of!(nfdump_block_view, data_length) - 16usize];
     ["Offset of field: nfdump_block_view::flows"]
-        [::core::mem::offset_of!(nfdump_block_view, flows) - 16usize];
+        [::core::mem::offset_of!(nfdump_block_view, flows) - 24usize];
     ["Offset of field: nfdump_block_view::num_flows"]
-        [::core::mem::offset_of!(nfdump_block_view, num_flows) - 24usize];
+        [::core::mem::offset_of!(nfdump_block_view, num_flows) - 32usize];
     ["Offset of field: nfdump_block_view::records"]
-        [::core::mem::offset_of!(nfdump_block_view, records) - 32usize];
+        [::core::mem::offset_of!(nfdump_block_view, records) - 40usize];
     ["Offset of field: nfdump_block_view::num_records"]
-        [::core::mem::offset_of!(nfdump_block_view, num_records) - 40usize];
+        [::core::mem::offset_of!(nfdump_block_view, num_records) - 48usize];
     ["Offset of field: nfdump_block_view::shapes"]
-        [::core::mem::offset_of!(nfdump_block_view, shapes) - 48usize];
+        [::core::mem::offset_of!(nfdump_block_view, shapes) - 56usize];
     ["Offset of field: nfdump_block_view::num_shapes"]
-        [::core::mem::offset_of!(nfdump_block_view, num_shapes) - 56usize];
+        [::core::mem::offset_of!(nfdump_block_view, num_shapes) - 64usize];
     ["Offset of field: nfdump_block_view::lists"]
-        [::core::mem::offset_of!(nfdump_block_view, lists) - 64usize];
+        [::core::mem::offset_of!(nfdump_block_view, lists) - 72usize];
     ["Offset of field: nfdump_block_view::num_lists"]
-        [::core::mem::offset_of!(nfdump_block_view, num_lists) - 72usize];
+        [::core::mem::offset_of!(nfdump_block_view, num_lists) - 80usize];
     ["Offset of field: nfdump_block_view::list_words"]
-        [::core::mem::offset_of!(nfdump_block_view, list_words) - 80usize];
+        [::core::mem::offset_of!(nfdump_block_view, list_words) - 88usize];
     ["Offset of field: nfdump_block_view::num_list_words"]
-        [::core::mem::offset_of!(nfdump_block_view, num_list_words) - 88usize];
+        [::core::mem::offset_of!(nfdump_block_view, num_list_words) - 96usize];
     ["Offset of field: nfdump_block_view::walked"]
-        [::core::mem::offset_of!(nfdump_block_view, walked) - 96usize];
+        [::core::mem::offset_of!(nfdump_block_view, walked) - 104usize];
     ["Offset of field: nfdump_block_view::skipped"]
-        [::core::mem::offset_of!(nfdump_block_view, skipped) - 100usize];
+        [::core::mem::offset_of!(nfdump_block_view, skipped) - 108usize];
     ["Offset of field: nfdump_block_view::dropped"]
-        [::core::mem::offset_of!(nfdump_block_view, dropped) - 104usize];
+        [::core::mem::offset_of!(nfdump_block_view, dropped) - 112usize];
     ["Offset of field: nfdump_block_view::clipped"]
-        [::core::mem::offset_of!(nfdump_block_view, clipped) - 108usize];
+        [::core::mem::offset_of!(nfdump_block_view, clipped) - 116usize];
     ["Offset of field: nfdump_block_view::element_max"]
-        [::core::mem::offset_of!(nfdump_block_view, element_max) - 112usize];
+        [::core::mem::offset_of!(nfdump_block_view, element_max) - 120usize];
     ["Offset of field: nfdump_block_view::reserved"]
-        [::core::mem::offset_of!(nfdump_block_view, reserved) - 116usize];
+        [::core::mem::offset_of!(nfdump_block_view, reserved) - 124usize];
     ["Offset of field: nfdump_block_view::unknown_elements"]
-        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 120usize];
+        [::core::mem::offset_of!(nfdump_block_view, unknown_elements) - 128usize];
     ["Offset of field: nfdump_block_view::damage"]
-        [::core::mem::offset_of!(nfdump_block_view, damage) - 128usize];
+        [::core::mem::offset_of!(nfdump_block_view, damage) - 136usize];
 };
 impl Default for nfdump_block_view {
     fn default() -> Self {
@@ -564,6 +570,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn nfdump_block_free(block: *mut nfdump_block);
+}
+unsafe extern "C" {
+    pub fn nfdump_block_trim(block: *mut nfdump_block);
 }
 unsafe extern "C" {
     pub fn nfdump_block_load(
@@ -741,6 +750,12 @@ unsafe extern "C" {
         index: u32,
         out: *mut nfdump_name,
     ) -> nfdump_status;
+}
+unsafe extern "C" {
+    pub fn nfdump_status_name(status: i32) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn nfdump_version() -> *const ::core::ffi::c_char;
 }
 unsafe extern "C" {
     pub fn nfdump_abi_version() -> u32;

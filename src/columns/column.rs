@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::StringArray;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::flow::table::{ELEMENTS, Element, Field, FieldKind};
+use crate::flow::element::{self, Element, Field, FieldKind};
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::IpFragment;
 
@@ -184,7 +184,7 @@ impl Column {
 
 /// A stored field by name, with the id of its element.
 pub(crate) fn locate(name: &str) -> Option<(u8, &'static Field)> {
-    ELEMENTS.iter().find_map(|element| {
+    element::elements().iter().find_map(|element| {
         let field = element.fields.iter().find(|field| field.name == name)?;
         Some((element.id, field))
     })
@@ -221,7 +221,7 @@ pub fn columns() -> &'static [Column] {
     static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         let mut columns = file_columns();
         columns.extend(header_columns());
-        columns.extend(ELEMENTS.iter().flat_map(element_columns));
+        columns.extend(element::elements().iter().flat_map(element_columns));
         columns
     });
     &COLUMNS

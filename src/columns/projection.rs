@@ -150,7 +150,7 @@ fn field(column: &Column) -> Field {
     }
     if let ColumnSource::Field(element, field) = column.source {
         metadata.insert("nfdecode.element".to_owned(), element.to_string());
-        if field.kind == crate::flow::table::FieldKind::Micros {
+        if field.kind == crate::flow::element::FieldKind::Micros {
             metadata.insert("unit".to_owned(), "us".to_owned());
         }
     }

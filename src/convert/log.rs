@@ -1,9 +1,9 @@
-//! What nfpcapd says on standard error: counted and remembered within bounds.
+//! Messages of nfpcapd on standard error: counted and stored within bounds.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
-/// Longest line looked at; the rest of it is dropped.
+/// Longest line that is parsed; the rest of it is dropped.
 const LINE_MAX: u64 = 1024;
 /// Different unexpected lines that are kept.
 const OTHERS_MAX: usize = 16;
@@ -11,7 +11,7 @@ const OTHERS_MAX: usize = 16;
 /// The counters of a run and the lines that do not belong to a normal one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Log {
-    /// `Ident:` lines, one for each file written.
+    /// `Ident:` lines, one per file written.
     pub(crate) files: u64,
     /// Sums over these.
     pub(crate) flows: u64,
@@ -19,16 +19,16 @@ pub(crate) struct Log {
     pub(crate) bytes: u64,
     /// The counters of the `Total:` line by name.
     pub(crate) total: Option<BTreeMap<String, u64>>,
-    /// The last line was the one of a regular end.
+    /// The last line announced a regular end.
     pub(crate) terminated: bool,
     /// The disk is full or broken; the process may hang for ever.
     pub(crate) write_error: Option<String>,
-    /// Other lines, the first of each kind, with how many there were of it.
+    /// Other lines: the first of each kind, with the number of that kind.
     pub(crate) others: Vec<(String, u64)>,
 }
 
 impl Log {
-    /// Takes one line.
+    /// Parses one line.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
         if line.is_empty() {
@@ -70,7 +70,7 @@ impl Log {
         }
     }
 
-    /// Reads lines until the end of the stream, telling `update` after each.
+    /// Reads lines until the end of the stream and calls `update` with each.
     pub(crate) fn follow(stream: impl Read, mut update: impl FnMut(&str)) {
         let mut reader = BufReader::with_capacity(1 << 16, stream);
         let mut line = Vec::new();
@@ -105,7 +105,7 @@ fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
     }
 }
 
-/// Lines of every run.
+/// Whether a line belongs to every run.
 fn is_routine(line: &str) -> bool {
     const STARTS: [&str; 8] = [
         "Add flow source:",

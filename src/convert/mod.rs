@@ -1,16 +1,33 @@
-//! From a capture to nfcapd files, by way of the program nfpcapd.
+//! Captures to nfcapd files, through the program nfpcapd.
 //!
-//! * [`capture`] looks at a capture and rewrites what nfpcapd would refuse or drop.
-//! * [`program`] finds nfpcapd, [`workdir`] gives it a private directory, [`run`] runs and judges it.
+//! [`Convert`] holds the settings of one conversion, [`Conversion`] is an iterator over its files.
+//! [`capture`] has the two passes over captures that make them fit for every release of nfpcapd.
 //!
-//! Decoding what comes out is the business of [`crate::File`]; printing it that of the caller.
+//! | file | does |
+//! |---|---|
+//! | `settings`, `conversion`, `messages` | settings, order of events, final account |
+//! | `prepare` | the capture as it is or rewritten |
+//! | `run`, `log`, `progress` | one run of nfpcapd: started, watched, judged |
+//! | `program`, `workdir` | the program and its private directory |
+//! | `process`, `isolation` | child processes, System V objects |
 
 pub mod capture;
+pub(crate) mod conversion;
 pub(crate) mod error;
-pub(crate) mod ipc;
+pub(crate) mod isolation;
 pub(crate) mod log;
-pub mod program;
-pub mod run;
-pub mod workdir;
+pub(crate) mod messages;
+pub(crate) mod prepare;
+pub(crate) mod process;
+pub(crate) mod program;
+pub(crate) mod progress;
+pub(crate) mod run;
+pub(crate) mod settings;
+pub(crate) mod workdir;
 
+pub use conversion::{Conversion, ConvertSummary, ConvertedFile, Progress, Stage};
 pub use error::ConvertError;
+pub use messages::Message;
+pub use program::{NFPCAPD_VARIABLE, Nfpcapd, Version};
+pub use settings::Convert;
+pub use workdir::{WorkDir, remove_traces};

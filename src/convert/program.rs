@@ -1,4 +1,4 @@
-//! Finding nfpcapd and learning its version. Does not run conversions.
+//! Finding nfpcapd and its version.
 
 use std::env;
 use std::ffi::OsStr;
@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::convert::error::ConvertError;
-use crate::convert::ipc;
+use crate::convert::process;
 
 /// The environment variable that names the program.
-pub const VARIABLE: &str = "NFPCAPD";
+pub const NFPCAPD_VARIABLE: &str = "NFPCAPD";
 
 /// How long `nfpcapd -V` may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,23 +38,24 @@ impl fmt::Display for Version {
     }
 }
 
-/// A program that answered as nfpcapd does.
+/// An nfpcapd whose version is known.
 #[derive(Clone, Debug)]
 pub struct Nfpcapd {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it says it is.
+    /// Its version.
     pub version: Version,
 }
 
 impl Nfpcapd {
-    /// Takes `explicit`, else what `NFPCAPD` names, else the first in `PATH`, and asks its version.
+    /// Uses `explicit`, else the environment variable `NFPCAPD`, else the first nfpcapd in `PATH`, and
+    /// runs it with `-V`.
     ///
     /// # Errors
     /// Nothing was found, or what was found is not nfpcapd.
     pub fn find(explicit: Option<&Path>) -> Result<Self, ConvertError> {
         let named = explicit.map(Path::to_owned).or_else(|| {
-            env::var_os(VARIABLE)
+            env::var_os(NFPCAPD_VARIABLE)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         });
@@ -102,21 +103,21 @@ fn ask(path: &Path) -> Result<Version, ConvertError> {
     let reader = thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         if let Some(stdout) = stdout {
-            // What cannot be read is not a version text.
+            // A text that cannot be read has no version.
             let _ = stdout.take(OUTPUT_MAX).read_to_end(&mut text);
         }
         String::from_utf8_lossy(&text).into_owned()
     });
     let deadline = Instant::now() + PATIENCE;
-    while reader.is_ok() && !ipc::has_ended(child.id()) && Instant::now() < deadline {
+    while reader.is_ok() && !process::has_ended(&child) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));
     }
-    let has_ended = ipc::has_ended(child.id());
-    // What it has started may hold the pipe open: that ends with it, unless it has left the group.
-    ipc::kill_group(child.id());
+    let has_ended = process::has_ended(&child);
+    // Its own children may hold the pipe open; they end with it unless they have left the group.
+    process::kill_group(&child);
     child.wait().map_err(cannot_run)?;
     let reader = reader.map_err(cannot_run)?;
-    ipc::drain(&reader);
+    process::drain(&reader);
     let text = match reader.is_finished() && has_ended {
         true => reader.join().unwrap_or_default(),
         false => String::new(),

@@ -1,22 +1,25 @@
 //! One run of nfpcapd: started without a shell, watched, and judged.
 //!
-//! nfpcapd ends with status 0 in most cases of failure, and hangs for ever on a full disk. So success
-//! is never concluded from the status alone, and a run that stands still is killed.
+//! nfpcapd ends with status 0 in most cases of failure, and hangs for ever on a full disk. Success is
+//! therefore never concluded from the status alone, and a run without progress is killed.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::convert::error::ConvertError;
-use crate::convert::ipc;
+use crate::convert::isolation;
 use crate::convert::log::Log;
+use crate::convert::process;
 use crate::convert::program::{Nfpcapd, Version};
+use crate::convert::progress;
 use crate::convert::workdir::WorkDir;
 
 /// How often the output directory is looked at.
@@ -26,70 +29,80 @@ const PROGRESS_POLL: Duration = Duration::from_millis(100);
 /// Flow nodes allocated at the start; more are made when needed.
 const FLOW_NODES: &str = "4096";
 
-/// What to convert and how.
+/// What nfpcapd is to do.
 #[derive(Clone, Debug)]
-pub struct Job<'a> {
+pub(crate) struct Job {
     /// A capture that nfpcapd can read as it is.
-    pub capture: &'a Path,
-    /// Packets in it, if known.
-    pub packets: Option<u64>,
+    pub(crate) capture: PathBuf,
     /// Length of a time slot: whole seconds, 2 to 2^31-1.
-    pub slot: Duration,
+    pub(crate) slot: Duration,
     /// Kill the run after this time.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Kill the run when nothing has moved for this time.
-    pub stall: Duration,
+    pub(crate) stall: Duration,
+    /// Store payloads.
+    pub(crate) payload: bool,
+    /// Active and inactive timeout of flows in seconds.
+    pub(crate) flow_timeouts: Option<(u64, u64)>,
+    /// A filter in the language of libpcap.
+    pub(crate) packet_filter: Option<String>,
+}
+
+impl Job {
+    fn arguments(&self, work: &WorkDir) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![
+            "-r".into(),
+            self.capture.clone().into(),
+            "-w".into(),
+            work.out().into(),
+            "-C".into(),
+            work.configuration().into(),
+            "-t".into(),
+            self.slot.as_secs().to_string().into(),
+            "-B".into(),
+            FLOW_NODES.into(),
+            "-o".into(),
+            if self.payload { "fat,payload" } else { "fat" }.into(),
+        ];
+        if let Some((active, inactive)) = self.flow_timeouts {
+            arguments.extend(["-e".into(), format!("{active},{inactive}").into()]);
+        }
+        if let Some(filter) = &self.packet_filter {
+            arguments.extend(["--".into(), filter.into()]);
+        }
+        arguments
+    }
 }
 
 /// What happened next.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// nfpcapd has closed this file. Reported once, in name order.
     File(PathBuf),
     /// Bytes of the capture that nfpcapd has read.
     Progress(u64),
-    /// It has ended, and everything it promised is there.
-    Finished(Summary),
+    /// It has ended, and its output is complete.
+    Finished(Outcome),
 }
 
-/// The counters of a finished run.
+/// Counters of a finished run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Files written.
-    pub files: u64,
-    /// Flows in them.
-    pub flows: u64,
-    /// Packets in these flows.
-    pub packets: u64,
-    /// Bytes in these flows.
-    pub bytes: u64,
+pub(crate) struct Outcome {
+    pub(crate) files: u64,
+    pub(crate) flows: u64,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
     /// Packets that nfpcapd read.
-    pub processed: u64,
-    /// What deserves a mention: packets left out, unusual messages.
-    pub notes: Vec<String>,
-    /// Signs that flows are missing.
-    pub losses: Vec<String>,
-}
-
-impl Summary {
-    /// Notes a loss unless the capture held so many packets: for whoever did not know that in time for
-    /// [`Job::packets`].
-    pub fn expect_packets(&mut self, packets: u64) {
-        let processed = self.processed;
-        if processed != packets {
-            self.losses.push(format!(
-                "nfpcapd processed {processed} of {packets} packets"
-            ));
-        }
-    }
+    pub(crate) processed: u64,
+    /// Packets left out and unusual messages.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A run in progress. Killed, with all its traces removed, when dropped.
-pub struct Run<'a> {
+pub(crate) struct Run {
     child: Child,
-    job: Job<'a>,
-    work: &'a WorkDir,
+    job: Job,
+    out: PathBuf,
     version: Version,
     log: Arc<Mutex<Log>>,
     reader: Option<JoinHandle<()>>,
@@ -102,36 +115,15 @@ pub struct Run<'a> {
     state: (u64, u64),
 }
 
-impl std::fmt::Debug for Run<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run")
-            .field("process", &self.child.id())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Run<'a> {
+impl Run {
     /// Starts the program.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(program: &Nfpcapd, job: Job<'a>, work: &'a WorkDir) -> Result<Self, ConvertError> {
+    pub(crate) fn start(program: &Nfpcapd, job: Job, work: &WorkDir) -> Result<Self, ConvertError> {
         let mut command = Command::new(&program.path);
         command
-            .arg("-r")
-            .arg(job.capture)
-            .arg("-w")
-            .arg(work.out())
-            .arg("-C")
-            .arg(work.configuration())
-            .args([
-                "-t",
-                &job.slot.as_secs().to_string(),
-                "-B",
-                FLOW_NODES,
-                "-o",
-                "fat",
-            ])
+            .args(job.arguments(work))
             .env_clear()
             // Names of files follow the zone; in UTC no slot has the name of another.
             .env("TZ", "UTC0")
@@ -140,11 +132,7 @@ impl<'a> Run<'a> {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0);
-        // SAFETY: the function makes system calls only and allocates nothing.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(ipc::isolate);
-        }
+        isolation::isolate(&mut command);
         let mut child = command.spawn().map_err(|source| ConvertError::CannotRun {
             program: program.path.clone(),
             source,
@@ -155,7 +143,7 @@ impl<'a> Run<'a> {
         let mut this = Self {
             child,
             job,
-            work,
+            out: work.out(),
             version: program.version,
             log: Arc::default(),
             reader: None,
@@ -173,7 +161,7 @@ impl<'a> Run<'a> {
         Ok(this)
     }
 
-    /// Reads what it says, on a thread of its own.
+    /// Reads its messages on a thread of its own.
     fn follow(&self, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
         let log = Arc::clone(&self.log);
         thread::Builder::new().spawn(move || {
@@ -188,8 +176,8 @@ impl<'a> Run<'a> {
     /// Waits for the next event, at most about a tenth of a second: progress comes at least so often.
     ///
     /// # Errors
-    /// The run failed, was killed for standing still, or left something broken. It is over then.
-    pub fn next_event(&mut self) -> Result<Event, ConvertError> {
+    /// The run failed, made no progress, or left something broken. It has ended then.
+    pub(crate) fn next_event(&mut self) -> Result<Event, ConvertError> {
         loop {
             if let Some(file) = self.waiting.pop() {
                 return Ok(Event::File(file));
@@ -199,8 +187,8 @@ impl<'a> Run<'a> {
             }
             // In this order: files closed before the end are there when we look after it. What it has
             // started ends with it, while its number cannot be anybody else's yet.
-            if ipc::has_ended(self.child.id()) {
-                ipc::kill_group(self.child.id());
+            if process::has_ended(&self.child) {
+                process::kill_group(&self.child);
                 self.status = self.child.wait().map(Some).map_err(watch)?;
             }
             self.find_files()?;
@@ -217,16 +205,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Has nfpcapd stand still while `wait` waits for something else. That time does not count for the
+    /// Pauses nfpcapd while `wait` waits for something else. That time does not count for the
     /// limits of the job.
-    pub fn suspended<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspended<T>(&mut self, wait: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         if self.status.is_none() {
-            ipc::suspend_group(self.child.id());
+            process::suspend_group(&self.child);
         }
         let result = wait();
         if self.status.is_none() {
-            ipc::resume_group(self.child.id());
+            process::resume_group(&self.child);
         }
         let pause = begun.elapsed();
         self.started += pause;
@@ -236,11 +224,11 @@ impl<'a> Run<'a> {
 
     /// Puts new files into `waiting`, last name first.
     fn find_files(&mut self) -> Result<(), ConvertError> {
-        let entries = fs::read_dir(self.work.out()).map_err(watch)?;
+        let entries = fs::read_dir(&self.out).map_err(watch)?;
         for entry in entries.flatten() {
             let path = entry.path();
             if is_final(&entry.file_name().to_string_lossy()) && !self.reported.contains(&path) {
-                // One that has vanished is missed when files are counted.
+                // A file that has vanished is noticed when files are counted.
                 if entry.file_type().is_ok_and(|kind| !kind.is_file()) {
                     self.kill();
                     let name = entry.file_name();
@@ -280,8 +268,8 @@ impl<'a> Run<'a> {
 
     fn look_at_progress(&mut self) -> u64 {
         self.looked = Instant::now();
-        let consumed = progress::consumed(self.child.id(), self.job.capture, self.version);
-        let written = fs::read_dir(self.work.out())
+        let consumed = progress::consumed(self.child.id(), &self.job.capture, self.version);
+        let written = fs::read_dir(&self.out)
             .map(|entries| {
                 entries
                     .flatten()
@@ -301,14 +289,14 @@ impl<'a> Run<'a> {
     /// Kills the process group, reaps the child and removes what it left in the system.
     fn kill(&mut self) {
         if self.status.is_none() {
-            ipc::kill_group(self.child.id());
+            process::kill_group(&self.child);
             self.status = self.child.wait().ok();
         }
-        ipc::remove_leftovers(&self.work.out());
+        isolation::remove_leftovers(&self.out);
     }
 
     /// After the end: was it a success?
-    fn judge(&mut self) -> Result<Summary, ConvertError> {
+    fn judge(&mut self) -> Result<Outcome, ConvertError> {
         self.drain();
         let log = self.log.lock().map(|log| log.clone()).unwrap_or_default();
         let first_line = log
@@ -317,14 +305,14 @@ impl<'a> Run<'a> {
             .map_or_else(String::new, |(line, _)| line.clone());
         let status = self.status.unwrap_or_default();
         if let Some(signal) = status.signal() {
-            ipc::remove_leftovers(&self.work.out());
+            isolation::remove_leftovers(&self.out);
             return Err(ConvertError::Killed { signal });
         }
         if let Some(line) = log.write_error {
             return Err(ConvertError::WriteFailed { line });
         }
         if !status.success() {
-            ipc::remove_leftovers(&self.work.out());
+            isolation::remove_leftovers(&self.out);
             return Err(ConvertError::Failed {
                 status: status.code().unwrap_or(-1),
                 line: first_line,
@@ -333,7 +321,7 @@ impl<'a> Run<'a> {
         let incomplete = |reason: String| Err(ConvertError::Incomplete { reason });
         let Some(total) = log.total.as_ref().filter(|_| log.terminated) else {
             return incomplete(match first_line.as_str() {
-                "" => "it ended without a word".to_owned(),
+                "" => "it ended without a message".to_owned(),
                 line => format!("it ended early: {line}"),
             });
         };
@@ -366,34 +354,29 @@ impl<'a> Run<'a> {
             1 => format!("nfpcapd: {line}"),
             _ => format!("nfpcapd: {line} ({count} lines like this)"),
         }));
-        let mut summary = Summary {
+        Ok(Outcome {
             files: log.files,
             flows: log.flows,
             packets: log.packets,
             bytes: log.bytes,
             processed,
             notes,
-            losses: Vec::new(),
-        };
-        if let Some(packets) = self.job.packets {
-            summary.expect_packets(packets);
-        }
-        Ok(summary)
+        })
     }
 
-    /// Lets the last lines arrive. A grandchild may hold the pipe open for ever; then they do not.
+    /// Waits for the last lines. A grandchild may hold the pipe open for ever; then they do not come.
     fn drain(&mut self) {
         if let Some(reader) = &self.reader {
-            ipc::drain(reader);
+            process::drain(reader);
         }
         if let Some(reader) = self.reader.take_if(|reader| reader.is_finished()) {
-            // It does not panic, and if it did, the log would tell too little.
+            // It does not panic, and if it did, the log would be incomplete.
             let _ = reader.join();
         }
     }
 
     fn left_behind(&self) -> bool {
-        fs::read_dir(self.work.out()).is_ok_and(|entries| {
+        fs::read_dir(&self.out).is_ok_and(|entries| {
             entries
                 .flatten()
                 .any(|entry| entry.file_name().to_string_lossy().contains(".current."))
@@ -401,7 +384,7 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Drop for Run<'_> {
+impl Drop for Run {
     fn drop(&mut self) {
         if self.status.is_none() {
             self.kill();
@@ -418,56 +401,4 @@ fn is_final(name: &str) -> bool {
     name.strip_prefix("nfcapd.").is_some_and(|digits| {
         matches!(digits.len(), 12 | 14) && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
-}
-
-/// How much of the capture a running nfpcapd has read, by what the kernel tells. Linux only.
-mod progress {
-    use super::Path;
-    use super::Version;
-    use super::fs;
-    use super::io;
-
-    /// From here on captures are mapped instead of read.
-    const MAPS: Version = Version {
-        major: 1,
-        minor: 7,
-        patch: 6,
-    };
-
-    pub(crate) fn consumed(pid: u32, capture: &Path, version: Version) -> u64 {
-        let found = if version >= MAPS {
-            resident(pid)
-        } else {
-            position(pid, capture)
-        };
-        found.ok().flatten().unwrap_or(0)
-    }
-
-    /// Offset of the descriptor that is open on the capture.
-    fn position(pid: u32, capture: &Path) -> io::Result<Option<u64>> {
-        let capture = capture.canonicalize()?;
-        for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
-            if fs::read_link(entry.path()).is_ok_and(|target| target == capture) {
-                let info = fs::read_to_string(format!(
-                    "/proc/{pid}/fdinfo/{}",
-                    entry.file_name().to_string_lossy()
-                ))?;
-                return Ok(info
-                    .lines()
-                    .find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok()));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Resident bytes of files: the mapping of the capture, which is read from front to back, and some
-    /// MB of libraries. That of the mapping alone would have to be counted page by page.
-    fn resident(pid: u32) -> io::Result<Option<u64>> {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let kilobytes = status.lines().find_map(|line| {
-            let text = line.strip_prefix("RssFile:")?.trim();
-            text.strip_suffix(" kB")?.trim().parse::<u64>().ok()
-        });
-        Ok(kilobytes.map(|kilobytes| kilobytes * 1024))
-    }
 }

@@ -1,4 +1,4 @@
-//! The private directory of one conversion: made for us alone, gone afterwards.
+//! The private temporary directory of one conversion.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, process, thread};
+
+use crate::convert::isolation;
 
 /// Names end in this many decimal digits at most. nfpcapd derives the keys of its shared memory from
 /// the path; among siblings that differ in so few digits they cannot collide.
@@ -20,13 +22,13 @@ pub struct WorkDir {
 }
 
 impl WorkDir {
-    /// Makes one in the system's directory for temporary files.
+    /// Makes one in the system's directory for temporary files, readable by this user only.
     ///
     /// # Errors
-    /// The directory cannot be made.
+    /// The directory cannot be made, for example because `TMPDIR` names none.
     pub fn new() -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        // nfpcapd resolves the path before it derives its keys from it, so we do as well.
+        // nfpcapd derives its keys from the resolved path.
         let parent = env::temp_dir().canonicalize()?;
         for _ in 0..NAMES {
             let number = (process::id() + NEXT.fetch_add(1, Ordering::Relaxed)) % NAMES;
@@ -51,29 +53,29 @@ impl WorkDir {
         &self.path
     }
 
-    /// Where nfpcapd writes.
+    /// The directory that nfpcapd writes to.
     #[must_use]
     pub fn out(&self) -> PathBuf {
         self.path.join("out")
     }
 
-    /// Removes what nfpcapd has written and left in the system, for another run.
+    /// Removes the files and System V objects of nfpcapd, for another run.
     ///
     /// # Errors
     /// The directory cannot be emptied.
     pub fn clear(&self) -> io::Result<()> {
-        super::ipc::remove_leftovers(&self.out());
+        isolation::remove_leftovers(&self.out());
         remove(&self.out())?;
         fs::create_dir(self.out())
     }
 
-    /// An empty file that keeps nfpcapd from reading the configuration of the system.
+    /// An empty configuration file, used instead of the system's.
     #[must_use]
     pub fn configuration(&self) -> PathBuf {
         self.path.join("empty.conf")
     }
 
-    /// Where a rewritten capture goes.
+    /// The path for a rewritten capture.
     #[must_use]
     pub fn capture(&self) -> PathBuf {
         self.path.join("capture.pcap")
@@ -82,12 +84,12 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // There is no caller to report a failure to.
         let _ = remove(&self.path);
     }
 }
 
-/// Removes the directory. Who has been killed may still be writing there for a moment.
+/// Removes the directory. A killed process may still be writing there for a moment, hence the retries.
 fn remove(path: &Path) -> io::Result<()> {
     let mut result = fs::remove_dir_all(path);
     for _ in 1..REMOVALS {
@@ -102,11 +104,11 @@ fn remove(path: &Path) -> io::Result<()> {
     result
 }
 
-/// Removes a directory made by [`WorkDir::new`] and what an nfpcapd at work there has in the system,
-/// also while it runs: for a process that is about to die.
+/// Removes a directory made by [`WorkDir::new`] and the System V objects of its nfpcapd, even while that
+/// runs: for a process that is about to end.
 pub fn remove_traces(path: &Path) {
-    super::ipc::remove_leftovers(&path.join("out"));
-    // Nobody is left to be told.
+    isolation::remove_leftovers(&path.join("out"));
+    // There is no caller to report a failure to.
     let _ = remove(path);
 }
 

@@ -166,7 +166,7 @@ impl Block {
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         /// Aggregated counters.
-        const COUNTERS: u64 = 1 << 5;
+        const COUNTERS: u64 = 1 << crate::flow::at::id::COUNTERS;
         let Some(raw) = &self.raw else { return 0 };
         let plain = raw
             .shapes()
@@ -236,6 +236,18 @@ impl Block {
         })
     }
 
+    /// The number of the record of each flow, in the order of [`flows`](Self::flows): `before` records
+    /// of all types came before this block, and the first record of the input has the number 1.
+    pub fn record_numbers(&self, before: u64) -> impl Iterator<Item = u64> {
+        let mut records = (1..).zip(self.record_offsets());
+        let offsets = self.raw.iter().flat_map(|raw| raw.flows().iter());
+        // Flows are records in ascending order, so that both advance together.
+        offsets.map_while(move |found| {
+            let (number, _) = records.find(|(_, at)| *at >= found.offset)?;
+            Some(before + number)
+        })
+    }
+
     #[cfg(feature = "write")]
     /// Records with names of applications, interfaces and VRFs, header included.
     pub(crate) fn name_records(&self) -> impl Iterator<Item = &[u8]> {
@@ -271,6 +283,7 @@ impl Block {
         flows.iter().map(|found| found.shape)
     }
 
+    #[cfg(feature = "arrow")]
     /// The record of each flow with the number of its shape, as [`shape_numbers`](Self::shape_numbers),
     /// and with the places of its elements.
     pub(crate) fn flow_records(&self) -> impl ExactSizeIterator<Item = (&[u8], u16, Places<'_>)> {

@@ -436,7 +436,7 @@ others! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::table::field;
+    use crate::flow::element::field;
 
     #[test]
     fn rows_are_in_the_order_of_the_variants() {

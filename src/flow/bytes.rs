@@ -20,7 +20,7 @@ pub enum Condition {
     AnyTtl,
 }
 
-/// What the user name element holds at most.
+/// Bytes of a user name at most.
 pub(crate) const USER_NAME_MAX: usize = 66;
 
 /// The same in layout 3.
@@ -92,7 +92,7 @@ pub(crate) fn text_at(payload: &[u8], at: usize, limit: usize) -> &[u8] {
 }
 
 /// nfdump 1.7.0 stored two VRF ids (8 bytes) in front of pool and event, which made the element
-/// longer; otherwise nothing tells the layouts apart.
+/// longer; only the length distinguishes the layouts.
 pub(crate) fn nat_offset(payload: &[u8], at: usize) -> usize {
     const SIZE_OF_1_7_0: usize = 24;
     if payload.len() >= SIZE_OF_1_7_0 {

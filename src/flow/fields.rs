@@ -4,8 +4,8 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::slice;
 
+use crate::flow::element::{self, Element, Field};
 use crate::flow::field_value::FieldValue;
-use crate::flow::table::{ELEMENTS, Element, Field};
 use crate::flow::view::Flow;
 
 impl<'a> Flow<'a> {
@@ -26,7 +26,7 @@ impl<'a> Flow<'a> {
     pub fn fields(&self) -> Fields<'a> {
         Fields {
             flow: *self,
-            elements: ELEMENTS.iter(),
+            elements: element::elements().iter(),
             fields: [].iter(),
         }
     }
@@ -36,7 +36,7 @@ impl<'a> Flow<'a> {
     /// For many flows, look the name up once with [`element::field`](crate::element::field).
     #[must_use]
     pub fn field(&self, name: &str) -> Option<FieldValue<'a>> {
-        crate::flow::table::field(name)?.value(self)
+        crate::flow::element::field(name)?.value(self)
     }
 }
 

@@ -10,14 +10,14 @@ use crate::raw::ListWord;
 /// A flow that owns its record: keep it, send it, collect it.
 ///
 /// Its size in memory is that of the record, plus 8 bytes and 4 for each of its elements, which say where
-/// these lie. Its fields are read through [`view`](Self::view).
+/// these lie. It has the accessors of [`Flow`].
 ///
 /// ```
 /// use nfdecode::{File, OwnedFlow};
 /// let file = File::open("tests/fixtures/archive/nfcapd.202611241330")?;
 /// let mut flows = file.flows().collect::<Result<Vec<OwnedFlow>, _>>()?;
-/// flows.sort_by_key(|flow| std::cmp::Reverse(flow.view().in_bytes()));
-/// let largest = flows.first().ok_or("no flow")?.view();
+/// flows.sort_by_key(|flow| std::cmp::Reverse(flow.in_bytes()));
+/// let largest = flows.first().ok_or("no flow")?;
 /// assert_eq!(largest.in_bytes(), Some(6997));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,6 +1,6 @@
 //! [`Serialize`] for flows and the values in them (feature `serde`).
 //!
-//! A [`Flow`] or [`OwnedFlow`] is a map: first what its record header tells - `export_version`,
+//! A [`Flow`] or [`OwnedFlow`] is a map: first the fields of the record header - `export_version`,
 //! `engine_type`, `engine_id`, `exporter_sysid`, `is_event`, `is_sampled`, `is_anonymized` - then
 //! every field it has, under the name of its accessor ([`element`](crate::element)), in the order of
 //! the element table. Fields that are absent are left out. These names are stable; they are not
@@ -22,11 +22,13 @@
 //! Times before the year 10000 are RFC 3339; a damaged or hostile file can have later ones, which get
 //! more digits.
 
-use serde_core::ser::{SerializeMap as _, SerializeTuple as _};
+use serde_core::ser::{SerializeMap, SerializeTuple as _};
 use serde_core::{Serialize, Serializer};
 
+use crate::flow::element;
 use crate::flow::field_value::FieldValue;
 use crate::flow::owned::OwnedFlow;
+use crate::flow::table::header_table;
 use crate::flow::view::Flow;
 use crate::value::event::{NatEvent, NselEvent};
 use crate::value::flags::IpFragment;
@@ -35,21 +37,26 @@ use crate::value::mac::MacAddr;
 use crate::value::mpls::MplsLabel;
 use crate::value::time::Timestamp;
 
-/// Entries that every flow has.
-const HEADER_FIELDS: usize = 7;
+/// Makes [`serialize_header`] from the table.
+macro_rules! serialize_header {
+    ($( $(#[doc = $doc:literal])+ $name:ident: $kind:ident $(($mask:literal))? @ $at:literal $(=> $key:literal)?; )*) => {
+        /// One entry for each field of the record header, of its own type.
+        fn serialize_header<M: SerializeMap>(flow: &Flow<'_>, map: &mut M) -> Result<(), M::Error> {
+            $( map.serialize_entry(stringify!($name), &flow.$name())?; )*
+            Ok(())
+        }
+    };
+}
+
+header_table!(serialize_header);
 
 impl Serialize for Flow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Many binary formats must know the size beforehand.
-        let size = HEADER_FIELDS + self.fields().count();
+        let header = element::header_fields();
+        let size = header.len() + self.fields().count();
         let mut map = serializer.serialize_map(Some(size))?;
-        map.serialize_entry("export_version", &self.export_version())?;
-        map.serialize_entry("engine_type", &self.engine_type())?;
-        map.serialize_entry("engine_id", &self.engine_id())?;
-        map.serialize_entry("exporter_sysid", &self.exporter_sysid())?;
-        map.serialize_entry("is_event", &self.is_event())?;
-        map.serialize_entry("is_sampled", &self.is_sampled())?;
-        map.serialize_entry("is_anonymized", &self.is_anonymized())?;
+        serialize_header(self, &mut map)?;
         for (field, value) in self.fields() {
             map.serialize_entry(field.name, &value)?;
         }

@@ -2,7 +2,8 @@
 //!
 //! Lookups are `const`: a misspelled name does not compile, and nothing is searched at run time.
 
-use crate::flow::table::{ELEMENTS, Element, Field, FieldKind};
+use crate::flow::at;
+use crate::flow::element::{ELEMENTS, Element, Field, FieldKind};
 
 /// The element id that stands for the record header.
 pub(crate) const HEADER: u8 = 0;
@@ -71,11 +72,13 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Engine type of the exporter, in the record header.
-    pub(crate) const ENGINE_TYPE: Self = Self::in_header(6, Width::One);
+    pub(crate) const ENGINE_TYPE: Self =
+        Self::in_header(at::header::engine_type as u16, Width::One);
     /// Engine id of the exporter, in the record header.
-    pub(crate) const ENGINE_ID: Self = Self::in_header(7, Width::One);
+    pub(crate) const ENGINE_ID: Self = Self::in_header(at::header::engine_id as u16, Width::One);
     /// Number of the exporter, in the record header.
-    pub(crate) const EXPORTER_ID: Self = Self::in_header(8, Width::Two);
+    pub(crate) const EXPORTER_ID: Self =
+        Self::in_header(at::header::exporter_sysid as u16, Width::Two);
 
     const fn in_header(offset: u16, width: Width) -> Self {
         Self {

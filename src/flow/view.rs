@@ -1,17 +1,39 @@
 //! One flow: a view into a decoded block, and a copy to keep.
 //!
-//! A view decodes nothing until asked. The accessors of stored fields are made from the table in
-//! [`crate::element`]; here are those that combine elements or read the record header.
+//! A view decodes fields on access. The accessors of single fields are generated from the table in
+//! [`crate::element`]; the ones here combine several fields.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::flow::at::{self, id};
 use crate::flow::bytes::{
-    Condition, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, u8_at, u16_at, u32_at, u64_at,
+    Condition, USER_NAME_MAX, USER_NAME_MAX_LAYOUT3, ip4_at, ip6_at, u8_at, u32_at, u64_at,
 };
 use crate::flow::places::{Places, element_max};
 use crate::raw::ELEMENT_MAX_LAYOUT2;
+use crate::value::protocol::{ICMP, ICMP6};
+
+/// Which of the two ends of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Source,
+    Destination,
+}
+
+/// An address with its host bits cleared; a mask above 32 clears none.
+pub(crate) fn network4(address: Ipv4Addr, mask: u8) -> Ipv4Addr {
+    let host = u32::MAX.checked_shr(mask.into()).unwrap_or(0);
+    Ipv4Addr::from_bits(address.to_bits() & !host)
+}
+
+/// An address with its host bits cleared; a mask above 128 clears none.
+pub(crate) fn network6(address: Ipv6Addr, mask: u8) -> Ipv6Addr {
+    let host = u128::MAX.checked_shr(mask.into()).unwrap_or(0);
+    Ipv6Addr::from_bits(address.to_bits() & !host)
+}
 
 /// A flow in a decoded [`Block`](crate::Block). Small and `Copy`; owns nothing.
 ///
@@ -72,108 +94,16 @@ impl<'a> Flow<'a> {
         self.record
     }
 
-    /// Number of the exporter in its file ([`Names::exporter`](crate::Names::exporter)); 0 is none.
-    #[inline]
-    #[must_use]
-    pub fn exporter_sysid(&self) -> u16 {
-        u16_at(self.record, 8)
-    }
-
-    /// Engine type of the exporter.
-    #[must_use]
-    pub fn engine_type(&self) -> u8 {
-        u8_at(self.record, 6)
-    }
-
-    /// Engine id of the exporter.
-    #[must_use]
-    pub fn engine_id(&self) -> u8 {
-        u8_at(self.record, 7)
-    }
-
-    /// Export protocol: 1, 5, 9 NetFlow, 10 IPFIX, 0x41 nfpcapd, 0x80 and above sFlow, 0 unknown.
-    #[must_use]
-    pub fn export_version(&self) -> u8 {
-        u8_at(self.record, 11)
-    }
-
-    #[inline]
-    fn flags(&self) -> u8 {
-        u8_at(self.record, 10)
-    }
-
-    /// Whether this is an event (NSEL, NEL, packet filter) rather than a flow.
-    #[inline]
-    #[must_use]
-    pub fn is_event(&self) -> bool {
-        self.flags() & 0x01 != 0
-    }
-
-    /// Whether the exporter sampled; counters are scaled already.
-    #[inline]
-    #[must_use]
-    pub fn is_sampled(&self) -> bool {
-        self.flags() & 0x02 != 0
-    }
-
-    /// Whether the addresses were anonymised.
-    #[must_use]
-    pub fn is_anonymized(&self) -> bool {
-        self.flags() & 0x04 != 0
-    }
-
-    /// Source address of either family.
-    #[must_use]
-    pub fn src_addr(&self) -> Option<IpAddr> {
-        self.either(self.src4_addr(), self.src6_addr())
-    }
-
-    /// Destination address of either family.
-    #[must_use]
-    pub fn dst_addr(&self) -> Option<IpAddr> {
-        self.either(self.dst4_addr(), self.dst6_addr())
-    }
-
-    /// IP next hop of either family.
-    #[must_use]
-    pub fn next_hop(&self) -> Option<IpAddr> {
-        self.either(self.ip4_next_hop(), self.ip6_next_hop())
-    }
-
-    /// BGP next hop of either family.
-    #[must_use]
-    pub fn bgp_next_hop(&self) -> Option<IpAddr> {
-        self.either(self.bgp4_next_hop(), self.bgp6_next_hop())
-    }
-
-    /// Address of either family that the flow was received from.
-    #[must_use]
-    pub fn exporter_addr(&self) -> Option<IpAddr> {
-        self.either(self.ip4_router(), self.ip6_router())
-    }
-
-    /// Translated source address of either family.
-    #[must_use]
-    pub fn src_xlt_addr(&self) -> Option<IpAddr> {
-        self.either(self.src4_xlt_ip(), self.src6_xlt_ip())
-    }
-
-    /// Translated destination address of either family.
-    #[must_use]
-    pub fn dst_xlt_addr(&self) -> Option<IpAddr> {
-        self.either(self.dst4_xlt_ip(), self.dst6_xlt_ip())
-    }
-
     /// Network of the source address under its mask; `None` without address or without masks.
     #[must_use]
     pub fn src_net(&self) -> Option<IpAddr> {
-        self.network_of(self.element(4)?, 0)
+        self.network_of(self.element(id::MISC)?, Side::Source)
     }
 
     /// Network of the destination address under its mask; `None` without address or without masks.
     #[must_use]
     pub fn dst_net(&self) -> Option<IpAddr> {
-        self.network_of(self.element(4)?, 1)
+        self.network_of(self.element(id::MISC)?, Side::Destination)
     }
 
     /// Number of flows this record stands for, at least 1.
@@ -189,28 +119,24 @@ impl<'a> Flow<'a> {
         self.last()?.duration_since(self.first()?)
     }
 
-    fn either(&self, v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option<IpAddr> {
-        v4.map(IpAddr::V4).or(v6.map(IpAddr::V6))
-    }
-
-    /// As [`src_net`](Self::src_net) (side 0) or [`dst_net`](Self::dst_net) (side 1), given the payload
-    /// of element 4. As nfdump: no network at all when both masks are 0.
+    /// As [`src_net`](Self::src_net) or [`dst_net`](Self::dst_net), given the payload of the element with
+    /// the masks. As nfdump: no network at all when both masks are 0.
     #[inline]
-    pub(crate) fn network_of(&self, misc: &[u8], side: usize) -> Option<IpAddr> {
-        let (src, dst) = (u8_at(misc, 8), u8_at(misc, 9));
+    pub(crate) fn network_of(&self, misc: &[u8], side: Side) -> Option<IpAddr> {
+        let src = u8_at(misc, at::src_mask.offset);
+        let dst = u8_at(misc, at::dst_mask.offset);
         if src | dst == 0 {
             return None;
         }
-        let mask = if side == 0 { src } else { dst };
-        if let Some(addresses) = self.element(2) {
-            let host = u32::MAX.checked_shr(mask.into()).unwrap_or(0);
-            return Some(IpAddr::V4(Ipv4Addr::from_bits(
-                u32_at(addresses, 4 * side) & !host,
-            )));
+        let (mask, v4, v6) = match side {
+            Side::Source => (src, at::src4_addr.offset, at::src6_addr.offset),
+            Side::Destination => (dst, at::dst4_addr.offset, at::dst6_addr.offset),
+        };
+        if let Some(addresses) = self.element(id::IPV4) {
+            return Some(IpAddr::V4(network4(ip4_at(addresses, v4), mask)));
         }
-        let address = crate::flow::bytes::ip6_at(self.element(3)?, 16 * side);
-        let host = u128::MAX.checked_shr(mask.into()).unwrap_or(0);
-        Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !host)))
+        let address = ip6_at(self.element(id::IPV6)?, v6);
+        Some(IpAddr::V6(network6(address, mask)))
     }
 
     /// Bytes of a user name: layout 3 has room for more than layout 2.
@@ -230,7 +156,9 @@ impl<'a> Flow<'a> {
             Condition::Icmp => is_icmp(payload),
             Condition::NotIcmp => !is_icmp(payload),
             Condition::NonZero => u8_at(payload, at) != 0,
-            Condition::AnyTtl => u8_at(payload, 2) != 0 || u8_at(payload, 3) != 0,
+            Condition::AnyTtl => {
+                u8_at(payload, at::min_ttl.offset) != 0 || u8_at(payload, at::max_ttl.offset) != 0
+            }
         }
     }
 
@@ -239,9 +167,13 @@ impl<'a> Flow<'a> {
     pub(crate) fn first_seen_at(&self, payload: &[u8], at: usize) -> u64 {
         match u64_at(payload, at) {
             0 => self
-                .element(19)
-                .or_else(|| self.element(25))
-                .map_or(0, |event| u64_at(event, 0)),
+                .element(id::NSEL)
+                .map(|event| u64_at(event, at::nsel_event_time.offset))
+                .or_else(|| {
+                    let event = self.element(id::NAT_EVENT)?;
+                    Some(u64_at(event, at::nat_event_time.offset))
+                })
+                .unwrap_or(0),
             first => first,
         }
     }
@@ -249,10 +181,12 @@ impl<'a> Flow<'a> {
     /// Of the two address families in this record, the one that nfdump 1.7.10 ignores: what the
     /// IP version of element 38 says, else IPv4 if its addresses are zero, else IPv6.
     fn superfluous_family(&self) -> u64 {
-        let version = self.element(38).map_or(0, |layer2| u8_at(layer2, 26));
-        let v4_is_zero = self
-            .element(2)
-            .is_none_or(|addresses| u32_at(addresses, 0) == 0 && u32_at(addresses, 4) == 0);
+        let version = self.element(id::LAYER2);
+        let version = version.map_or(0, |layer2| u8_at(layer2, at::ip_version.offset));
+        let v4_is_zero = self.element(id::IPV4).is_none_or(|addresses| {
+            u32_at(addresses, at::src4_addr.offset) == 0
+                && u32_at(addresses, at::dst4_addr.offset) == 0
+        });
         match (version, v4_is_zero) {
             (6, _) | (0, true) => IPV4,
             (4, _) | (0, false) => IPV6,
@@ -261,13 +195,13 @@ impl<'a> Flow<'a> {
     }
 }
 
-const IPV4: u64 = 1 << 2;
-const IPV6: u64 = 1 << 3;
+const IPV4: u64 = 1 << id::IPV4;
+const IPV6: u64 = 1 << id::IPV6;
 pub(crate) const BOTH_FAMILIES: u64 = IPV4 | IPV6;
 
 #[inline]
 fn is_icmp(generic: &[u8]) -> bool {
-    matches!(u8_at(generic, 44), 1 | 58)
+    matches!(u8_at(generic, at::proto.offset), ICMP | ICMP6)
 }
 
 impl fmt::Debug for Flow<'_> {
@@ -293,3 +227,9 @@ impl PartialEq for Flow<'_> {
 }
 
 impl Eq for Flow<'_> {}
+
+impl Hash for Flow<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.record.hash(state);
+    }
+}

@@ -3,51 +3,49 @@
 //! Where nfdump's own text is not valid JSON, not deterministic or plainly wrong, ours differs;
 //! `docs/deviations.md` lists every case.
 //!
-//! Which keys a flow has depends on the set of its elements, and an archive has few such sets. For
-//! each a template is made once from the element table: the key texts, and what to read where.
+//! The keys of a flow depend on the set of its elements, and an archive has few such sets. A template
+//! is made once for each set, from the element table: the texts of keys, and what to read where.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
 use crate::flow::bytes::Condition;
-use crate::flow::bytes::{acl_at, ip4_at, ip6_at, nat_offset};
-use crate::flow::bytes::{text_at, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::table::{ELEMENTS, Field, FieldKind};
-use crate::flow::view::Flow;
-use crate::output::format::FlowFormat;
+use crate::flow::bytes::{ip4_at, ip6_at, u8_at, u16_at, u32_at, u64_at};
+use crate::flow::element::{self, Field, FieldKind};
+use crate::flow::view::{Flow, Side};
+use crate::output::buffer::TextBuffer;
+use crate::output::format::{FileContext, FlowContext, FlowFormat};
 use crate::output::keys::AROUND_KEY;
 use crate::output::keys::show_fields;
 use crate::output::keys::{KeyText, Keys, ShowField};
-use crate::output::line::{Line, Padded};
+use crate::output::line::Line;
+use crate::output::padded::Padded;
 use crate::output::text;
-use crate::output::text::TextBuffer;
+use crate::output::values::value;
 use crate::payload::tls::Hello;
-use crate::value::event::{NatEvent, NselEvent};
-use crate::value::flags::IpFragment;
 use crate::value::flags::TcpFlags;
-use crate::value::mac::MacAddr;
-use crate::value::mpls::MplsLabel;
+use crate::value::protocol::TCP;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
 
-/// Templates kept at most. Only hostile files have more sets of elements; theirs are then made anew.
+/// Templates kept at most. Only hostile files have more sets of elements; then all are regenerated.
 const TEMPLATES_MAX: usize = 4096;
 
-/// Places for templates used last.
+/// Size of the cache of templates.
 const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// An array, one member a line.
+    /// An array, one member per line.
     Json,
-    /// One object a line.
+    /// One object per line.
     Ndjson,
 }
 
 impl Layout {
-    /// What stands before and after a member's key.
+    /// The text before and after a member's key.
     pub(crate) fn around_key(self) -> (&'static str, &'static str) {
         let [json, ndjson] = AROUND_KEY;
         match self {
@@ -64,14 +62,16 @@ pub struct JsonFormat {
     times: TimeFormatter,
     /// Print the file's name as first member.
     with_file: bool,
+    /// The file that the next two are made for.
+    file: FileContext,
     /// The text up to the value of `cnt`, without the comma that separates flows.
     before_count: Padded,
     /// The text from there to the value of `export_sysid`, for flows and for events.
     after_count: [Padded; 2],
     templates: Vec<Template>,
-    /// Which template is for which set of elements.
+    /// The index of the template for each set of elements.
     known: HashMap<u64, usize>,
-    /// The templates used last, by a hash of the set: the map is rarely asked.
+    /// The templates used last, by a hash of the set, so that the map is rarely searched.
     recent: [usize; RECENT],
 }
 
@@ -85,13 +85,13 @@ impl std::fmt::Debug for JsonFormat {
 }
 
 impl JsonFormat {
-    /// One array, one member a line.
+    /// One array, one member per line.
     #[must_use]
     pub fn json(zone: Zone) -> Self {
         Self::new(Layout::Json, zone)
     }
 
-    /// One object a line.
+    /// One object per line.
     #[must_use]
     pub fn ndjson(zone: Zone) -> Self {
         Self::new(Layout::Ndjson, zone)
@@ -109,17 +109,18 @@ impl JsonFormat {
             layout,
             times: TimeFormatter::new(zone),
             with_file: false,
+            file: FileContext::default(),
             before_count: Padded::default(),
             after_count: [Padded::default(), Padded::default()],
             templates: Vec::new(),
             known: HashMap::new(),
             recent: [0; RECENT],
         };
-        this.set_file(None, "");
+        this.enter(&FlowContext::default());
         this
     }
 
-    /// The number of the template for a set of elements.
+    /// The index of the template for a set of elements.
     #[inline(always)]
     fn select(&mut self, elements: u64) -> usize {
         let place = (elements.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT;
@@ -149,8 +150,12 @@ impl JsonFormat {
     }
 }
 
-impl FlowFormat for JsonFormat {
-    fn set_file(&mut self, ident: Option<&[u8]>, name: &str) {
+impl JsonFormat {
+    /// Prepares the members that are the same for all flows of a file.
+    #[cold]
+    fn enter(&mut self, context: &FlowContext) {
+        self.file = context.file().clone();
+        let (name, ident) = (context.file_name(), context.ident());
         let (before, after) = self.layout.around_key();
         let key = |key: &str| format!("{before}{key}{after}");
         let mut text = TextBuffer::default();
@@ -182,14 +187,19 @@ impl FlowFormat for JsonFormat {
             *after_count = Padded::new(text.as_bytes());
         }
     }
+}
 
+impl FlowFormat for JsonFormat {
     fn begin(&mut self, out: &mut TextBuffer) {
         if self.layout == Layout::Json {
             out.push(b'[');
         }
     }
 
-    fn flow(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
+    fn flow(&mut self, number: u64, flow: &Flow<'_>, context: &FlowContext, out: &mut TextBuffer) {
+        if !self.file.is(context.file()) {
+            self.enter(context);
+        }
         let selected = self.select(flow.elements());
         let Some(template) = self.templates.get(selected) else {
             return;
@@ -298,7 +308,7 @@ impl Template {
             members: Vec::new(),
             groups: Vec::new(),
         };
-        for element in ELEMENTS
+        for element in element::elements()
             .iter()
             .filter(|element| elements >> element.id & 1 == 1)
         {
@@ -363,15 +373,15 @@ impl FieldKind {
     }
 }
 
-/// Writes fields whose places and keys the compiler knows.
+/// Writes fields whose offsets and keys the compiler knows.
 struct Show<'a, 'l, 'f, const JSON: bool> {
     flow: &'a Flow<'f>,
     times: &'a mut TimeFormatter,
     line: Line<'l>,
 }
 
-/// The usual elements of the usual size, without asking the template for each member. False: nothing
-/// was written, the template has to do.
+/// Writes an element of the usual size, without a look at the template for each member. Returns false if
+/// nothing was written, so that the template must be used.
 #[inline(never)]
 fn compiled<const JSON: bool>(
     element: u8,
@@ -411,15 +421,15 @@ impl<const JSON: bool> ShowField for Show<'_, '_, '_, JSON> {
             FieldKind::U16 => return line.short_decimal(u16_at(payload, at).into()),
             FieldKind::U32 => return line.decimal(u32_at(payload, at).into()),
             FieldKind::U64 => return line.decimal(u64_at(payload, at)),
-            // The key is all there is.
+            // The key includes the value.
             FieldKind::Geo => return,
             FieldKind::Ip4 => line.ip4(ip4_at(payload, at)),
             FieldKind::Ip6 => line.ip6(ip6_at(payload, at)),
             FieldKind::TcpFlags => line.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
             FieldKind::Time => self.time(u64_at(payload, at)),
             FieldKind::FirstSeen => self.time(self.flow.first_seen_at(payload, at)),
-            FieldKind::SrcNet => self.network(self.flow.network_of(payload, 0)),
-            FieldKind::DstNet => self.network(self.flow.network_of(payload, 1)),
+            FieldKind::SrcNet => self.network(self.flow.network_of(payload, Side::Source)),
+            FieldKind::DstNet => self.network(self.flow.network_of(payload, Side::Destination)),
             _ => {}
         }
         self.line.push(b'"');
@@ -455,9 +465,8 @@ impl<const JSON: bool> Show<'_, '_, '_, JSON> {
     }
 }
 
-/// What the hello at the start of a payload has; only TCP flows carry one.
+/// The members of the hello at the start of a payload; only TCP flows have one.
 fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut TextBuffer) {
-    const TCP: u8 = 6;
     if flow.proto() != Some(TCP) {
         return;
     }
@@ -480,109 +489,19 @@ fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut Te
     }
 }
 
-/// The value of a member; in JSON texts are escaped, and strings have their closing quote.
-#[inline]
-pub(crate) fn value<const JSON: bool>(
-    kind: FieldKind,
-    payload: &[u8],
-    at: usize,
-    flow: &Flow<'_>,
-    times: &mut TimeFormatter,
-    out: &mut TextBuffer,
-) {
-    match kind {
-        FieldKind::U8 => return text::decimal(u8_at(payload, at).into(), out),
-        FieldKind::U16 => return text::decimal(u16_at(payload, at).into(), out),
-        FieldKind::U32 => return text::decimal(u32_at(payload, at).into(), out),
-        FieldKind::U64 => return text::decimal(u64_at(payload, at), out),
-        FieldKind::NatEventId => {
-            return text::decimal(u8_at(payload, nat_offset(payload, at)).into(), out);
-        }
-        FieldKind::NatPool => {
-            return text::decimal(u32_at(payload, nat_offset(payload, at)).into(), out);
-        }
-        FieldKind::Micros => return text::milliseconds(u64_at(payload, at), out),
-        FieldKind::Time => time(u64_at(payload, at), times, out),
-        FieldKind::FirstSeen => time(flow.first_seen_at(payload, at), times, out),
-        FieldKind::EventTime => event_time(u64_at(payload, at), times, out),
-        FieldKind::Ip4 => text::ip4(ip4_at(payload, at), out),
-        FieldKind::Ip6 => text::ip6(ip6_at(payload, at), out),
-        FieldKind::Mac => text::mac(MacAddr::from_number(u64_at(payload, at)), out),
-        FieldKind::Mpls => text::mpls(MplsLabel(u32_at(payload, at)), out),
-        FieldKind::TcpFlags => out.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
-        FieldKind::Fragment => out.extend(IpFragment(u8_at(payload, at)).text().as_bytes()),
-        FieldKind::NselEvent => text::display(NselEvent(u8_at(payload, at)), out),
-        FieldKind::NatEvent => {
-            text::display(NatEvent(u8_at(payload, nat_offset(payload, at))), out)
-        }
-        FieldKind::Acl => text::acl(acl_at(payload, at), out),
-        FieldKind::SrcNet => network(flow.src_net(), out),
-        FieldKind::DstNet => network(flow.dst_net(), out),
-        FieldKind::UserName => match text_at(payload, at, flow.user_name_max()) {
-            [] => out.extend(b"<empty>"),
-            name => free_text::<JSON>(name, out),
-        },
-        FieldKind::Text => free_text::<JSON>(text_at(payload, at, usize::MAX), out),
-        FieldKind::Bytes => text::hex_bytes(payload.get(at..).unwrap_or_default(), out),
-        // Geo is in the key.
-        FieldKind::Geo => return,
-        // TLS has its own functions.
-        FieldKind::TlsVersion | FieldKind::TlsSni | FieldKind::TlsJa3 | FieldKind::TlsJa4 => {}
-    }
-    if JSON {
-        out.push(b'"');
-    }
-}
-
-fn free_text<const JSON: bool>(value: &[u8], out: &mut TextBuffer) {
-    if JSON {
-        text::json_string(value, out);
-    } else {
-        out.extend(value);
-    }
-}
-
-#[inline]
-fn time(ms: u64, times: &mut TimeFormatter, out: &mut TextBuffer) {
-    const USUAL: usize = "2026-01-01T12:00:00.000".len();
-    let text = times.iso_text(Timestamp::from_millis(ms));
-    match <&[u8; USUAL]>::try_from(text) {
-        Ok(text) => out.put(text, USUAL),
-        Err(_) => out.extend(text),
-    }
-}
-
-fn network(network: Option<IpAddr>, out: &mut TextBuffer) {
-    match network {
-        Some(IpAddr::V4(address)) => text::ip4(address, out),
-        Some(IpAddr::V6(address)) => text::ip6(address, out),
-        None => {}
-    }
-}
-
-/// Event times below one second are unknown to nfdump.
-fn event_time(ms: u64, times: &mut TimeFormatter, out: &mut TextBuffer) {
-    if ms < 1000 {
-        out.extend(b"<unknown>.");
-        text::decimal(ms, out);
-    } else {
-        time(ms, times, out);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::line::LINE_MAX;
 
-    /// No value of a fixed size is longer, nor is the rubbish behind it.
+    /// No value of a fixed size is longer, unused bytes after it included.
     const VALUE_MAX: usize = 48;
 
-    /// Keys that are too long for their room do not compile; this is about the room for an element.
+    /// Keys that are too long for their room do not compile; this checks the room for an element.
     #[test]
     fn every_compiled_element_fits_a_line() {
         let (before, after) = Layout::Json.around_key();
-        for element in ELEMENTS {
+        for element in element::elements() {
             let fields = element.fields.iter().filter(|field| {
                 !field.key.is_empty() && element.size != 0 && field.kind.is_compiled()
             });

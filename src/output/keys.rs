@@ -1,23 +1,25 @@
-//! The JSON keys of all fields with the text around them, made when this crate is compiled.
+//! The JSON keys of all fields with the text around them, as constants.
 
 use crate::flow::bytes::Condition;
-use crate::flow::table::{FieldKind, element_table};
-/// Room for a key with all that stands around it; the longest is `,\n  "observationDomainID" : `.
+use crate::flow::element::FieldKind;
+use crate::flow::table::element_table;
+
+/// Room for a key with the text around it; the longest is `,\n  "observationDomainID" : `.
 pub(crate) const KEY_ROOM: usize = 32;
 
 /// Comma, key, colon and, for strings, the opening quote.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyText {
-    /// What is behind `length` is rubbish.
+    /// Bytes past `length` are unspecified.
     pub(crate) text: [u8; KEY_ROOM],
     pub(crate) length: usize,
 }
 
 impl KeyText {
-    /// `before` and `after` stand around the key. Too long a key does not compile.
+    /// With the text before and after the key. A key that is too long does not compile.
     pub(crate) const fn new(before: &str, key: &str, after: &str, kind: FieldKind) -> Self {
         let quotes = match kind {
-            // Always empty, so that this is the value as well.
+            // Always empty, so that the value is constant too.
             FieldKind::Geo => "\"\"",
             _ if kind.is_string() => "\"",
             _ => "",
@@ -42,7 +44,7 @@ impl KeyText {
     }
 }
 
-/// The key of a field in both layouts. Without key the field is not printed.
+/// The key of a field in both layouts. A field without key is not printed.
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) json: KeyText,
@@ -50,7 +52,7 @@ pub(crate) struct Keys {
     pub(crate) printed: bool,
 }
 
-/// What stands before and after a key in JSON and in NDJSON.
+/// The text before and after a key in JSON and in NDJSON.
 pub(crate) const AROUND_KEY: [(&str, &str); 2] = [(",\n  \"", "\" : "), (",\"", "\":")];
 
 impl Keys {
@@ -64,7 +66,7 @@ impl Keys {
     }
 }
 
-/// Takes what [`show_fields`] shows.
+/// A visitor of the fields of an element.
 pub(crate) trait ShowField {
     /// One field of the element with this payload.
     fn field(
@@ -78,7 +80,7 @@ pub(crate) trait ShowField {
 }
 
 impl FieldKind {
-    /// Whether its value stands in quotes in JSON.
+    /// Whether its value is a string in JSON.
     pub(crate) const fn is_string(self) -> bool {
         !matches!(
             self,
@@ -96,13 +98,13 @@ impl FieldKind {
 /// Makes [`show_fields`] from the element table.
 macro_rules! show_fields {
     ($(
-        $id:literal $title:literal $size:literal {
+        $id:literal $const:ident $title:literal $size:literal {
             $( $(#[doc = $doc:literal])+ $name:ident: $kind:ident @ $at:literal $(if $when:ident)? $(=> $key:literal)?; )*
         }
     )*) => {
-        /// Shows the fields of an element to `show`, one after the other. All that is known of them is
-        /// known to the compiler, which makes straight code of it. False if the element is shorter
-        /// than it should be or of variable size; nothing has been shown then.
+        /// Calls `show` for each field of an element, with constants for all that the table knows, so that
+        /// the compiler makes straight code. Returns false, without a call, if the element is too short or
+        /// of variable size.
         #[inline(always)]
         pub(crate) fn show_fields(id: u8, payload: &[u8], show: &mut impl ShowField) -> bool {
             match id {

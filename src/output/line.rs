@@ -1,19 +1,19 @@
 //! Text of one element, written into room that is known to suffice.
 //!
-//! A [`Line`] lives in registers: it is a place of fixed size and a position in it. No value asks
-//! whether there is room, and none is out of it: positions are masked, which the compiler understands
-//! and which never changes one, since what is written into a line is short. As in
-//! [`text`](super::text) every piece has a fixed size and may leave rubbish behind itself.
+//! A [`Line`] lives in registers: a room of fixed size and a position in it. Writes check no bounds
+//! and stay inside: positions are masked, which the compiler understands and which never changes one,
+//! since the text of an element is short. As in [`buffer`](super::buffer) every piece has a fixed size and
+//! may write unused bytes after itself.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::output::text::{HEX_PAIRS, THREE_DIGITS, TextBuffer};
+use crate::output::digits::{HEX_PAIRS, THREE_DIGITS};
 
-/// Text that a line holds at most. A test makes sure that no element has more.
+/// Bytes of text in a line at most. A test checks that no element has more.
 pub(crate) const LINE_MAX: usize = 1024;
 /// Largest piece.
 const PIECE_MAX: usize = 64;
-/// Room that a line needs.
+/// Bytes of room that a line needs.
 pub(crate) const LINE_ROOM: usize = LINE_MAX + PIECE_MAX;
 /// A position in the room for one element.
 pub(crate) struct Line<'a> {
@@ -21,7 +21,7 @@ pub(crate) struct Line<'a> {
     at: usize,
 }
 
-/// Octets in decimal with a dot behind, and how long they are without it.
+/// Octets in decimal with a dot at the end, and their length without it.
 static OCTETS: [([u8; 4], u8); 256] = {
     let mut table = [([0; 4], 0); 256];
     let mut octet = 0;
@@ -202,40 +202,4 @@ fn ip6(room: &mut [u8; LINE_ROOM], at: usize, address: Ipv6Addr) -> usize {
         ));
     }
     line.at
-}
-
-const PIECE: usize = 32;
-
-/// Text that is copied in pieces of a fixed size.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Padded {
-    pieces: Vec<[u8; PIECE]>,
-    length: usize,
-}
-
-impl Padded {
-    pub(crate) fn new(text: &[u8]) -> Self {
-        let pieces = text.chunks(PIECE).map(|chunk| {
-            let mut piece = [0; PIECE];
-            piece
-                .iter_mut()
-                .zip(chunk)
-                .for_each(|(to, from)| *to = *from);
-            piece
-        });
-        Self {
-            pieces: pieces.collect(),
-            length: text.len(),
-        }
-    }
-
-    /// Appends the text.
-    #[inline]
-    pub(crate) fn append_to(&self, out: &mut TextBuffer) {
-        let mut rest = self.length;
-        for piece in &self.pieces {
-            out.put(piece, rest.min(PIECE));
-            rest = rest.saturating_sub(PIECE);
-        }
-    }
 }

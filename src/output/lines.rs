@@ -1,27 +1,33 @@
 //! Flows as lines for people: nfdump's `line`, `long` and `extended`, and a table for terminals.
 //!
-//! The first three are nfdump 1.7.10's, byte for byte, with its `Summary:` line and without the lines
-//! after it, which tell of times and speed. The table has the same columns, as many as fit: narrower
-//! ones on narrow terminals, whole IPv6 addresses on wide ones, and colours if wanted.
+//! The first three are nfdump 1.7.10's, byte for byte, with its `Summary:` line but without the lines
+//! after that, which report times and speed. The table has as many of the same columns as fit: fewer on
+//! narrow terminals, whole IPv6 addresses on wide ones, and colours on request.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::flow::bytes::{u8_at, u16_at, u64_at};
-use crate::flow::owned::OwnedFlow;
+use crate::flow::at::{self, id};
+use crate::flow::bytes::{u8_at, u16_at};
 use crate::flow::view::Flow;
-use crate::output::format::FlowFormat;
+use crate::output::buffer::TextBuffer;
+use crate::output::format::{FlowContext, FlowFormat};
+use crate::output::protocols::protocol;
 use crate::output::text;
-use crate::output::text::TextBuffer;
+use crate::output::totals::{Seen, per_second, scaled};
+use crate::output::tunnel::{self, Ports};
 use crate::value::flags::TcpFlags;
+use crate::value::protocol::{ICMP, ICMP6, TCP, UDP};
 use crate::value::time::Timestamp;
 use crate::value::zone::TimeFormatter;
 use crate::value::zone::Zone;
 
-/// Which columns there are.
+pub use crate::output::totals::Totals;
+
+/// A set of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lines {
     /// nfdump's `line`.
     Line,
@@ -29,9 +35,9 @@ pub enum Lines {
     Long,
     /// nfdump's `extended`: with rates as well.
     Extended,
-    /// What fits into this many columns.
+    /// As many columns as fit into a width.
     Table {
-        /// Columns of the terminal; `None` if there is no limit.
+        /// Columns of the terminal; `None` for no limit.
         width: Option<usize>,
         /// Use colours.
         color: bool,
@@ -71,122 +77,7 @@ mod paint {
     pub const NONE: &str = "\x1b[0m";
 }
 
-/// What the lines of a run add up to; shared by all that print them.
-#[derive(Debug)]
-pub struct Totals {
-    flows: AtomicU64,
-    packets: AtomicU64,
-    bytes: AtomicU64,
-    first: AtomicU64,
-    last: AtomicU64,
-}
-
-impl Default for Totals {
-    fn default() -> Self {
-        Self {
-            flows: AtomicU64::new(0),
-            packets: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            first: AtomicU64::new(u64::MAX),
-            last: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Totals {
-    /// As nfdump: both directions, and nothing of a record without element 1.
-    fn add(&self, flow: &Flow<'_>, seen: &Seen<'_>) {
-        if seen.generic.is_empty() {
-            return;
-        }
-        let add = |sum: &AtomicU64, number| sum.fetch_add(number, Ordering::Relaxed);
-        add(&self.flows, flow.aggr_flows().unwrap_or(1));
-        add(&self.packets, seen.packets());
-        add(&self.packets, flow.out_packets().unwrap_or(0));
-        add(&self.bytes, seen.bytes());
-        add(&self.bytes, flow.out_bytes().unwrap_or(0));
-        self.first.fetch_min(seen.first, Ordering::Relaxed);
-        self.last.fetch_max(seen.last(), Ordering::Relaxed);
-    }
-
-    /// nfdump's summary of the flows.
-    fn line(&self, out: &mut TextBuffer) {
-        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let (flows, packets, bytes) = (load(&self.flows), load(&self.packets), load(&self.bytes));
-        let span = load(&self.last).saturating_sub(load(&self.first));
-        let rate = |count: u64| per_second(count, span);
-        // nfdump has no mean either for flows without duration.
-        let mean = bytes.checked_div(packets).unwrap_or(0);
-        out.extend(b"Summary: total flows: ");
-        text::decimal(flows, out);
-        for (name, number) in [
-            (", total bytes: ", bytes),
-            (", total packets: ", packets),
-            (", avg bps: ", rate(bytes.wrapping_mul(8))),
-            (", avg pps: ", rate(packets)),
-            (", avg bpp: ", if span == 0 { 0 } else { mean }),
-        ] {
-            out.extend(name.as_bytes());
-            scaled(number, out);
-        }
-    }
-}
-
-/// What most columns need.
-struct Seen<'a> {
-    /// Element 1; empty if the flow has none.
-    generic: &'a [u8],
-    first: u64,
-}
-
-impl Seen<'_> {
-    fn last(&self) -> u64 {
-        u64_at(self.generic, 8)
-    }
-
-    fn packets(&self) -> u64 {
-        u64_at(self.generic, 24)
-    }
-
-    fn bytes(&self) -> u64 {
-        u64_at(self.generic, 32)
-    }
-
-    fn proto(&self) -> u8 {
-        u8_at(self.generic, 44)
-    }
-
-    fn duration(&self) -> u64 {
-        match self.first {
-            0 => 0,
-            first => self.last().saturating_sub(first),
-        }
-    }
-}
-
-/// `count` in `milliseconds`, cut; what does not fit is 0, as in nfdump.
-fn per_second(count: u64, milliseconds: u64) -> u64 {
-    const TOO_MUCH: f64 = 18_446_744_073_709_551_616.0;
-    if milliseconds == 0 {
-        return 0;
-    }
-    let rate = count as f64 * 1000.0 / milliseconds as f64;
-    if rate < TOO_MUCH { rate as u64 } else { 0 }
-}
-
-/// From a million on with one decimal and M, G or T.
-fn scaled(number: u64, out: &mut TextBuffer) {
-    const MILLION: u64 = 1_000_000;
-    let (unit, name) = match number {
-        0..MILLION => return text::decimal(number, out),
-        MILLION..1_000_000_000 => (1e6, 'M'),
-        1_000_000_000..1_000_000_000_000 => (1e9, 'G'),
-        _ => (1e12, 'T'),
-    };
-    text::display(format_args!("{:.1} {name}", number as f64 / unit), out);
-}
-
-/// nfdump's `line` and its like.
+/// nfdump's `line`, `long` and `extended`, and the table.
 pub struct LineFormat {
     lines: Lines,
     columns: &'static [Column],
@@ -288,7 +179,7 @@ const WHOLE_ADDRESS: usize = 39;
 const PORT: usize = 5;
 
 impl LineFormat {
-    /// These lines, with times in `zone`. All that print one text share `totals`.
+    /// These lines, with times in `zone`. Formats that print parts of one text share `totals`.
     #[must_use]
     pub fn new(lines: Lines, totals: &Arc<Totals>, zone: Zone) -> Self {
         let (columns, address, color) = match lines {
@@ -313,7 +204,7 @@ impl LineFormat {
         }
     }
 
-    /// The same without the first line, which names the columns, and without the last.
+    /// Leaves out the first line, with the names of columns, and the last, with the totals.
     #[must_use]
     pub fn without_header(mut self) -> Self {
         self.header = false;
@@ -326,7 +217,7 @@ impl LineFormat {
         }
     }
 
-    /// One line for a flow, or for what is outside of a tunnel.
+    /// One line for a flow, or for the outer packets of a tunnel.
     fn line(&mut self, flow: &Flow<'_>, seen: &Seen<'_>, out: &mut TextBuffer) {
         let mut cell = std::mem::take(&mut self.cell);
         for (at, column) in self.columns.iter().enumerate() {
@@ -357,14 +248,14 @@ impl LineFormat {
         self.cell = cell;
     }
 
-    /// Width, and whether text stands on the left.
+    /// Width, and whether text is left-aligned.
     fn shape(&self, column: Column) -> (usize, bool) {
         match column {
             Column::Start => (23, true),
             Column::Clock => (12, true),
             Column::Duration => (self.duration_width(), false),
             Column::Proto => (5, true),
-            // Addresses are aligned by themselves, so that ports stand below one another.
+            // Addresses are aligned by themselves, so that ports are below each other.
             Column::Source | Column::Destination => (self.address + 1 + PORT, true),
             Column::Arrow => (2, true),
             Column::Flags => (8, false),
@@ -392,9 +283,9 @@ impl LineFormat {
         }
         match column {
             Column::Proto => Some(match seen.proto() {
-                6 => paint::TCP,
-                17 => paint::UDP,
-                1 | 58 => paint::ICMP,
+                TCP => paint::TCP,
+                UDP => paint::UDP,
+                ICMP | ICMP6 => paint::ICMP,
                 _ => paint::OTHER,
             }),
             Column::Arrow | Column::Duration => Some(paint::DIM),
@@ -423,29 +314,29 @@ impl LineFormat {
             Column::Source => {
                 let is_v4 = self.address(flow.src_addr(), out);
                 out.push(if is_v4 { b':' } else { b'.' });
-                text::decimal(u16_at(seen.generic, 40).into(), out);
+                text::decimal(u16_at(seen.generic, at::src_port.offset).into(), out);
             }
             Column::Destination => {
                 let is_v4 = self.address(flow.dst_addr(), out);
                 out.push(if is_v4 { b':' } else { b'.' });
-                if matches!(seen.proto(), 1 | 58) {
-                    text::decimal(u8_at(seen.generic, 43).into(), out);
+                if matches!(seen.proto(), ICMP | ICMP6) {
+                    text::decimal(u8_at(seen.generic, at::icmp_type.offset).into(), out);
                     out.push(b'.');
-                    text::decimal(u8_at(seen.generic, 42).into(), out);
+                    text::decimal(u8_at(seen.generic, at::icmp_code.offset).into(), out);
                 } else {
-                    text::decimal(u16_at(seen.generic, 42).into(), out);
+                    text::decimal(u16_at(seen.generic, at::dst_port.offset).into(), out);
                 }
             }
             Column::Arrow => out.extend(b"->"),
             Column::Flags => {
-                let flags = if seen.proto() == 6 {
-                    u8_at(seen.generic, 45)
+                let flags = if seen.proto() == TCP {
+                    u8_at(seen.generic, at::tcp_flags.offset)
                 } else {
                     0
                 };
                 out.extend(&TcpFlags(flags).letters());
             }
-            Column::Tos => text::decimal(u8_at(seen.generic, 47).into(), out),
+            Column::Tos => text::decimal(u8_at(seen.generic, at::src_tos.offset).into(), out),
             Column::Packets => scaled(seen.packets(), out),
             Column::Bytes => scaled(seen.bytes(), out),
             Column::PacketsPerSecond => scaled(per_second(seen.packets(), seen.duration()), out),
@@ -454,7 +345,7 @@ impl LineFormat {
                 scaled(per_second(bits, seen.duration()), out);
             }
             Column::BytesPerPacket => {
-                // As in nfdump, 32 bits of it.
+                // nfdump keeps the lower 32 bits.
                 let mean = seen.bytes().checked_div(seen.packets()).unwrap_or(0) as u32;
                 text::decimal(mean.into(), out);
             }
@@ -462,11 +353,11 @@ impl LineFormat {
         }
     }
 
-    /// Right-aligned; what is too long loses its middle. Whether it is an IPv4 address.
+    /// Right-aligned; long addresses lose their middle. Returns whether it is an IPv4 address.
     fn address(&mut self, address: Option<IpAddr>, out: &mut TextBuffer) -> bool {
         let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         self.whole.clear();
-        super::csv::address(address, &mut self.whole);
+        text::ip(address, &mut self.whole);
         let whole = self.whole.as_bytes();
         if whole.len() > self.address {
             let kept = self.address.saturating_sub(2);
@@ -484,7 +375,7 @@ impl LineFormat {
 
 const BLANKS: &[u8; 64] = &[b' '; 64];
 
-/// The columns that fit, and how long addresses can be.
+/// The columns that fit, and the columns of an address.
 fn fitting(width: usize) -> (&'static [Column], usize) {
     // Besides the two addresses: times, protocol, ports, counters and the blanks between.
     const WIDE_REST: usize =
@@ -493,7 +384,7 @@ fn fitting(width: usize) -> (&'static [Column], usize) {
     const NARROW_REST: usize = 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8;
     // Shorter ones say too little.
     const SHORTEST: usize = 11;
-    // The one that has room for IPv4 addresses; the room that is left goes to IPv6.
+    // The widest with room for IPv4 addresses; the rest of the width goes to IPv6 addresses.
     for (columns, rest) in [
         (WIDE, WIDE_REST),
         (MIDDLE, MIDDLE_REST),
@@ -529,8 +420,6 @@ fn duration(milliseconds: u64, out: &mut TextBuffer) {
 }
 
 impl FlowFormat for LineFormat {
-    fn set_file(&mut self, _: Option<&[u8]>, _: &str) {}
-
     fn begin(&mut self, out: &mut TextBuffer) {
         if !self.header {
             return;
@@ -549,29 +438,15 @@ impl FlowFormat for LineFormat {
         }
     }
 
-    fn flow(&mut self, _: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
-        const TUNNELS: u64 = 1 << 31 | 1 << 32;
-        let generic = flow.element(1).unwrap_or_default();
-        let seen = Seen {
-            generic,
-            first: if generic.is_empty() {
-                0
-            } else {
-                flow.first_seen_at(generic, 0)
-            },
-        };
-        if flow.elements() & TUNNELS != 0
+    fn flow(&mut self, _: u64, flow: &Flow<'_>, _: &FlowContext, out: &mut TextBuffer) {
+        let seen = Seen::of(flow);
+        if flow.elements() & tunnel::ELEMENTS != 0
             && !matches!(self.lines, Lines::Table { .. })
-            && let Some(mut record) = super::csv::outer_record(flow)
+            && let Some(outer) = tunnel::outer_flow(flow, Ports::None)
         {
-            // Unlike CSV, lines show no ports of the packets inside.
-            if let Some(ports) = record.get_mut(super::csv::PORTS) {
-                ports.fill(0);
-            }
-            let outer = OwnedFlow::from_record(record);
             let outer = outer.view();
             let seen = Seen {
-                generic: outer.element(1).unwrap_or_default(),
+                generic: outer.element(id::GENERIC).unwrap_or_default(),
                 first: seen.first,
             };
             self.line(&outer, &seen, out);
@@ -635,24 +510,4 @@ impl LineFormat {
         self.paint(paint::NONE, out);
         out.push(b'\n');
     }
-}
-
-/// What nfdump calls a protocol; empty for those that it shows as numbers.
-fn protocol(number: u8) -> &'static str {
-    const NAMES: [&str; 140] = [
-        "", "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN", "NVPII", "PUP",
-        "ARGUS", "ENCOM", "XNET", "CHAOS", "UDP", "MUX", "DCN", "HMP", "PRM", "XNS", "Trnk1",
-        "Trnk2", "Leaf1", "Leaf2", "RDP", "IRTP", "ISO-4", "NETBK", "MFESP", "MEINP", "DCCP",
-        "3PC", "IDPR", "XTP", "DDP", "IDPR", "TP++", "IL", "IPv6", "SDRP", "Rte6", "Frag6", "IDRP",
-        "RSVP", "GRE", "MHRP", "BNA", "ESP", "AH", "INLSP", "SWIPE", "NARP", "MOBIL", "TLSP",
-        "SKIP", "ICMP6", "NOHE6", "OPTS6", "HOST", "CFTP", "NET", "SATNT", "KLAN", "RVD", "IPPC",
-        "FS", "SATM", "VISA", "IPCV", "CPNX", "CPHB", "WSN", "PVP", "BSATM", "SUNND", "WBMON",
-        "WBEXP", "ISOIP", "VMTP", "SVMTP", "VINES", "TTP", "NSIGP", "DGP", "TCF", "EIGRP", "OSPF",
-        "S-RPC", "LARP", "MTP", "AX.25", "OS", "MICP", "SCCSP", "ETHIP", "ENCAP", "", "GMTP",
-        "IFMP", "PNNI", "PIM", "ARIS", "SCPS", "QNX", "A/N", "IPcmp", "SNP", "CpqPP", "IPXIP",
-        "VRRP", "PGM", "0hop", "L2TP", "DDX", "IATP", "STP", "SRP", "UTI", "SMP", "SM", "PTP",
-        "ISIS4", "FIRE", "CRTP", "CRUDP", "", "IPLT", "SPS", "PIPE", "SCTP", "FC", "", "MHEAD",
-        "UDP-L", "MPLS", "", "",
-    ];
-    NAMES.get(usize::from(number)).copied().unwrap_or_default()
 }

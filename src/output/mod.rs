@@ -1,10 +1,12 @@
-//! Flows as text, in nfdump's own forms and with fields of one's choice.
+//! Flows as text, in nfdump's own forms and with chosen fields.
 //!
-//! A [`FlowFormat`] turns flows into bytes in a buffer; where the buffer goes is the caller's
-//! business. One implementation a file: [`json`] has JSON and NDJSON, [`csv`] nfdump's CSV, [`fields`]
-//! chosen fields in any of these, [`lines`] lines and tables for people.
+//! A [`FlowFormat`] appends flows to a [`TextBuffer`]; the caller writes the buffer. There is one
+//! implementation per module: [`json`] has JSON and NDJSON, [`csv`] nfdump's CSV, [`fields`] chosen fields
+//! in any of these, [`lines`] lines and tables for people.
 
+pub(crate) mod buffer;
 pub mod csv;
+pub(crate) mod digits;
 pub mod fields;
 pub(crate) mod format;
 pub mod json;
@@ -12,7 +14,12 @@ pub(crate) mod keys;
 pub(crate) mod line;
 pub mod lines;
 pub(crate) mod near;
+pub(crate) mod padded;
+pub(crate) mod protocols;
 pub(crate) mod text;
+pub(crate) mod totals;
+pub(crate) mod tunnel;
+pub(crate) mod values;
 
-pub use format::FlowFormat;
-pub use text::TextBuffer;
+pub use buffer::TextBuffer;
+pub use format::{FlowContext, FlowFormat};

@@ -1,176 +1,13 @@
-//! A growing buffer of text, and the text of single values: numbers, addresses, labels, JSON strings.
+//! The text of single values: numbers, addresses, labels, JSON strings.
 //!
 //! The forms are nfdump's, which for IPv6 addresses are those of glibc's `inet_ntop`.
-//!
-//! Speed comes from copying pieces of a fixed size and then counting only the bytes that matter: the
-//! compiler makes one or two moves of that, where a copy of unknown length is a call. So every piece
-//! may write rubbish behind itself, which the next piece overwrites.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::output::line::{LINE_ROOM, Line};
+use crate::output::buffer::TextBuffer;
+use crate::output::digits::{HEX_PAIRS, THREE_DIGITS};
 use crate::value::mac::MacAddr;
 use crate::value::mpls::MplsLabel;
-
-/// Text that grows. Keeps its memory when cleared.
-#[derive(Default)]
-pub struct TextBuffer {
-    /// All initialised; what lies behind `len` is rubbish.
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl std::fmt::Debug for TextBuffer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextBuffer")
-            .field("len", &self.len)
-            .finish_non_exhaustive()
-    }
-}
-
-impl TextBuffer {
-    /// An empty buffer with room for about `capacity` bytes.
-    #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            bytes: vec![0; capacity],
-            len: 0,
-        }
-    }
-
-    /// The text so far.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// Bytes of text.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is no text.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Bytes of text there is memory for.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Forgets the text, keeps the memory.
-    pub fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// Forgets all but the first `len` bytes.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
-    /// Takes the last byte away.
-    pub fn pop(&mut self) {
-        self.len = self.len.saturating_sub(1);
-    }
-
-    /// Appends bytes of any number.
-    #[inline]
-    pub fn extend(&mut self, text: &[u8]) {
-        let end = self.len + text.len();
-        if end > self.bytes.len() {
-            self.grow(end);
-        }
-        if let Some(target) = self.bytes.get_mut(self.len..end) {
-            target.copy_from_slice(text);
-            self.len = end;
-        }
-    }
-
-    /// Appends the first `used` bytes of `piece`.
-    #[inline]
-    pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
-        if let Some(target) = self.bytes.get_mut(self.len..self.len + N) {
-            target.copy_from_slice(piece);
-            self.len += used;
-        } else {
-            self.put_after_growing(piece, used);
-        }
-    }
-
-    #[cold]
-    fn put_after_growing(&mut self, piece: &[u8], used: usize) {
-        let end = self.len + used;
-        self.extend(piece);
-        self.len = end;
-    }
-
-    /// A line behind the text; [`advance`](Self::advance) makes text of it.
-    #[inline(always)]
-    pub(crate) fn line(&mut self) -> Option<Line<'_>> {
-        if self.len + LINE_ROOM > self.bytes.len() {
-            self.grow(self.len + LINE_ROOM);
-        }
-        let room = self.bytes.get_mut(self.len..)?.first_chunk_mut()?;
-        Some(Line::new(room))
-    }
-
-    /// Makes the first bytes behind the text part of it.
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, written: usize) {
-        self.len = (self.len + written).min(self.bytes.len());
-    }
-
-    /// Appends one byte.
-    #[inline]
-    pub fn push(&mut self, byte: u8) {
-        self.put(&[byte], 1);
-    }
-
-    #[cold]
-    fn grow(&mut self, end: usize) {
-        self.bytes.resize((2 * end).max(4096), 0);
-    }
-}
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// Two hexadecimal digits for each byte.
-pub(crate) static HEX_PAIRS: [[u8; 2]; 256] = {
-    let mut table = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = [HEX[byte >> 4], HEX[byte & 15]];
-        byte += 1;
-    }
-    table
-};
-
-/// Numbers below 1000: three digits with leading zeros, and how many of these there are.
-pub(crate) static THREE_DIGITS: [[u8; 4]; 1000] = {
-    let mut table = [[0; 4]; 1000];
-    let mut number = 0;
-    while number < 1000 {
-        let zeros = if number < 10 {
-            2
-        } else if number < 100 {
-            1
-        } else {
-            0
-        };
-        table[number] = [
-            b'0' + (number / 100) as u8,
-            b'0' + (number / 10 % 10) as u8,
-            b'0' + (number % 10) as u8,
-            zeros,
-        ];
-        number += 1;
-    }
-    table
-};
 
 /// Below 1000, three digits.
 #[inline]
@@ -232,6 +69,15 @@ pub(crate) fn ip4(address: Ipv4Addr, out: &mut TextBuffer) {
         line.ip4(address);
         let length = line.len();
         out.advance(length);
+    }
+}
+
+/// An address of either family.
+#[inline]
+pub(crate) fn ip(address: IpAddr, out: &mut TextBuffer) {
+    match address {
+        IpAddr::V4(address) => ip4(address, out),
+        IpAddr::V6(address) => ip6(address, out),
     }
 }
 
@@ -304,7 +150,7 @@ pub(crate) fn thousandths(number: u64, out: &mut TextBuffer) {
     }
 }
 
-/// What rarely occurs and knows how to print itself.
+/// A rare value by its `Display`.
 pub(crate) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
     struct Writer<'a>(&'a mut TextBuffer);
     impl std::fmt::Write for Writer<'_> {
@@ -313,7 +159,7 @@ pub(crate) fn display(value: impl std::fmt::Display, out: &mut TextBuffer) {
             Ok(())
         }
     }
-    // The buffer takes everything; an error could only come from the value, and ours have none.
+    // The buffer accepts everything, and no `Display` of ours fails.
     let _ = std::fmt::write(&mut Writer(out), format_args!("{value}"));
 }
 

@@ -1,7 +1,7 @@
 //! DNS messages in payloads: names asked for and addresses answered.
 //!
-//! A message counts only if all of it can be decoded. Nothing is allocated; names are put together
-//! in a buffer on the stack.
+//! A message counts only if all of it can be decoded. Nothing is allocated; names are assembled in a
+//! buffer on the stack.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Decodes a whole message. `question` is told of each name asked for, `address` of the text of each
+/// Decodes a whole message. Calls `question` with each name asked for, `address` with the text of each
 /// address in the answer and additional sections. `None`: not a message.
 pub(crate) fn decode(
     message: &[u8],
@@ -165,7 +165,7 @@ pub(crate) fn decode(
     Some(())
 }
 
-/// Whether `text` stands in `bytes`; both are short.
+/// Whether `bytes` contain `text`; both are short.
 #[cfg(feature = "filter")]
 pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
     text.is_empty() || bytes.windows(text.len()).any(|window| window == text)

@@ -6,13 +6,15 @@ pub(crate) mod event;
 pub(crate) mod flags;
 pub(crate) mod mac;
 pub(crate) mod mpls;
+pub(crate) mod packet_filter;
+pub(crate) mod protocol;
 pub(crate) mod time;
 #[cfg(feature = "output")]
 pub(crate) mod zone;
 
 pub use event::{NatEvent, NselEvent};
 pub use flags::{IpFragment, TcpFlags};
-pub use mac::MacAddr;
+pub use mac::{MacAddr, ParseMacAddrError};
 pub use mpls::MplsLabel;
 #[cfg(feature = "output")]
 pub use zone::{TimeFormatter, Zone, ZoneError};

@@ -7,7 +7,7 @@
 use crate::support::writer::{self, Encoding, FlowRecord};
 use allocation_counter::measure;
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat, TextBuffer};
 use nfdecode::value::Zone;
 use nfdecode::{BlockRef, File};
 
@@ -92,7 +92,7 @@ fn text_allocates_nothing() {
         JsonFormat::ndjson(Zone::utc()),
     ] {
         let (file, refs) = open(Encoding::Lz4);
-        format.set_file(Some(b"test"), "file");
+        let context = FlowContext::new(Some(b"test"), "file");
         let mut text = TextBuffer::default();
         let mut print = || {
             text.clear();
@@ -101,7 +101,7 @@ fn text_allocates_nothing() {
                 let block = file.load(*found).expect("it decodes");
                 for flow in block.flows() {
                     number += 1;
-                    format.flow(number, &flow, &mut text);
+                    format.flow(number, &flow, &context, &mut text);
                 }
             }
             text.len()

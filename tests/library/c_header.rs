@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::support;
-use nfdecode::element::{Condition, ELEMENTS, Element, Field, FieldKind};
+use nfdecode::element::{self, Condition, Element, Field, FieldKind};
 
 const INTRODUCTION: &str = "\
 /*
@@ -92,7 +92,7 @@ fn push_field(header: &mut String, element: &Element, field: &Field, kind: &str)
 
 fn elements_header() -> String {
     let mut header = String::from(INTRODUCTION);
-    for element in ELEMENTS {
+    for element in element::elements() {
         let size = match element.size {
             0 => "variable size".to_owned(),
             size => format!("{size} bytes"),

@@ -3,7 +3,7 @@
 use crate::support;
 use std::fmt::Write as _;
 
-use nfdecode::element::{Condition, ELEMENTS, FieldKind};
+use nfdecode::element::{self, Condition, FieldKind};
 
 fn condition(condition: Condition) -> &'static str {
     match condition {
@@ -18,12 +18,12 @@ fn condition(condition: Condition) -> &'static str {
 fn page() -> String {
     let mut page = String::from(
         "# What a flow can hold\n\n\
-         Made from `src/element.rs` by `NFDECODE_REGENERATE=1 cargo test --test elements_doc`; do not edit.\n\n\
+         Made from `src/flow/table.rs` by `cargo xtask generate`; do not edit.\n\n\
          *Accessor* is the method of `Flow`, *key* the name in JSON and NDJSON, *byte* the place in the\n\
          element's payload. Fields are in nfdump's order. Numbers are stored little-endian. Source: the\n\
          description of layout 2, checked against files of nfdump 1.7.0 to 1.7.10.\n",
     );
-    for element in ELEMENTS {
+    for element in element::elements() {
         let size = if element.size == 0 {
             "variable".to_owned()
         } else {
@@ -79,12 +79,21 @@ fn elements_page_is_current() {
 
 #[test]
 fn element_ids_ascend_and_fields_fit() {
-    assert!(ELEMENTS.windows(2).all(|pair| pair[0].id < pair[1].id));
+    assert!(
+        element::elements()
+            .windows(2)
+            .all(|pair| pair[0].id < pair[1].id)
+    );
     // Those of nfdump without a gap, then ours.
     let ids = (1..=nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2)
         .chain(nfdump_sys::NFDUMP_ELEMENT_WIDE_EXPORTER..=nfdump_sys::NFDUMP_ELEMENT_MAX);
-    assert!(ELEMENTS.iter().map(|element| u32::from(element.id)).eq(ids));
-    for element in ELEMENTS {
+    assert!(
+        element::elements()
+            .iter()
+            .map(|element| u32::from(element.id))
+            .eq(ids)
+    );
+    for element in element::elements() {
         let beyond = element
             .fields
             .iter()

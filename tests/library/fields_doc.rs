@@ -1,16 +1,16 @@
-//! `docs/fields.md` is made from the tables of names and must be current.
+//! `docs/fields.md` is generated from the tables of names and must be current.
 
 use crate::support;
 use std::fmt::Write as _;
 
-use nfdecode::output::csv::TOKENS;
+use nfdecode::output::csv;
 use nfdecode::output::fields;
 
 const INTRODUCTION: &str = "\
 # Names of fields and columns
 
-Made by `NFDECODE_REGENERATE=1 cargo test --test fields_doc` from the tables in `src/output/fields.rs`,
-`src/element.rs` and `src/output/csv.rs`; do not edit. `nfdecode fields` prints the same.
+Made by `cargo xtask generate` from `src/flow/table.rs`, `src/output/fields/names.rs` and
+`src/output/csv/tokens.rs`; do not edit. `nfdecode fields` prints the same.
 
 ## Fields, for `--fields`
 
@@ -20,10 +20,10 @@ nfdecode read FILE -f csv --fields first,user_name --delimiter tab --no-header
 nfdecode read FILE -f ndjson --fields first,src4_addr,dst4_addr
 ```
 
-* Columns and members come in the order of the list and are called what the list calls them. nfdump's own
-  JSON keys are understood beside our names, and then are the names.
+* Columns and members have the order and the names of the list. nfdump's own JSON keys are accepted beside
+  our names, and are then the names.
 * A value that the flow does not have is empty in CSV, and left out in JSON and NDJSON.
-* Values have the text that they have in nfdump's JSON: times in local time (`--utc`, `--tz`) with
+* Values have the text of nfdump's JSON: times in local time (`--utc`, `--tz`) with
   milliseconds, latencies in milliseconds. Kinds `u8` to `u64`, `milliseconds` and `seconds` are numbers in
   JSON, all others strings. Bytes, which nfdump does not print, are hexadecimal.
 * CSV is quoted as in RFC 4180 where a value holds the delimiter, a quote or a line end. Lines end with LF.
@@ -54,7 +54,7 @@ fn page() -> String {
          list, `csv-fast` for a fixed one.\n\n\
          | token | header | token | header | token | header |\n|---|---|---|---|---|---|\n",
     );
-    for row in TOKENS.chunks(3) {
+    for row in csv::tokens().chunks(3) {
         for token in row {
             write!(page, "| `%{}` | {} ", token.name, token.header).expect("a String");
         }

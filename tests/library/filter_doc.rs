@@ -3,7 +3,7 @@
 use crate::support;
 use std::fmt::Write as _;
 
-use nfdecode::element::ELEMENTS;
+use nfdecode::element;
 use nfdecode::filter::terms::{AddressTerm, MacTerm, NumberTerm, OtherTerm};
 
 const BEGIN: &str = "<!-- made by tests/filter_doc.rs: begin -->\n";
@@ -12,7 +12,7 @@ const END: &str = "<!-- made by tests/filter_doc.rs: end -->\n";
 /// `in_bytes (1)`: the accessors, each with its element.
 fn fields<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let shown = names.map(|name| {
-        let element = ELEMENTS
+        let element = element::elements()
             .iter()
             .find(|element| element.fields.iter().any(|field| field.name == name));
         let id = element.expect("a field of the element table").id;

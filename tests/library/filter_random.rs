@@ -66,7 +66,7 @@ impl Seen {
         let mut numbers: Vec<(&str, BTreeSet<u64>)> = Vec::new();
         for block in file.blocks() {
             for flow in block.expect("a sound block").flows() {
-                for element in nfdecode::element::ELEMENTS {
+                for element in nfdecode::element::elements() {
                     for field in element.fields {
                         use nfdecode::FieldValue as Value;
                         let number = match field.value(&flow) {
@@ -494,7 +494,7 @@ fn mixed(folder: &Path) -> PathBuf {
             sysid: numbers.below(4) as u16,
             ..FlowRecord::default()
         };
-        for element in nfdecode::element::ELEMENTS {
+        for element in nfdecode::element::elements() {
             let fixed = element.size != 0 && element.id != 18;
             let likely = if element.id <= 4 { 80 } else { 25 };
             // One address family a record; the first element always.

@@ -6,7 +6,9 @@ mod support;
 
 mod aggregate;
 mod allocations;
+mod builder;
 mod c_header;
+mod convert;
 mod elements_doc;
 mod examples;
 mod fields_doc;
@@ -14,6 +16,7 @@ mod filter;
 mod filter_doc;
 mod filter_random;
 mod filter_text;
+mod one_table;
 mod packaging;
 mod reading;
 mod schema_doc;

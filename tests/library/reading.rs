@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::support::layout1;
 use crate::support::writer::{self, Encoding, FlowRecord};
 use nfdecode::OpenOptions;
-use nfdecode::element::{self, ELEMENTS};
+use nfdecode::element;
 use nfdecode::{
     Block, BlockRef, Error, FieldValue, File, FileSet, Flow, Names, OwnedFlow, Scan, Timestamp,
 };
@@ -86,7 +86,9 @@ fn fields_by_name_are_those_of_the_accessors() {
                     .iter()
                     .all(|(field, found)| value(field.name) == Some(*found))
             );
-            let all = ELEMENTS.iter().flat_map(|element| element.fields);
+            let all = element::elements()
+                .iter()
+                .flat_map(|element| element.fields);
             assert_eq!(
                 all.filter_map(|field| field.value(&flow)).count(),
                 found.len()
@@ -105,7 +107,7 @@ fn fields_by_name_are_those_of_the_accessors() {
 
 #[test]
 fn names_of_fields_are_unique() {
-    let mut names: Vec<_> = ELEMENTS
+    let mut names: Vec<_> = element::elements()
         .iter()
         .flat_map(|element| element.fields)
         .map(|field| field.name)
@@ -502,7 +504,7 @@ fn fields_of_all_elements() {
             .iter()
             .any(|end| name.ends_with(end))
     };
-    let missing: Vec<_> = ELEMENTS
+    let missing: Vec<_> = element::elements()
         .iter()
         .filter(|element| u32::from(element.id) <= nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2)
         .flat_map(|element| element.fields)

@@ -105,7 +105,7 @@ fn by_map(scan: &Scan) -> Answer {
 
 fn by_columns(scan: &Scan) -> Answer {
     let (mut flows, mut errors) = (Vec::new(), 0);
-    let projection = Projection::of(["in_bytes"]).expect("a column");
+    let projection = Projection::from_names(["in_bytes"]).expect("a column");
     for batch in scan.columns(&projection) {
         match batch {
             Ok(batch) => flows.extend(batch.column(0).as_primitive::<UInt64Type>()),

@@ -18,7 +18,7 @@ use nfdecode::Scan;
 use nfdecode::Timestamp;
 use nfdecode::columns::{BatchBuilder, Column, ColumnKind, Decoder, Projection, Rows, columns};
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 use nfdecode::value::{MacAddr, MplsLabel, TcpFlags};
 use nfdecode::{Block, File, Flow};
@@ -276,7 +276,7 @@ fn check(
 fn check_file(file: &File, builder: &mut BatchBuilder) -> Result<usize, String> {
     let projection = Projection::all();
     let mut format = JsonFormat::ndjson(Zone::utc());
-    format.set_file(file.ident(), "");
+    let context = FlowContext::new(file.ident(), "");
     builder.set_file("some name", file.ident());
     let mut flows = 0;
     for block in file.blocks().flatten() {
@@ -284,7 +284,7 @@ fn check_file(file: &File, builder: &mut BatchBuilder) -> Result<usize, String> 
         // Of large blocks every seventh flow.
         let step = if block.len() > 2000 { 7 } else { 1 };
         for (flow, number) in block.flows().step_by(step).zip(1..) {
-            format.flow(number, &flow, &mut out);
+            format.flow(number, &flow, &context, &mut out);
         }
         let printed = reference::our_flows(out.as_bytes(), Form::Ndjson);
         let batches = builder.block(&block).map_err(|error| error.to_string())?;

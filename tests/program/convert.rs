@@ -1,4 +1,4 @@
-//! `nfdecode convert`: every form of a capture gives the same flows, and whatever goes wrong is told.
+//! `nfdecode convert`: every form of a capture gives the same flows, and every failure is reported.
 
 use crate::support;
 use std::fs;
@@ -462,7 +462,10 @@ const TOTAL: &str = "echo 'Total: Processed packets: 1, bytes: 1, decode errors:
 fn misbehaving_programs_are_told_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for (body, phrase) in [
-        ("exit 0", "did not finish its work: it ended without a word"),
+        (
+            "exit 0",
+            "did not finish its work: it ended without a message",
+        ),
         (
             "echo 'Something is wrong' >&2; exit 1",
             "failed with status 1: Something is wrong",
@@ -471,7 +474,7 @@ fn misbehaving_programs_are_told_in_one_line() {
         (TOTAL, "it reported 0 files, but wrote 0"),
         (
             "echo 'Ident: x Flows: 1, Packets: 1, Bytes: 1' >&2; exit 0",
-            "it ended without a word",
+            "it ended without a message",
         ),
         (
             &format!("touch $out/nfcapd.current.77\n{TOTAL}"),
@@ -495,7 +498,7 @@ fn misbehaving_programs_are_told_in_one_line() {
         ),
         ("sleep 100 & exit 0", "did not finish its work"),
         ("setsid sleep 8 & exit 0", "did not finish its work"),
-        ("exec 2>&-; sleep 0.2; exit 0", "it ended without a word"),
+        ("exec 2>&-; sleep 0.2; exit 0", "it ended without a message"),
         (
             "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3",
             "failed with status 3: xxxx",
@@ -596,7 +599,8 @@ fn programs_that_do_not_tell_their_version() {
         let path = executable(folder.path(), &script);
         let output = convert_with(folder.path(), &path, &[]);
         assert!(
-            output.status.code() == Some(1) && stderr(&output).contains("not nfpcapd"),
+            output.status.code() == Some(1)
+                && stderr(&output).contains("does not look like nfpcapd"),
             "{body}: {}",
             stderr(&output)
         );
@@ -686,11 +690,11 @@ fn damaged_captures_become_sound_ones() {
     let (mut rewritten, mut refused) = (0, 0);
     for (number, bytes) in damaged(3_000) {
         fs::write(&input, &bytes).expect("written");
-        let scanned = capture::scan(&input, &mut go_on);
+        let scanned = capture::inspect(&input, &mut go_on);
         match capture::normalize(bytes.as_slice(), &out, &mut go_on) {
             Ok(found) => {
                 rewritten += 1;
-                let again = capture::scan(&out, &mut go_on).expect("a capture");
+                let again = capture::inspect(&out, &mut go_on).expect("a capture");
                 if found.link_type == 1 && found.y2038 == 0 {
                     assert_eq!(again.direct, Ok(()), "{number}");
                     assert_eq!(again.packets, found.packets_written, "{number}");
@@ -1023,7 +1027,7 @@ fn a_missing_program_is_explained() {
     );
     let output = convert_with(folder.path(), Path::new("/bin/true"), &[]);
     assert!(
-        output.status.code() == Some(1) && stderr(&output).contains("not nfpcapd"),
+        output.status.code() == Some(1) && stderr(&output).contains("does not look like nfpcapd"),
         "{}",
         stderr(&output)
     );
@@ -1094,5 +1098,255 @@ fn an_interrupt_leaves_nothing() {
             .filter(|name| name != "tmp" && name != "stand-in")
             .collect();
         assert!(left.is_empty(), "{signal}: {left:?}");
+    }
+}
+
+// ---- several captures, limits, and what nfpcapd offers ----------------------------------------------
+
+#[test]
+fn several_captures_make_one_dictionary() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = fs::read(fixture()).expect("the fixture");
+    let packets = packets(&bytes);
+    let (early, late) = packets.split_at(packets.len() / 2);
+    let parts = [("a.pcap", early), ("b.pcap", late)].map(|(name, packets)| {
+        let path = folder.path().join(name);
+        fs::write(&path, classic(packets, false, true, 0xFFFF)).expect("written");
+        path
+    });
+    let keep = folder.path().join("kept").display().to_string();
+    let second = parts[1].display().to_string();
+    let output = convert(&parts[0], &program, &[&second, "--keep", &keep]);
+    let both = comparable(&output, "both");
+    let [first, second] = parts.each_ref().map(|path| {
+        let output = convert(path, &program, &[]);
+        comparable(&output, "one")
+    });
+    // The slot at the seam is in both; the second time its name has a number.
+    let seam = first.last().expect("files").0.clone();
+    assert_eq!(seam, second.first().expect("files").0, "a common slot");
+    let renamed = format!("{seam}.2");
+    let second = second.into_iter().map(|(name, flows)| match name == seam {
+        true => (renamed.clone(), flows),
+        false => (name, flows),
+    });
+    let expected: Vec<_> = first.into_iter().chain(second).collect();
+    assert_eq!(both, expected);
+    let mut kept: Vec<_> = fs::read_dir(&keep)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    kept.sort();
+    let mut names: Vec<_> = both.iter().map(|(name, _)| name.clone()).collect();
+    names.sort();
+    assert_eq!(kept, names);
+
+    // A filter of one word, a missing capture, and a form that knows its inputs.
+    let run = |arguments: &[&str]| convert(&parts[0], &program, arguments);
+    let path = parts[1].display().to_string();
+    let flows = |output: Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse::<u64>()
+    };
+    let all = flows(run(&[&path, "--count"])).expect("a number");
+    let udp = flows(run(&[&path, "udp", "--count"])).expect("a number");
+    assert!(udp > 0 && udp < all, "{udp} of {all}");
+    let missing = run(&[&path, "c.pcap", "--count"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        stderr(&missing).contains("c.pcap: "),
+        "{}",
+        stderr(&missing)
+    );
+    let lake = folder.path().join("lake").display().to_string();
+    let refused = run(&[
+        &path,
+        "-f",
+        "parquet",
+        "--partition-by",
+        "hour",
+        "-o",
+        &lake,
+    ]);
+    assert_eq!(refused.status.code(), Some(2));
+    // Messages name the capture.
+    fs::write(&parts[1], &bytes[..bytes.len() - 3]).expect("written");
+    let cut = run(&[&path, "--count"]);
+    assert_eq!(cut.status.code(), Some(3));
+    assert!(stderr(&cut).contains("b.pcap: packet "), "{}", stderr(&cut));
+}
+
+#[test]
+fn a_limit_ends_the_conversion() {
+    let Some(program) = support::nfpcapd() else {
+        return;
+    };
+    for (limit, form) in [
+        (7, "ndjson"),
+        (1, "ndjson"),
+        (100_000, "ndjson"),
+        (7, "json"),
+    ] {
+        let limit = limit.to_string();
+        let output = convert(&fixture(), &program, &["--limit", &limit, "-f", form]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let flows = match form {
+            "ndjson" => assert_ndjson(&output.stdout, form).len(),
+            _ => assert_json(&output.stdout, form)
+                .as_object()
+                .expect("an object")
+                .values()
+                .map(|flows| flows.as_array().map_or(0, Vec::len))
+                .sum(),
+        };
+        let all = flows > 100;
+        assert!(all || flows.to_string() == limit, "{flows} of {limit}");
+        assert_eq!(stderr(&output), "", "nothing is missing");
+    }
+    // nfpcapd is not waited for.
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = format!(
+        "{} -r {} -w $out -t 300 2>/dev/null; sleep 100",
+        program.display(),
+        fixture().display()
+    );
+    let slow = stand_in(folder.path(), &body);
+    let started = Instant::now();
+    let output = convert_with(folder.path(), &slow, &["--limit", "1", "-f", "ndjson"]);
+    assert_eq!(assert_ndjson(&output.stdout, "slow").len(), 1);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(started.elapsed() < Duration::from_secs(50));
+}
+
+#[test]
+fn explaining_a_filter_needs_no_capture() {
+    for arguments in [
+        &["convert", "--explain", "port 53"][..],
+        &["convert", "--explain", "x.pcap", "port 53"],
+    ] {
+        let output = nfdecode().args(arguments).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.starts_with("port 53"), "{text}");
+    }
+    let output = nfdecode().args(["convert"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn payloads_are_stored_on_request() {
+    let Some(captures) = support::test_data("pcap") else {
+        return;
+    };
+    let capture = captures.join("tls-web-v4-v6.pcap.gz");
+    for program in programs() {
+        let count = |arguments: &[&str]| {
+            let output = convert(&capture, &program, arguments);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            let flows = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            (flows, stderr(&output))
+        };
+        let (flows, message) = count(&["payload tls defined", "--count"]);
+        assert_eq!(flows, "0");
+        assert!(message.contains("--payload"), "{message}");
+        let (flows, message) = count(&["payload tls defined", "--count", "--payload"]);
+        assert!(flows.parse::<u64>().expect("a number") > 100, "{flows}");
+        assert!(!message.contains("--payload"), "{message}");
+    }
+}
+
+#[test]
+fn options_reach_nfpcapd() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = folder.path().join("seen");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = -V ]; then echo 'x: Version: 1.7.10'; exit 0; fi\n\
+         for word in \"$@\"; do echo \"$word\"; done > {}\nexit 9\n",
+        seen.display()
+    );
+    let program = executable(folder.path(), &script);
+    for (arguments, expected) in [
+        (&[][..], &["-o", "fat"][..]),
+        (&["--payload"], &["-o", "fat,payload"]),
+        (&["--active-timeout", "2m"], &["-e", "120,60"]),
+        (&["--inactive-timeout", "7"], &["-e", "300,7"]),
+        (&["--bpf", "-x or tcp"], &["--", "-x or tcp"]),
+    ] {
+        convert(&fixture(), &program, arguments);
+        let words = fs::read_to_string(&seen).expect("it ran");
+        let words: Vec<_> = words.lines().collect();
+        let found = words.windows(2).any(|pair| pair == expected);
+        assert!(found, "{arguments:?}: {words:?}");
+        let plain = arguments.is_empty();
+        assert!(!plain || !words.contains(&"-e") && !words.contains(&"--"));
+    }
+    for arguments in [
+        &["--active-timeout", "2h"][..],
+        &["--inactive-timeout", "0"],
+        &["--active-timeout", "x"],
+    ] {
+        let output = convert(&fixture(), &program, arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn packets_are_filtered_before_the_conversion() {
+    for program in programs() {
+        let output = convert(
+            &fixture(),
+            &program,
+            &["--bpf", "udp port 53", "-f", "ndjson"],
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let flows = assert_ndjson(&output.stdout, "bpf");
+        assert!(!flows.is_empty() && flows.iter().all(|flow| flow["proto"] == 17));
+        let output = convert(&fixture(), &program, &["--bpf", "no such filter"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    }
+}
+
+/// A link type that claims a check sequence, and packets without IP.
+#[test]
+fn packets_are_not_lost_without_a_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = fs::read(fixture()).expect("the fixture");
+    let path = folder.path().join("capture");
+    for program in programs() {
+        let plain = comparable(&convert(&fixture(), &program, &[]), "plain");
+        let mut claims = bytes.clone();
+        claims[20..24].copy_from_slice(&0x2400_0001_u32.to_le_bytes());
+        fs::write(&path, claims).expect("written");
+        let context = format!("claimed check sequence, {}", program.display());
+        let output = convert(&path, &program, &[]);
+        assert_eq!(comparable(&output, &context), plain, "{context}");
+
+        let beacon = [0x80; 60];
+        let packets = [0, 1, 2].map(|second| Packet {
+            seconds: 1_700_000_000 + second,
+            micros: 0,
+            length: 60,
+            bytes: &beacon,
+        });
+        let mut capture = classic(&packets, false, false, 0xFFFF);
+        capture[20] = 105;
+        fs::write(&path, capture).expect("written");
+        let output = convert(&path, &program, &["--count"]);
+        assert_eq!(output.status.code(), Some(0));
+        let message = stderr(&output);
+        assert!(
+            message.contains("3 packets, but none with IP")
+                && message.contains("left out 3 802.11 management frames"),
+            "{message}"
+        );
+        fs::write(&path, &bytes[..24]).expect("written");
+        let message = stderr(&convert(&path, &program, &["--count"]));
+        assert!(message.contains("holds no packets"), "{message}");
     }
 }

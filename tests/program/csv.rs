@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use crate::support::csv::{FRAGILE_TOKENS, SAFE_TOKENS, compare};
 use crate::support::writer::{self, Encoding, FlowRecord};
 use nfdecode::File;
-use nfdecode::output::csv::{CsvFormat, TOKENS, TokenList};
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::csv::{CsvFormat, TokenList, tokens};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 
 /// Files of which we read more, or read one record otherwise: `tests/deviations.rs`.
@@ -111,7 +111,7 @@ fn every_token_by_itself_and_long_lists() {
     ) else {
         return;
     };
-    let mut lists: Vec<String> = TOKENS
+    let mut lists: Vec<String> = tokens()
         .iter()
         .map(|token| format!("csv:%pr,%{}", token.name))
         .collect();
@@ -182,11 +182,11 @@ fn printed(list: &str, ident: &str, elements: Vec<(u16, Vec<u8>)>) -> String {
         TokenList::parse(list).expect("a list")
     };
     let mut format = CsvFormat::new(tokens, Zone::utc()).without_header();
-    format.set_file(file.ident(), "x");
+    let context = FlowContext::new(file.ident(), "x");
     let mut out = TextBuffer::default();
     for block in file.blocks() {
         for flow in block.expect("a block").flows() {
-            format.flow(1, &flow, &mut out);
+            format.flow(1, &flow, &context, &mut out);
         }
     }
     String::from_utf8_lossy(out.as_bytes()).into_owned()

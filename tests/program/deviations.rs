@@ -4,7 +4,7 @@ use crate::support;
 use crate::support::reference::{self, Form};
 use nfdecode::File;
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 use serde_json::Value;
 
@@ -48,11 +48,11 @@ fn file(ident: &[u8], announced: u16, elements: &[Element<'_>]) -> Vec<u8> {
 fn printed(ident: &[u8], announced: u16, elements: &[Element<'_>]) -> Value {
     let file = File::from_bytes(file(ident, announced, elements)).expect("a file");
     let mut format = JsonFormat::ndjson(Zone::utc());
-    format.set_file(file.ident(), "x");
+    let context = FlowContext::new(file.ident(), "x");
     let mut out = TextBuffer::default();
     for block in file.blocks() {
         for flow in block.expect("a block").flows() {
-            format.flow(1, &flow, &mut out);
+            format.flow(1, &flow, &context, &mut out);
         }
     }
     support::assert_json(out.as_bytes(), "ndjson")

@@ -11,7 +11,7 @@ use crate::support::layout1;
 use crate::support::layout3::{self, FlowRecord};
 use crate::support::reference::{self, Form, Member};
 use crate::support::writer::{self, Encoding};
-use nfdecode::output::{FlowFormat as _, TextBuffer, json::JsonFormat};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer, json::JsonFormat};
 use nfdecode::{ErrorKind, File, OpenOptions, OwnedFlow, Passphrase};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -127,14 +127,14 @@ fn elements_of_layout_3_exist_in_layout_3_only() {
 fn json(file: &File) -> String {
     let mut format = JsonFormat::json(nfdecode::value::Zone::utc());
     let (mut out, mut count) = (TextBuffer::default(), 0);
-    format.set_file(file.ident(), "made");
+    let context = FlowContext::new(file.ident(), "made");
     format.begin(&mut out);
     for block in file.blocks() {
         let block = block.expect("a block");
         assert!(block.damage().is_none(), "{:?}", block.damage());
         for flow in block.flows() {
             count += 1;
-            format.flow(count, &flow, &mut out);
+            format.flow(count, &flow, &context, &mut out);
         }
     }
     format.end(count, &mut out);
@@ -307,7 +307,7 @@ proptest! {
             let mut out = TextBuffer::default();
             format.begin(&mut out);
             for (at, flow) in file.blocks().flatten().flat_map(|block| block.flows().map(|flow| flow.to_owned_flow()).collect::<Vec<_>>()).enumerate() {
-                format.flow(at as u64 + 1, &flow.view(), &mut out);
+                format.flow(at as u64 + 1, &flow.view(), &FlowContext::default(), &mut out);
             }
             format.end(0, &mut out);
             let _ = file.names();

@@ -15,7 +15,7 @@ use nfdecode::output::csv::{CsvFormat, TokenList};
 use nfdecode::output::fields::{self, FieldList, FieldsFormat};
 use nfdecode::output::json::JsonFormat;
 use nfdecode::output::lines::{LineFormat, Lines, Totals};
-use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat, TextBuffer};
 use nfdecode::value::Zone;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -187,16 +187,16 @@ fn blocks_of(flows: &[FlowRecord], size: usize) -> Vec<Vec<Vec<u8>>> {
 fn print(file: &File, format: &mut dyn FlowFormat) -> (Vec<u8>, usize) {
     let mut out = TextBuffer::default();
     let (mut count, mut records) = (0, 0);
-    format.set_file(file.ident(), "na\"me\n\u{7f}");
-    format.set_names(&Arc::new(file.names()));
+    let context = FlowContext::new(file.ident(), "na\"me\n\u{7f}");
+    let mut context = context.with_names(&Arc::new(file.names()));
     format.begin(&mut out);
     for block in file.blocks().flatten() {
-        format.set_block(&block, records);
-        records += u64::from(block.counts().records);
-        for flow in block.flows() {
+        for (flow, record) in block.flows().zip(block.record_numbers(records)) {
             count += 1;
-            format.flow(count, &flow, &mut out);
+            context.set_record_number(record);
+            format.flow(count, &flow, &context, &mut out);
         }
+        records += u64::from(block.counts().records);
     }
     format.end(count, &mut out);
     (out.as_bytes().to_vec(), count as usize)
@@ -413,12 +413,12 @@ proptest! {
         let Ok(file) = File::from_bytes(bytes) else { return Ok(()) };
         let mut format = JsonFormat::json(Zone::utc());
         let (mut out, mut count) = (TextBuffer::default(), 0);
-        format.set_file(file.ident(), "changed");
+        let context = FlowContext::new(file.ident(), "changed");
         format.begin(&mut out);
         for block in file.blocks().flatten() {
             for flow in block.flows() {
                 count += 1;
-                format.flow(count, &flow, &mut out);
+                format.flow(count, &flow, &context, &mut out);
             }
         }
         format.end(count, &mut out);

@@ -434,7 +434,7 @@ pub fn from_1_8(theirs: &mut Vec<Member>, ours: &mut Vec<Member>) {
     let places: Vec<&str> = ["cnt", "type", "ident", "export_sysid"]
         .into_iter()
         .chain(
-            nfdecode::element::ELEMENTS
+            nfdecode::element::elements()
                 .iter()
                 .flat_map(|element| element.fields)
                 .map(|field| field.key),

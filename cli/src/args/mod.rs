@@ -275,13 +275,9 @@ interfaces, packets cut by a snap length, raw IP, Linux cooked and other link ty
 Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd,
 in the environment variable NFPCAPD, then in PATH.")]
 pub(crate) struct ConvertArgs {
-    /// The capture; `-` reads standard input
-    #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath)]
-    pub(crate) capture: PathBuf,
-
-    /// Only flows that this filter selects
-    #[arg(value_name = "FILTER", conflicts_with_all = ["filter", "filter_file"])]
-    pub(crate) operand: Option<String>,
+    /// Captures, in order; `-` reads standard input. The last operand may be a filter
+    #[arg(value_name = "CAPTURE", required_unless_present = "explain", value_hint = ValueHint::FilePath)]
+    pub(crate) operands: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -299,8 +295,28 @@ pub(crate) struct ConvertArgs {
     pub(crate) nfpcapd: Option<PathBuf>,
 
     /// Give up when nfpcapd runs longer than this
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+
+    /// Print at most N flows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    /// Store the first payload of each flow: needed for payload filters, and TLS and DNS fields
+    #[arg(long)]
+    pub(crate) payload: bool,
+
+    /// Store a flow under way after this time, 1s to 1h; 5m if not given
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) active_timeout: Option<Duration>,
+
+    /// Store a flow after this time without packets, 1s to 1h; 60s if not given
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) inactive_timeout: Option<Duration>,
+
+    /// Convert only packets that this filter selects, in tcpdump's language
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) bpf: Option<String>,
 
     #[command(flatten)]
     pub(crate) select: SelectArgs,

@@ -1,19 +1,19 @@
-//! `nfdecode convert`: from a capture to flows.
+//! `nfdecode convert`: from captures to flows.
 //!
 //! Files are printed while nfpcapd is still at work: one thread watches it, another decodes each file
-//! as soon as it is closed, once the capture is known to be good. A file is removed once printed, so
-//! disk use stays small.
+//! as soon as it is complete. A file is removed once printed, so that disk use stays small.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::args::{ConvertArgs, Format};
-use crate::commands::convert_capture::{Capture, Prepared};
 use crate::input::paths;
 use crate::input::select;
 use crate::input::select::Selection;
@@ -28,66 +28,108 @@ use crate::sink::target;
 use crate::sink::target::Target;
 use crate::sink::text::{Arrangement, FlowWriter, Printed};
 use crate::sink::text_format::Style;
-use nfdecode::convert::ConvertError;
-use nfdecode::convert::program::Nfpcapd;
-use nfdecode::convert::run::{Event, Job, Run, Summary};
-use nfdecode::convert::workdir::WorkDir;
+use nfdecode::convert::{
+    self, Conversion, Convert, ConvertError, Message, Nfpcapd, Stage, WorkDir,
+};
+use nfdecode::filter::{Includes, Options};
 use nfdecode::scan::ScanInput;
+use nfdecode::value::Zone;
 
-/// nfpcapd moves all the time unless its disk is full.
-const STALL: Duration = Duration::from_secs(60);
-/// Bytes of files that are held back at most, until a capture is known to be good. nfpcapd waits then.
-const HELD_MAX: u64 = 256 << 20;
-/// Slots nfpcapd accepts.
-const SLOTS: std::ops::RangeInclusive<u64> = 2..=0x7FFF_FFFF;
+/// Endings of names that are captures rather than filters if there is no such file.
+const ENDINGS: [&str; 6] = [".pcap", ".pcapng", ".cap", ".dmp", ".gz", ".zst"];
 
 pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
-    if !SLOTS.contains(&args.slot.as_secs()) {
-        return Err(Stop::Usage(
-            "--slot must be between 2 seconds and 68 years".to_owned(),
-        ));
-    }
+    let (captures, operand) = split_operands(args)?;
     let zone = env::zone(&args.output)?;
-    // All flows are counted, to be held against what nfpcapd tells.
-    let selection = Selection::new(&args.select, &zone, args.operand.as_deref())?.reading_all(true);
+    // All flows are counted, to be compared with the account of nfpcapd.
+    let selection = Selection::new(&args.select, &zone, operand)?.reading_all(true);
     if args.select.explain {
         return env::print(select::explain(&selection).as_bytes());
     }
+    if captures.is_empty() {
+        return Err(Stop::Usage(
+            "no capture is given: name a file, or `-` for standard input".to_owned(),
+        ));
+    }
+    let first = captures.first().map_or(Path::new(""), PathBuf::as_path);
+    settings(Convert::file(first), args)
+        .validate()
+        .map_err(failed)?;
     let style = Style::new(&args.output, Format::Json)?;
+    check_captures(captures)?;
+    if let Some(output) = args.output.file() {
+        paths::refuse_as_output(captures.iter().map(PathBuf::as_path), output)?;
+    }
+    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
+    if form.is_some_and(Form::is_remembered) {
+        check_origin(captures)?;
+    }
+    let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(failed)?;
+    if !args.payload && selection.reads_payload() {
+        let text = "the filter looks at payloads, which are stored with --payload only";
+        report.note(text);
+    }
+    let keep = args.keep.as_deref().map(Keep::new).transpose()?;
+    let gave_up = AtomicBool::new(false);
+    let flows = (style, zone, selection);
+    let printer = printer(args, first, form, flows, &gave_up, report)?;
+    let job = Job {
+        args,
+        captures,
+        program: &program,
+        keep: keep.as_ref(),
+        gave_up: &gave_up,
+        report,
+        progress: RefCell::new(Progress::new(args.output.progress, 0, "", report)),
+    };
+    let mut conversions = Vec::new();
+    let target = match printer {
+        Printer::Columns(writer, output) => {
+            job.write_columns(writer, output, &mut conversions)?;
+            None
+        }
+        Printer::Text(writer, mut target) => {
+            job.write_text(&writer, &mut target, &mut conversions)?;
+            Some(target)
+        }
+    };
+    for conversion in conversions {
+        remove(conversion);
+    }
+    drop(job);
+    target.map_or(Ok(()), Target::finish)
+}
+
+/// Opens what the flows go to, so that faults of the output are reported before the work.
+fn printer<'a>(
+    args: &'a ConvertArgs,
+    capture: &'a Path,
+    form: Option<Form>,
+    (style, zone, selection): (Style, Zone, Selection),
+    gave_up: &'a AtomicBool,
+    report: &'a Report,
+) -> Result<Printer<'a>, Stop> {
+    let output = args.output.file();
     let arrangement = if style.can_tell_files() {
         Arrangement::ByFile
     } else {
         Arrangement::Together
     };
-    // A capture that is no capture is the more useful thing to be told of, a missing program the
-    // quicker one; neither takes long.
-    let capture = Capture::new(args, report)?;
-    if let Some(output) = args.output.file() {
-        paths::refuse_as_output([args.capture.as_path()], output)?;
-    }
-    let form = Form::of(&args.output)?.filter(|_| !args.select.count);
-    if form.is_some_and(Form::is_remembered)
-        && (args.capture.as_os_str() == "-" || !args.capture.is_file())
-    {
-        return Err(columns::no_file(&args.capture.display().to_string()));
-    }
-    let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(Stop::failed)?;
-    let keep = args.keep.as_deref().map(Keep::new).transpose()?;
-    // What is wrong with the output is told before the work, not after it.
-    let output = args.output.file();
-    let gave_up = AtomicBool::new(false);
-    let printer = match form {
+    let scan = selection.scan(std::iter::empty());
+    let scan = match args.limit {
+        Some(limit) => scan.limit(limit),
+        None => scan,
+    };
+    Ok(match form {
         Some(form) => {
             let writer = ColumnWriter {
                 columns: Form::columns(&args.output)?,
                 with_file: true,
-                scan: selection
-                    .scan(std::iter::empty())
-                    .threads(form.threads(args.output.jobs)),
+                scan: scan.threads(form.threads(args.output.jobs)),
                 filter: selection.text(),
-                limit: None,
+                limit: args.limit,
                 all_must_open: true,
-                origin: Some((&args.capture, args.slot)),
+                origin: Some((capture, args.slot)),
                 report,
             };
             Printer::Columns(writer, form.open(output)?)
@@ -97,51 +139,80 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
                 style,
                 arrangement,
                 zone,
-                scan: selection
-                    .scan(std::iter::empty())
-                    .threads(env::threads(args.output.jobs)),
+                scan: scan.threads(env::threads(args.output.jobs)),
                 count_only: args.select.count,
                 all_must_open: true,
-                gave_up: &gave_up,
+                gave_up,
                 report,
             };
             Printer::Text(writer, Target::open(output)?)
         }
-    };
+    })
+}
 
-    let work = interrupt::temporary(WorkDir::new, WorkDir::path)
-        .map_err(|error| Stop::failed(format!("cannot make a temporary directory: {error}")))?;
-    let mut progress = Progress::new(
-        args.output.progress,
-        capture.size,
-        "looking at the capture",
-        report,
-    );
-    let prepared = capture.prepare(&work, &mut progress)?;
-    if prepared.packets() == Some(0) {
-        report.note(format!("{}: the capture holds no packets", capture.name()));
+/// Fails if a capture is missing or a directory: both are quicker to find out than a missing program.
+fn check_captures(captures: &[PathBuf]) -> Result<(), Stop> {
+    for capture in captures.iter().filter(|path| path.as_os_str() != "-") {
+        let failed = |error| Stop::failed(format!("{}: {error}", capture.display()));
+        let found = fs::metadata(capture).map_err(failed)?;
+        if found.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
     }
-    let conversion = Conversion {
-        args,
-        capture: &capture,
-        program: &program,
-        work: &work,
-        keep: keep.as_ref(),
-        report,
+    Ok(())
+}
+
+/// Fails unless there is one capture that a directory of partitions can remember.
+fn check_origin(captures: &[PathBuf]) -> Result<(), Stop> {
+    match captures {
+        [capture] if capture.as_os_str() != "-" && capture.is_file() => Ok(()),
+        [capture] => Err(columns::no_file(&capture.display().to_string())),
+        _ => Err(Stop::Usage(
+            "--partition-by takes one capture at a time: run convert for each".to_owned(),
+        )),
+    }
+}
+
+/// Separates captures from a filter, which is the last operand or contains a blank.
+fn split_operands(args: &ConvertArgs) -> Result<(&[PathBuf], Option<&str>), Stop> {
+    let operands = args.operands.as_slice();
+    let (captures, filter) = select::take_filter(operands)?;
+    let (Some(last), None) = (captures.last(), filter) else {
+        return Ok((captures, filter));
     };
-    let target = match printer {
-        Printer::Columns(writer, output) => {
-            conversion.write_columns(writer, output, prepared, &mut progress)?;
-            None
-        }
-        Printer::Text(writer, mut target) => {
-            conversion.write_text(&writer, prepared, &mut target, &mut progress)?;
-            Some(target)
-        }
+    let Some(text) = last.to_str().filter(|text| *text != "-") else {
+        return Ok((captures, None));
     };
-    drop(progress);
-    remove(work);
-    target.map_or(Ok(()), Target::finish)
+    let is_capture = last.symlink_metadata().is_ok()
+        || text.contains('/')
+        || ENDINGS.iter().any(|ending| text.ends_with(ending));
+    let parses = || Options::new().with_includes(Includes::Anywhere).parse(text);
+    let is_filter = match captures.len() {
+        1 => args.select.explain || parses().is_ok_and(|_| !is_capture),
+        _ => true,
+    };
+    match captures.split_last() {
+        Some((_, captures)) if is_filter && !is_capture => Ok((captures, Some(text))),
+        _ => Ok((captures, None)),
+    }
+}
+
+/// The settings that the arguments ask for.
+fn settings<'a>(mut convert: Convert<'a>, args: &ConvertArgs) -> Convert<'a> {
+    convert = convert.slot(args.slot).payload(args.payload);
+    if let Some(timeout) = args.timeout {
+        convert = convert.timeout(timeout);
+    }
+    if let Some(timeout) = args.active_timeout {
+        convert = convert.active_timeout(timeout);
+    }
+    if let Some(timeout) = args.inactive_timeout {
+        convert = convert.inactive_timeout(timeout);
+    }
+    if let Some(filter) = &args.bpf {
+        convert = convert.packet_filter(filter);
+    }
+    convert
 }
 
 /// What prints the flows, and where they go.
@@ -150,10 +221,19 @@ enum Printer<'a> {
     Text(FlowWriter<'a>, Target),
 }
 
-/// Removes the directory; whatever signal comes meanwhile, it goes.
-fn remove(work: WorkDir) {
-    let path = work.path().to_owned();
-    drop(work);
+/// Message of an error, with the option that helps.
+fn failed(error: ConvertError) -> Stop {
+    match error {
+        ConvertError::NotFound { .. } => Stop::failed(format!("{error}, or use --nfpcapd")),
+        ConvertError::OutOfRange { .. } => Stop::Usage(error.to_string()),
+        error => Stop::failed(error),
+    }
+}
+
+/// Removes the directory of a conversion, also if a signal comes meanwhile.
+fn remove(conversion: Started<'_>) {
+    let path = conversion.work;
+    drop(conversion.conversion);
     interrupt::forget(&path);
 }
 
@@ -169,9 +249,8 @@ impl<'a> Keep<'a> {
         Ok(Self { directory })
     }
 
-    /// Copies a file; an existing one of that name stays as it is, and that is an error.
-    fn take(&self, file: &Path) -> Result<(), Stop> {
-        let name = file.file_name().unwrap_or_default();
+    /// Copies a file. An existing one of that name is not replaced, and is an error.
+    fn copy(&self, file: &Path, name: &str) -> Result<(), Stop> {
         let target = self.directory.join(name);
         let failed =
             |error: &dyn std::fmt::Display| Stop::failed(format!("{}: {error}", target.display()));
@@ -186,84 +265,94 @@ impl<'a> Keep<'a> {
         })();
         result.map_err(|error| failed(&target::of_the_system(&error)))?;
         let temporary = copy.path().to_owned();
-        let result = copy
-            .persist_noclobber(&target)
-            .map(drop)
-            .map_err(|error| failed(&error.error));
+        let result = copy.persist_noclobber(&target).map(drop);
         interrupt::forget(&temporary);
-        result
+        result.map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => failed(&"file exists and is not replaced"),
+            _ => failed(&error.error),
+        })
     }
 }
 
-/// All that is needed to have nfpcapd convert the capture.
-struct Conversion<'a> {
-    args: &'a ConvertArgs,
-    capture: &'a Capture<'a>,
-    program: &'a Nfpcapd,
-    work: &'a WorkDir,
-    keep: Option<&'a Keep<'a>>,
-    report: &'a Report,
+/// A conversion whose files may still be needed.
+struct Started<'a> {
+    conversion: Conversion<'a>,
+    work: PathBuf,
 }
 
-/// A run of nfpcapd that went well.
-struct Converted {
-    summary: Summary,
-    /// Packets of the capture.
+/// All that is needed to convert the captures.
+struct Job<'a> {
+    args: &'a ConvertArgs,
+    captures: &'a [PathBuf],
+    program: &'a Nfpcapd,
+    keep: Option<&'a Keep<'a>>,
+    gave_up: &'a AtomicBool,
+    report: &'a Report,
+    progress: RefCell<Progress>,
+}
+
+/// Sums over all captures.
+#[derive(Default)]
+struct Account {
+    flows: u64,
     packets: u64,
 }
 
-impl Conversion<'_> {
+impl Job<'_> {
     /// Columns are written when nfpcapd is done: which of them have values must be known first.
-    fn write_columns(
-        &self,
+    fn write_columns<'j>(
+        &'j self,
         mut writer: ColumnWriter<'_>,
         output: Output<'_>,
-        prepared: Prepared,
-        progress: &mut Progress,
+        conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
         let (sender, receiver) = mpsc::channel();
-        let gave_up = AtomicBool::new(false);
-        let converted = self.watch(prepared, &sender, &gave_up, progress)?;
+        let account = self.convert_all(&sender, conversions)?;
         drop(sender);
-        let mut file_done = |input: &ScanInput| done_with(input, self.keep);
+        let keep = self.keep;
+        let mut file_done = |input: &ScanInput| done_with(keep, input);
         writer.scan = writer.scan.with_inputs(receiver);
         let printed = writer.write(output, &mut |_| (), &mut file_done)?;
-        self.judge(converted.as_ref(), printed);
+        self.judge(&account, printed);
         Ok(())
     }
 
-    /// Runs nfpcapd and prints its files as they come.
-    fn write_text(
-        &self,
+    /// Converts and prints files as they come.
+    fn write_text<'j>(
+        &'j self,
         writer: &FlowWriter<'_>,
-        prepared: Prepared,
         target: &mut Target,
-        progress: &mut Progress,
+        conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
-        let (watched, text) = thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel::<PathBuf>();
+        let keep = self.keep;
+        let (converted, text) = thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel::<ScanInput>();
             let print = move || {
-                let inputs = receiver.into_iter().map(ScanInput::path);
-                let mut file_done = |input: &ScanInput| done_with(input, self.keep);
-                writer.print(inputs, target, &mut |_| (), &mut file_done)
+                let mut file_done = |input: &ScanInput| done_with(keep, input);
+                writer.print(receiver.into_iter(), target, &mut |_| (), &mut file_done)
             };
             let printer = thread::Builder::new()
                 .spawn_scoped(scope, print)
                 .map_err(|error| Stop::failed(format!("cannot start a thread: {error}")))?;
 
-            let watched = self.watch(prepared, &sender, writer.gave_up, progress);
+            let converted = self.convert_all(&sender, conversions);
             drop(sender);
-            // What the printer has to say explains why the watcher stopped, if it did.
+            // An error of the printer explains why the conversion stopped, if it did.
             let text = printer
                 .join()
                 .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
-            Ok((watched, text))
+            Ok((converted, text))
         })?;
-        match watched {
-            Ok(converted) => {
-                self.judge(converted.as_ref(), text.printed);
+        match converted {
+            Ok(account) => {
+                // With a limit not all flows were read.
+                if !self.gave_up.load(Ordering::Relaxed) {
+                    self.judge(&account, text.printed);
+                }
                 text.finish()
             }
+            // The limit has been reached.
+            Err(Stop::OutputClosed) => text.finish(),
             Err(stop) => {
                 text.abandon();
                 Err(stop)
@@ -271,149 +360,153 @@ impl Conversion<'_> {
         }
     }
 
-    /// Runs nfpcapd, again with a rewritten capture if it turns out that it cannot read this one. Its files
-    /// go to `files` as it closes them. Nothing comes of a capture without packets.
-    fn watch(
-        &self,
-        mut prepared: Prepared,
-        files: &mpsc::Sender<PathBuf>,
-        printer_gave_up: &AtomicBool,
-        progress: &mut Progress,
-    ) -> Result<Option<Converted>, Stop> {
-        if prepared.packets() == Some(0) {
-            return Ok(None);
-        }
-        let deadline = self.args.timeout.map(|timeout| Instant::now() + timeout);
-        loop {
-            // Even of a capture that must be rewritten, all of it must be done in time.
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let converted = self.attempt(&mut prepared, left, files, printer_gave_up, progress)?;
-            if converted.is_some() {
-                return Ok(converted);
-            }
-            self.work
-                .clear()
-                .map_err(|error| Stop::failed(format!("temporary files: {error}")))?;
-            prepared = self.capture.rewrite(self.work, progress)?;
-        }
-    }
-
-    /// One run of nfpcapd. `None`: the capture must be rewritten; no file has been sent then.
-    fn attempt(
-        &self,
-        prepared: &mut Prepared,
-        timeout: Option<Duration>,
-        files: &mpsc::Sender<PathBuf>,
-        printer_gave_up: &AtomicBool,
-        progress: &mut Progress,
-    ) -> Result<Option<Converted>, Stop> {
-        let input = prepared.path.clone();
-        progress.restart(prepared.size, "converting");
-        let job = Job {
-            capture: &input,
-            // Compared below, when they are known for certain.
-            packets: None,
-            slot: self.args.slot,
-            timeout,
-            stall: STALL,
-        };
-        let mut run = Run::start(self.program, job, self.work).map_err(Stop::failed)?;
-        let (mut held, mut held_bytes) = (Vec::new(), 0);
-        loop {
-            interrupt::check()?;
-            if printer_gave_up.load(Ordering::Relaxed) {
-                return Err(Stop::OutputClosed);
-            }
-            if !self.capture.is_good(prepared, Duration::ZERO)? {
-                return Ok(None);
-            }
-            let event = run.next_event();
-            // Of a capture that it cannot read, nothing it says counts but that there is no room or time.
-            let is_final = !matches!(
-                event,
-                Ok(Event::File(_) | Event::Progress(_))
-                    | Err(ConvertError::WriteFailed { .. } | ConvertError::TimedOut { .. })
-            );
-            if is_final && !self.capture.is_good_for_certain(prepared)? {
-                return Ok(None);
-            }
-            let mut finished = None;
-            match event.map_err(|error| self.failed(error))? {
-                Event::File(path) => {
-                    held_bytes += fs::metadata(&path).map_or(0, |found| found.len());
-                    held.push(path);
+    /// Converts one capture after the other. Names that occurred before get a number.
+    fn convert_all<'j>(
+        &'j self,
+        files: &mpsc::Sender<ScanInput>,
+        conversions: &mut Vec<Started<'j>>,
+    ) -> Result<Account, Stop> {
+        let mut account = Account::default();
+        let mut names = HashMap::<String, u32>::new();
+        for capture in self.captures {
+            let mut started = self.start(capture)?;
+            let mut reported = 0;
+            let ended = loop {
+                let next = started.conversion.next();
+                let messages = started.conversion.messages();
+                for message in messages.iter().skip(reported) {
+                    self.report_message(capture, message);
                 }
-                Event::Progress(done) => progress.set(done),
-                Event::Finished(summary) => finished = Some(summary),
-            }
-            if held_bytes > HELD_MAX
-                && !run.suspended(|| self.capture.is_good_for_certain(prepared))?
-            {
-                return Ok(None);
-            }
-            let Some(packets) = prepared.packets() else {
-                continue;
+                reported = messages.len();
+                match next {
+                    None => break Ok(()),
+                    Some(Ok(file)) => {
+                        let name = file.name();
+                        let count = names.entry(name.clone()).or_default();
+                        *count += 1;
+                        let name = match *count {
+                            1 => name,
+                            count => format!("{name}.{count}"),
+                        };
+                        // A closed channel means that the printer has ended: the callback sees that.
+                        let input = ScanInput::path(file.into_path()).named(name);
+                        let _ = files.send(input);
+                    }
+                    Some(Err(error)) => break Err(self.stop(error)),
+                }
             };
-            held_bytes = 0;
-            // A closed channel means that the printer gave up, which the next turn sees, and it tells why.
-            held.drain(..).for_each(|path| drop(files.send(path)));
-            if let Some(mut summary) = finished {
-                if prepared.has_changed() {
-                    let name = self.capture.name();
-                    self.report
-                        .note(format!("{name}: the capture has changed while it was read"));
-                } else {
-                    summary.expect_packets(packets);
+            if let Some(summary) = started.conversion.summary() {
+                account.flows += summary.flows;
+                account.packets += summary.capture_packets;
+            }
+            conversions.push(started);
+            ended?;
+        }
+        Ok(account)
+    }
+
+    fn start<'j>(&'j self, capture: &'j Path) -> Result<Started<'j>, Stop> {
+        let args = self.args;
+        let work = interrupt::temporary(WorkDir::new, WorkDir::path).map_err(|error| {
+            let place = std::env::temp_dir();
+            let place = place.display();
+            Stop::failed(format!(
+                "cannot make a temporary directory in {place}: {error}"
+            ))
+        })?;
+        let path = work.path().to_owned();
+        let mut stage = None;
+        let convert = match capture.as_os_str() == "-" {
+            true => Convert::reader(io::stdin()).named("standard input"),
+            false => Convert::file(capture),
+        };
+        let convert = settings(convert, args)
+            .program(self.program.clone())
+            .work_dir(work)
+            .on_progress(move |seen: convert::Progress| {
+                let mut progress = self.progress.borrow_mut();
+                if stage.replace(seen.stage) != Some(seen.stage) {
+                    progress.restart(seen.total, doing(seen.stage));
                 }
-                return Ok(Some(Converted { summary, packets }));
+                progress.set(seen.done);
+                if interrupt::interrupted() || self.gave_up.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+        match convert.start() {
+            Ok(conversion) => Ok(Started {
+                conversion,
+                work: path,
+            }),
+            Err(error) => {
+                interrupt::forget(&path);
+                Err(self.stop(error))
             }
         }
     }
 
-    fn failed(&self, error: ConvertError) -> Stop {
-        Stop::failed(match error {
-            // The limit of the last attempt is what others have left of it.
-            ConvertError::TimedOut { limit } => ConvertError::TimedOut {
-                limit: self.args.timeout.unwrap_or(limit),
-            },
-            error => error,
-        })
+    fn stop(&self, error: ConvertError) -> Stop {
+        match error {
+            ConvertError::Cancelled if interrupt::interrupted() => Stop::Interrupted,
+            ConvertError::Cancelled => Stop::OutputClosed,
+            error => failed(error),
+        }
     }
 
-    /// Whether what came out is what went in.
-    fn judge(&self, converted: Option<&Converted>, printed: Printed) {
-        let Some(Converted { summary, packets }) = converted else {
-            return;
+    fn report_message(&self, capture: &Path, message: &Message) {
+        let name = capture.display().to_string();
+        let text = message.to_string();
+        // With several captures, each message names its own.
+        let text = match self.captures {
+            [_] => text,
+            _ if text.starts_with(&name) || capture.as_os_str() == "-" => text,
+            _ => format!("{name}: {text}"),
         };
-        let (flows, report) = (printed.totals.read, self.report);
-        for loss in &summary.losses {
-            report.damage(loss);
+        match message {
+            Message::Loss(_) => self.report.damage(text),
+            _ => self.report.note(text),
         }
-        for note in &summary.notes {
-            report.note(note);
-        }
-        if printed.passed_over != 0 {
+    }
+
+    /// Compares what was read with what nfpcapd has written.
+    fn judge(&self, account: &Account, printed: Printed) {
+        if printed.passed_over != 0 || account.packets == 0 {
             return;
         }
-        if flows != summary.flows {
+        let (flows, report) = (printed.totals.read, self.report);
+        let is_limited = self
+            .args
+            .limit
+            .is_some_and(|limit| printed.totals.flows >= limit);
+        if flows != account.flows && !is_limited {
             report.damage(format!(
                 "nfpcapd wrote {} flows, {flows} could be read",
-                summary.flows
+                account.flows
             ));
         }
         if flows == 0 {
+            let packets = account.packets;
             report.note(format!("no flows came out of {packets} packets"));
         }
     }
 }
 
-/// Takes a file that has been printed out of the way.
-fn done_with(input: &ScanInput, keep: Option<&Keep<'_>>) -> Result<(), Stop> {
+/// Keeps a file that has been printed if asked to, and removes it.
+fn done_with(keep: Option<&Keep<'_>>, input: &ScanInput) -> Result<(), Stop> {
     let Some(path) = input.as_path() else {
         return Ok(());
     };
-    keep.map_or(Ok(()), |keep| keep.take(path))?;
-    // The directory goes in the end anyway; this only keeps it small.
+    keep.map_or(Ok(()), |keep| keep.copy(path, input.name()))?;
+    // The directory is removed in the end anyway; this keeps it small.
     let _ = fs::remove_file(path);
     Ok(())
+}
+
+fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Rewriting => "rewriting the capture",
+        Stage::Converting => "converting",
+        _ => "inspecting the capture",
+    }
 }

@@ -1,8 +1,8 @@
-//! `nfdecode fields`: what can be asked for.
+//! `nfdecode fields`: lists the names of fields and columns.
 
 use std::fmt::Write as _;
 
-use nfdecode::output::csv::TOKENS;
+use nfdecode::output::csv;
 use nfdecode::output::fields;
 
 /// The names for `--fields`, then the tokens for `-f csv:`.
@@ -21,7 +21,7 @@ pub(crate) fn list() -> Vec<u8> {
         );
     }
     text.push_str("\nColumns of nfdump, for -f csv:%TOKEN,...\n\n");
-    for line in TOKENS.chunks(3) {
+    for line in csv::tokens().chunks(3) {
         let mut row = String::new();
         for token in line {
             let _ = write!(

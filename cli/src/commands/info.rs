@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use nfdecode::File;
 use nfdecode::Names;
 use nfdecode::Timestamp;
-use nfdecode::element::ELEMENTS;
+use nfdecode::element;
 use nfdecode::file::BlockCounts;
 use nfdecode::file::Counters;
 use nfdecode::file::Sampler;
@@ -134,7 +134,7 @@ impl<'a> Survey<'a> {
 
     /// Elements that occur: id, name, flows.
     fn present(&self) -> impl Iterator<Item = (u8, &'static str, u64)> {
-        ELEMENTS.iter().filter_map(|element| {
+        element::elements().iter().filter_map(|element| {
             let flows = self.elements[usize::from(element.id)];
             (flows != 0).then_some((element.id, element.name, flows))
         })

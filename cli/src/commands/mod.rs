@@ -2,7 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod convert;
-pub(crate) mod convert_capture;
 pub(crate) mod fields;
 pub(crate) mod info;
 pub(crate) mod read;

@@ -72,6 +72,15 @@ impl Selection {
         self
     }
 
+    /// Whether the filter looks at payloads, which nfpcapd stores on request only.
+    pub(crate) fn reads_payload(&self) -> bool {
+        self.text().is_some_and(|text| {
+            // Every second part is a quoted text.
+            let mut parts = text.split('"').step_by(2);
+            parts.any(|part| part.contains("payload "))
+        })
+    }
+
     /// The text of the filter, window included.
     pub(crate) fn text(&self) -> Option<String> {
         self.filter.as_ref().map(ToString::to_string)

@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use nfdecode::convert::workdir;
+use nfdecode::convert;
 
 use crate::run::stop::Stop;
 
@@ -138,7 +138,7 @@ fn remove_all() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
     let mut paths = paths();
     for (path, root) in std::mem::take(&mut *paths) {
         if path.is_dir() {
-            workdir::remove_traces(&path);
+            convert::remove_traces(&path);
         } else {
             // Nobody is left to be told.
             let _ = fs::remove_file(&path);

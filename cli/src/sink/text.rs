@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nfdecode::output::{FlowFormat, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat, TextBuffer};
 use nfdecode::scan::{FileEnd, Lane, Part, ScanBlock, ScanFile, ScanInput, Stopped, Totals, Work};
 use nfdecode::value::Zone;
 use nfdecode::{Flow, Scan};
@@ -244,19 +244,21 @@ impl Tally<'_, '_> {
 struct Worker {
     format: Formatter,
     buffer: TextBuffer,
-    /// The file that `format` was set to.
+    /// The file of the last block.
     file: Option<Arc<ScanFile>>,
+    /// What `format` prints of that file.
+    context: FlowContext,
 }
 
 impl Worker {
     fn set_file(&mut self, file: &Arc<ScanFile>) {
         let known = self.file.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(known, file)) {
-            let format = self.format.any();
-            format.set_file(file.file().ident(), file.name());
-            if let Some(names) = file.names() {
-                format.set_names(names);
-            }
+            let context = FlowContext::new(file.file().ident(), file.name());
+            self.context = match file.names() {
+                Some(names) => context.with_names(names),
+                None => context,
+            };
             self.file = Some(Arc::clone(file));
         }
     }
@@ -275,6 +277,7 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
             // Memory that is never written to is never there.
             buffer: TextBuffer::with_capacity(waiting(self.0.scan.thread_count()) + PIECE),
             file: None,
+            context: FlowContext::default(),
         }
     }
 
@@ -300,6 +303,10 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
                 (tally.progress)(account::stored_size(&part));
                 let result = match &part {
                     Part::End(end) => {
+                        if !end.is_whole() {
+                            // The limit is reached: no more inputs are needed.
+                            tally.gave_up.store(true, Ordering::Relaxed);
+                        }
                         if let Some(names) = end.file().names() {
                             account::names_left_out(self.0.report, names);
                         }
@@ -370,20 +377,23 @@ impl FlowWriter<'_> {
         block: &ScanBlock,
     ) -> Result<(), Stopped> {
         worker.set_file(block.file());
-        let format = worker.format.any();
-        format.set_block(block.block(), block.records_before());
         let before = match self.arrangement {
             Arrangement::Together => block.flows_before(),
             Arrangement::ByFile => block.flows_before_in_file(),
         };
         if !self.count_only {
-            let flows = block.flows().zip(before + 1..);
-            let buffer = &mut worker.buffer;
+            let numbered = worker.format.any().needs_record_numbers();
+            let mut text = FlowText {
+                flows: block.flows().zip(before + 1..),
+                records: numbered.then(|| record_numbers(block).into_iter()),
+                context: &mut worker.context,
+                buffer: &mut worker.buffer,
+            };
             match &mut worker.format {
-                Formatter::Json(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Csv(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Fields(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
-                Formatter::Lines(format) => format_flows(format.as_mut(), flows, buffer, lane)?,
+                Formatter::Json(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Csv(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Fields(format) => text.format(format.as_mut(), lane)?,
+                Formatter::Lines(format) => text.format(format.as_mut(), lane)?,
             }
         }
         lane.in_turn(|tally| {
@@ -394,31 +404,57 @@ impl FlowWriter<'_> {
     }
 }
 
-/// Formats numbered flows into `buffer`; what gets too large for it is written already, and so is
-/// every piece when nobody is to be waited for.
-fn format_flows<'b>(
-    format: &mut impl FlowFormat,
-    flows: impl Iterator<Item = (Flow<'b>, u64)>,
-    buffer: &mut TextBuffer,
-    lane: &mut Lane<'_, Tally<'_, '_>>,
-) -> Result<(), Stopped> {
-    let mut look_at = PIECE;
-    for (flow, number) in flows {
-        format.flow(number, &flow, buffer);
-        if buffer.len() < look_at {
-            continue;
+/// The numbers of the records of the selected flows.
+fn record_numbers(block: &ScanBlock) -> Vec<u64> {
+    let all = block.block().record_numbers(block.records_before());
+    let Some(selected) = block.selected() else {
+        return all.collect();
+    };
+    let all: Vec<u64> = all.collect();
+    let number = |at: &u32| all.get(*at as usize).copied();
+    selected.iter().filter_map(number).collect()
+}
+
+/// The flows of a block on their way to text.
+struct FlowText<'w, F> {
+    /// Flows with their numbers in the output.
+    flows: F,
+    /// The numbers of their records in the input, if the format prints these.
+    records: Option<std::vec::IntoIter<u64>>,
+    context: &'w mut FlowContext,
+    buffer: &'w mut TextBuffer,
+}
+
+impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
+    /// Formats all flows into the buffer. Writes text early when the buffer is full, and each piece when it
+    /// is this thread's turn.
+    fn format(
+        &mut self,
+        format: &mut impl FlowFormat,
+        lane: &mut Lane<'_, Tally<'_, '_>>,
+    ) -> Result<(), Stopped> {
+        let buffer = &mut *self.buffer;
+        let mut look_at = PIECE;
+        for (flow, number) in self.flows.by_ref() {
+            if let Some(record) = self.records.as_mut().and_then(Iterator::next) {
+                self.context.set_record_number(record);
+            }
+            format.flow(number, &flow, self.context, buffer);
+            if buffer.len() < look_at {
+                continue;
+            }
+            look_at = buffer.len() + PIECE;
+            if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
+                lane.in_turn(|tally| {
+                    let result = tally.text.write(buffer.as_bytes());
+                    tally.stop_with(result)
+                })?;
+                buffer.clear();
+                look_at = PIECE;
+            }
         }
-        look_at = buffer.len() + PIECE;
-        if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
-            lane.in_turn(|tally| {
-                let result = tally.text.write(buffer.as_bytes());
-                tally.stop_with(result)
-            })?;
-            buffer.clear();
-            look_at = PIECE;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The end of a file's array, without the newline: a comma or the end of the object follows.

@@ -28,7 +28,7 @@ use axum::routing::get;
 use nfdecode::FileSet;
 use nfdecode::Filter;
 use nfdecode::output::json::JsonFormat;
-use nfdecode::output::{FlowFormat as _, TextBuffer};
+use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -96,9 +96,9 @@ fn search(directory: &Path, filter: &Filter, limit: u64, answer: &mut Answer) ->
                 continue;
             }
         };
-        format.set_file(block.file().file().ident(), "");
+        let context = FlowContext::new(block.file().file().ident(), "");
         for (flow, number) in block.flows().zip(block.flows_before() + 1..) {
-            format.flow(number, &flow, &mut answer.text);
+            format.flow(number, &flow, &context, &mut answer.text);
             answer.flush(PIECE)?;
         }
     }

@@ -7,7 +7,7 @@ use crate::columns::batch::stride_values::StrideValues;
 use crate::columns::rows::Row;
 use crate::columns::stride::{Group, Stride};
 use crate::flow::bytes::bytes_at;
-use crate::flow::table::FieldKind;
+use crate::flow::element::FieldKind;
 
 /// The number of an IPv6 address, which is stored as two halves.
 #[inline]

@@ -15,8 +15,7 @@ use crate::columns::column::{Column, ColumnSource, HeaderField, locate};
 use crate::columns::rows::Row;
 use crate::columns::stride::{Group, Stride};
 use crate::flow::bytes::{bytes_at, u8_at, u16_at};
-use crate::flow::table;
-use crate::flow::table::{Field, FieldKind};
+use crate::flow::element::{self, Field, FieldKind};
 use crate::raw::RawShape;
 use crate::value::mac::MacAddr;
 
@@ -287,7 +286,7 @@ impl ColumnBuilder {
 
 /// Of an element with two layouts, only the usual one is known by its shape.
 fn keep_usual_layout(places: &mut [FieldPlace], shapes: &[Option<&RawShape>], element: u8) {
-    let usual = table::element(element).map(|element| element.size);
+    let usual = element::element(element).map(|element| element.size);
     for (place, shape) in places.iter_mut().zip(shapes) {
         let length = shape.and_then(|shape| shape.length.get(usize::from(element)));
         if *place != FieldPlace::Absent && length.copied().map(usize::from) != usual {

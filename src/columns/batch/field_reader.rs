@@ -6,7 +6,7 @@ use crate::columns::batch::values::Validity;
 use crate::columns::rows::Row;
 use crate::columns::stride::{Group, Stride};
 use crate::flow::bytes::{Condition, acl_at, bytes_at, nat_offset, text_at, u8_at};
-use crate::flow::table::{Field, FieldKind};
+use crate::flow::element::{Field, FieldKind};
 use crate::payload::tls::Hello;
 
 /// A field, and where it lies in records of each shape.

@@ -3,7 +3,7 @@
 use crate::columns::rows::Row;
 use crate::columns::stride::Group;
 use crate::flow::bytes::Condition;
-use crate::flow::table::{Field, FieldKind};
+use crate::flow::element::{Field, FieldKind};
 use crate::raw::RawShape;
 
 /// Where a field lies in records of a shape.

@@ -1,15 +1,13 @@
 //! Link headers: every supported one becomes an Ethernet header, and the tag types that nfpcapd
 //! does not follow become those it does.
 //!
-//! A link layer without addresses gets zero addresses, for which nfpcapd stores none. Nothing here
-//! looks behind the link header and its VLAN tags.
+//! A link layer without addresses gets zero addresses, for which nfpcapd stores none. Behind the link
+//! header and its tags only the length in the IP header is looked at, and only where the capture
+//! claims a frame check sequence.
 
-use crate::convert::capture::read::{Fields, HEADROOM, Packet};
+use crate::convert::capture::format::Fields;
+use crate::convert::capture::link_types::{ETHERNET, PFLOG};
 
-/// Ethernet.
-pub(crate) const ETHERNET: u16 = 1;
-/// OpenBSD packet filter log.
-pub(crate) const PFLOG: u16 = 117;
 /// Length of the pflog header that nfpcapd reads.
 const PFLOG_HEADER: u8 = 100;
 
@@ -21,6 +19,8 @@ const MPLS_MULTICAST: u16 = 0x8848;
 const PPPOE_SESSION: u16 = 0x8864;
 /// The smallest Ethernet type; below are lengths and the pseudo protocols of Linux.
 const FIRST_TYPE: u16 = 0x0600;
+/// Length of an Ethernet header.
+const HEADER: usize = 14;
 
 /// What is inside a link header.
 struct Inner {
@@ -28,92 +28,141 @@ struct Inner {
     skip: usize,
     /// Its length on the wire.
     wire: u32,
+    /// Bytes after `wire` that are a frame check sequence, or are claimed to be one.
+    fcs: u32,
     ethertype: u16,
     /// Destination and source address.
     addresses: [u8; 12],
 }
 
-/// What became of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The packet is an Ethernet frame now.
-    Ethernet,
-    /// The link type is not supported.
-    Unsupported,
-    /// There is no network packet in it that could be carried in Ethernet.
-    NoPayload,
+/// A packet as an Ethernet frame.
+pub(crate) struct Frame<'p> {
+    /// The new header; empty if the packet has its own.
+    header: [u8; HEADER],
+    has_header: bool,
+    /// The bytes after `header`.
+    pub(crate) data: &'p [u8],
+    /// Length on the wire with the header.
+    pub(crate) wire: u32,
+    /// The capture does not hold all of it.
+    pub(crate) is_cut: bool,
 }
 
-/// A short name of a supported or otherwise common link type.
-pub fn name(link_type: u16) -> Option<&'static str> {
-    Some(match link_type {
-        0 => "BSD loopback",
-        ETHERNET => "Ethernet",
-        9 => "PPP",
-        12 | 14 | 101 => "raw IP",
-        50 => "PPP in HDLC framing",
-        51 => "PPPoE",
-        104 => "Cisco HDLC",
-        105 => "802.11",
-        108 => "OpenBSD loopback",
-        113 => "Linux cooked",
-        PFLOG => "pflog",
-        127 => "802.11 with radiotap",
-        147..=162 => "private use",
-        189 | 220 | 249 => "USB",
-        195 | 215 | 230 | 283 => "802.15.4",
-        187 | 201 | 251 | 256 => "Bluetooth",
-        227 => "CAN",
-        228 => "raw IPv4",
-        229 => "raw IPv6",
-        239 => "NFLOG",
-        247 => "InfiniBand",
-        253 => "netlink",
-        276 => "Linux cooked v2",
-        _ => return None,
-    })
-}
-
-/// Makes `packet`, whose bytes are in `buffer`, an Ethernet frame with known tags.
-pub(crate) fn to_ethernet(packet: &mut Packet, buffer: &mut [u8]) -> Outcome {
-    if packet.link_type != ETHERNET {
-        let fields = Fields {
-            data: buffer.get(packet.range.clone()).unwrap_or_default(),
-            big_endian: packet.big_endian,
-        };
-        let inner = match look_inside(packet.link_type, fields, packet.wire) {
-            Ok(Some(inner)) => inner,
-            Ok(None) => return Outcome::NoPayload,
-            Err(Unsupported) => return Outcome::Unsupported,
-        };
-        let payload = packet.range.start + inner.skip;
-        let Some(header) = (payload.checked_sub(14))
-            .and_then(|start| buffer.get_mut(start..payload)?.first_chunk_mut::<14>())
-        else {
-            return Outcome::NoPayload;
-        };
-        let (addresses, ethertype) = header.split_at_mut(12);
-        addresses.copy_from_slice(&inner.addresses);
-        ethertype.copy_from_slice(&inner.ethertype.to_be_bytes());
-        let captured = (packet.range.end - payload).min(inner.wire as usize);
-        packet.cut = captured < inner.wire as usize;
-        packet.range = payload - 14..payload + captured;
-        packet.wire = inner.wire.saturating_add(14);
-        packet.link_type = ETHERNET;
+impl Frame<'_> {
+    pub(crate) fn header(&self) -> &[u8] {
+        if self.has_header { &self.header } else { &[] }
     }
-    let frame = buffer.get_mut(packet.range.clone()).unwrap_or_default();
+}
+
+/// Why a packet cannot be carried over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// The link type is not supported.
+    LinkType,
+    /// It holds no network packet; the text names what it holds, in the plural.
+    NoNetworkPacket(&'static str),
+}
+
+/// Makes a packet an Ethernet frame. `wire` is its length with a frame check sequence of `fcs` bytes,
+/// which is taken off unless the IP packet needs these bytes: some captures claim one but have none.
+#[inline]
+pub(crate) fn to_ethernet<'p>(
+    link_type: u16,
+    fields: Fields<'p>,
+    wire: u32,
+    fcs: u32,
+) -> Result<Frame<'p>, Rejection> {
+    let without = wire.saturating_sub(fcs);
+    if link_type == ETHERNET {
+        let mut kept = without;
+        if fcs != 0 {
+            let ethertype = big_u16(fields.data, 12);
+            let inner = fields.data.get(HEADER..).unwrap_or_default();
+            let needed = ethertype.and_then(|ethertype| ip_length(ethertype, inner));
+            let needed = needed.map_or(0, |needed| needed.saturating_add(HEADER as u32));
+            kept = without.max(needed.min(wire));
+        }
+        return Ok(frame(None, fields.data, kept));
+    }
+    let stripped = Fields {
+        data: fields.data.get(..without as usize).unwrap_or(fields.data),
+        ..fields
+    };
+    let mut inner = look_inside(link_type, stripped, without, fcs)
+        .ok_or(Rejection::LinkType)?
+        .ok_or_else(|| Rejection::NoNetworkPacket(contents(link_type, stripped.data)))?;
+    let data = fields.data.get(inner.skip..).unwrap_or_default();
+    if inner.fcs != 0
+        && let Some(needed) = ip_length(inner.ethertype, data)
+    {
+        inner.wire = inner.wire.max(needed.min(inner.wire + inner.fcs));
+    }
+    let mut header = [0; HEADER];
+    let (addresses, ethertype) = header.split_at_mut(12);
+    addresses.copy_from_slice(&inner.addresses);
+    ethertype.copy_from_slice(&inner.ethertype.to_be_bytes());
+    Ok(frame(Some(header), data, inner.wire))
+}
+
+/// A packet that keeps its link header, of `wire` bytes.
+pub(crate) fn unchanged(data: &[u8], wire: u32) -> Frame<'_> {
+    frame(None, data, wire)
+}
+
+/// A frame of `wire` bytes after the new header.
+fn frame(header: Option<[u8; HEADER]>, data: &[u8], wire: u32) -> Frame<'_> {
+    let data = data.get(..wire as usize).unwrap_or(data);
+    let added = header.map_or(0, |header| header.len() as u32);
+    Frame {
+        has_header: header.is_some(),
+        header: header.unwrap_or_default(),
+        data,
+        wire: wire.saturating_add(added),
+        is_cut: (data.len() as u64) < u64::from(wire),
+    }
+}
+
+/// Replaces tag types in an Ethernet frame by those that nfpcapd follows.
+#[inline]
+pub(crate) fn follow_tags(frame: &mut [u8]) {
     let mut at = 12;
     while let Some(place) = frame.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
         let Some(known) = known_type(u16::from_be_bytes(*place)) else {
-            break;
+            return;
         };
         *place = known.to_be_bytes();
         if known != VLAN {
-            break;
+            return;
         }
         at += 4;
     }
-    Outcome::Ethernet
+}
+
+/// Bytes from the Ethernet type on that the IP packet in a frame needs, by its own header.
+fn ip_length(mut ethertype: u16, data: &[u8]) -> Option<u32> {
+    let mut at = 0;
+    loop {
+        let byte = |offset: usize| data.get(at + offset).copied();
+        let number = |offset: usize| big_u16(data, at + offset).map(u32::from);
+        let start = at as u32;
+        match (known_type(ethertype).unwrap_or(ethertype), byte(0)? >> 4) {
+            (VLAN, _) => {
+                ethertype = big_u16(data, at + 2)?;
+                at += 4;
+            }
+            (MPLS, _) => {
+                // The last label has the bottom bit; below it the version gives the protocol.
+                if byte(2)? & 1 != 0 {
+                    ethertype = ip_version(data.get(at + 4..)?)?;
+                }
+                at += 4;
+            }
+            (PPPOE_SESSION, _) => return Some(start + 6 + number(4)?),
+            (IPV4, 4) => return Some(start + number(2)?),
+            (IPV6, 6) => return Some(start + 40 + number(4)?),
+            _ => return None,
+        }
+    }
 }
 
 /// The type that nfpcapd follows in place of one of the same meaning, which it does not; `None`
@@ -130,7 +179,7 @@ fn known_type(ethertype: u16) -> Option<u16> {
 pub(crate) fn unknown_tag(frame: &[u8]) -> Option<u16> {
     let mut at = 12;
     loop {
-        let ethertype = u16::from_be_bytes(*frame.get(at..)?.first_chunk()?);
+        let ethertype = big_u16(frame, at)?;
         match known_type(ethertype)? {
             known if known != ethertype => return Some(ethertype),
             VLAN => at += 4,
@@ -144,13 +193,9 @@ pub(crate) fn is_current_pflog(data: &[u8]) -> bool {
     data.first() == Some(&PFLOG_HEADER)
 }
 
-struct Unsupported;
-
-fn look_inside(
-    link_type: u16,
-    fields: Fields<'_>,
-    wire: u32,
-) -> Result<Option<Inner>, Unsupported> {
+/// What a packet of another link type than Ethernet holds: the outer `None` stands for an unsupported
+/// link type, the inner one for no network packet.
+fn look_inside(link_type: u16, fields: Fields<'_>, wire: u32, fcs: u32) -> Option<Option<Inner>> {
     let data = fields.data;
     // Where the network packet begins, and its type.
     let place = match link_type {
@@ -165,15 +210,16 @@ fn look_inside(
         228 => Some((0, IPV4)),
         229 => Some((0, IPV6)),
         276 => cooked(data, 8, 0, 20),
-        105 => return Ok(wifi(data, 0, wire, false)),
-        127 => return Ok(radiotap(data, wire)),
-        239 => return Ok(nflog(fields)),
-        _ => return Err(Unsupported),
+        105 => return Some(wifi(data, 0, wire, fcs, false)),
+        127 => return Some(radiotap(data, wire, fcs)),
+        239 => return Some(nflog(fields)),
+        _ => return None,
     };
-    Ok(place.and_then(|(skip, ethertype)| {
+    Some(place.and_then(|(skip, ethertype)| {
         Some(Inner {
             skip: (skip < data.len()).then_some(skip)?,
             wire: wire.checked_sub(skip as u32)?,
+            fcs,
             ethertype,
             addresses: [0; 12],
         })
@@ -181,7 +227,8 @@ fn look_inside(
 }
 
 fn big_u16(data: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*data.get(at..)?.first_chunk()?))
+    let big_endian = true;
+    Fields { data, big_endian }.u16(at)
 }
 
 fn ip_version(packet: &[u8]) -> Option<u16> {
@@ -266,6 +313,7 @@ fn nflog(fields: Fields<'_>) -> Option<Inner> {
             return Some(Inner {
                 skip: at + 4,
                 wire: size.into(),
+                fcs: 0,
                 ethertype: ip_version(fields.data.get(at + 4..)?)?,
                 addresses: [0; 12],
             });
@@ -274,10 +322,11 @@ fn nflog(fields: Fields<'_>) -> Option<Inner> {
     }
 }
 
-/// Radiotap in front of 802.11. Of its fields only the flags matter: they tell of a frame check
+/// Radiotap in front of 802.11. Of its fields only the flags matter: they announce a frame check
 /// sequence at the end and of padding behind the 802.11 header.
-fn radiotap(data: &[u8], wire: u32) -> Option<Inner> {
-    let word = |at: usize| Some(u32::from_le_bytes(*data.get(at..)?.first_chunk()?));
+fn radiotap(data: &[u8], wire: u32, outer_fcs: u32) -> Option<Inner> {
+    let big_endian = false;
+    let word = |at: usize| Fields { data, big_endian }.u32(at);
     let length = usize::from(u16::from_le_bytes(*data.get(2..)?.first_chunk()?));
     if *data.first()? != 0 || length < 8 {
         return None;
@@ -298,12 +347,19 @@ fn radiotap(data: &[u8], wire: u32) -> Option<Inner> {
         _ => *data.get(at)?,
     };
     let fcs = if flags & 0x10 != 0 { 4 } else { 0 };
-    wifi(data, length, wire.checked_sub(fcs)?, flags & 0x20 != 0)
+    let padded = flags & 0x20 != 0;
+    wifi(
+        data,
+        length,
+        wire.checked_sub(fcs)?,
+        outer_fcs + fcs,
+        padded,
+    )
 }
 
 /// An 802.11 data frame at `start` that carries an Ethernet type. Protected frames, fragments and
 /// aggregates are none.
-fn wifi(data: &[u8], start: usize, wire: u32, padded: bool) -> Option<Inner> {
+fn wifi(data: &[u8], start: usize, wire: u32, fcs: u32, padded: bool) -> Option<Inner> {
     let frame = data.get(start..)?;
     let (&kind, &flags) = (frame.first()?, frame.get(1)?);
     let (to_ds, from_ds) = (flags & 1 != 0, flags & 2 != 0);
@@ -342,10 +398,35 @@ fn wifi(data: &[u8], start: usize, wire: u32, padded: bool) -> Option<Inner> {
     Some(Inner {
         skip: (skip < data.len()).then_some(skip)?,
         wire: wire.checked_sub(skip as u32)?,
+        fcs,
         ethertype: ethertype(frame, length + 6)?,
         addresses,
     })
 }
 
-// An Ethernet header fits in front of a packet that has no link header of its own.
-const _: () = assert!(HEADROOM >= 14);
+/// What a packet without a network packet holds instead, in the plural.
+fn contents(link_type: u16, data: &[u8]) -> &'static str {
+    match link_type {
+        0 | 108 => "loopback packets of other address families",
+        9 | 50 => "PPP control and other PPP packets",
+        12 | 14 | 101 => "packets that are neither IPv4 nor IPv6",
+        104 => "HDLC keepalives and other packets",
+        105 => wifi_contents(data),
+        127 => {
+            let length = data.get(2..).and_then(|rest| rest.first_chunk());
+            let length = length.map_or(0, |length| usize::from(u16::from_le_bytes(*length)));
+            wifi_contents(data.get(length..).unwrap_or_default())
+        }
+        113 | 276 => "cooked packets without an Ethernet type",
+        _ => "packets without a network packet",
+    }
+}
+
+fn wifi_contents(frame: &[u8]) -> &'static str {
+    match *frame {
+        [kind, ..] if kind & 0x0c == 0 => "802.11 management frames",
+        [kind, ..] if kind & 0x0c == 4 => "802.11 control frames",
+        [_, flags, ..] if flags & 0x40 != 0 => "encrypted 802.11 frames",
+        _ => "802.11 frames without a whole network packet",
+    }
+}

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use super::*;
 
+mod damage;
+mod hostile;
+
 /// Seconds of the first packet in these tests.
 const START: u32 = 1_700_000_000;
 
@@ -43,7 +46,7 @@ fn rewrite(capture: &[u8]) -> Result<Rewritten, CaptureError> {
             .sum::<u64>()
     );
     if done.link_type == 1 && done.y2038 == 0 {
-        let again = scan(&out, &mut go_on).expect("scan of the normal form");
+        let again = inspect(&out, &mut go_on).expect("scan of the normal form");
         assert_eq!(again.direct, Ok(()));
         assert_eq!(again.packets, done.packets_written);
         assert_eq!(again.bytes, done.bytes_out);
@@ -57,10 +60,10 @@ fn frames(capture: &[u8]) -> Vec<Vec<u8>> {
     packets.into_iter().map(|(_, frame)| frame).collect()
 }
 
-fn scanned(capture: &[u8]) -> Result<Scan, CaptureError> {
+fn scanned(capture: &[u8]) -> Result<Inspection, CaptureError> {
     let mut file = tempfile::NamedTempFile::new().expect("temporary file");
     file.write_all(capture).expect("write");
-    scan(file.path(), &mut go_on)
+    inspect(file.path(), &mut go_on)
 }
 
 /// One IPv4 packet with UDP.
@@ -264,7 +267,7 @@ fn compression_is_told_by_content() {
         assert_eq!(frames(&packed), expected);
         assert_eq!(
             scanned(&packed).expect("scan").direct,
-            Err(Reason::Compressed)
+            Err(RewriteReason::Compressed)
         );
     }
     let thrice = gzip(&gzip(&gzip(&plain)));
@@ -336,7 +339,7 @@ fn pcapng_interfaces_and_blocks() {
         );
         assert_eq!(
             scanned(&capture.bytes).expect("scan").direct,
-            Err(Reason::PcapNg)
+            Err(RewriteReason::PcapNg)
         );
     }
 }
@@ -365,6 +368,61 @@ fn check_sequence_length_of_one_packet() {
         &[0; 4],
     ]));
     assert_eq!(frames(&capture.block(6, &body).bytes), [ethernet()]);
+}
+
+/// Captures whose link type, interface or packet options claim a check sequence that is not there.
+#[test]
+fn claimed_check_sequences_do_not_cut_ip_packets() {
+    let tagged = join(&[&DESTINATION, &SOURCE, &[0x81, 0, 0, 7, 8, 0], &ipv4()]);
+    let six = join(&[&DESTINATION, &SOURCE, &[0x86, 0xdd], &ipv6()]);
+    let labelled = join(&[
+        &DESTINATION,
+        &SOURCE,
+        &[0x88, 0x47, 0, 1, 0, 64, 0, 1, 1, 64],
+        &ipv4(),
+    ]);
+    let session = join(&[
+        &DESTINATION,
+        &SOURCE,
+        &[0x88, 0x64, 0x11, 0, 0, 1, 0, 35, 0, 0x21],
+        &ipv4(),
+    ]);
+    for frame in [&ethernet(), &tagged, &six, &labelled, &session] {
+        let (done, _, packets) = rewrite(&one(0x2400_0001, frame)).expect("capture");
+        assert_eq!((done.cut, &packets[0].1), (0, frame));
+        let with = join(&[frame, b"FCS!"]);
+        assert_eq!(
+            &frames(&one(0x2400_0001, &with)),
+            std::slice::from_ref(frame)
+        );
+        // Half a check sequence is padding.
+        let half = join(&[frame, b"FC"]);
+        assert_eq!(
+            &frames(&one(0x2400_0001, &half)),
+            std::slice::from_ref(frame)
+        );
+        let interface =
+            PcapNg::new(false)
+                .interface(1, 0, &[(13, &[4])])
+                .packet(0, 0, frame.len(), frame);
+        assert_eq!(&frames(&interface.bytes), std::slice::from_ref(frame));
+        let option = PcapNg::new(true).interface(1, 0, &[]);
+        let length = option.u32(frame.len() as u32);
+        let padding = vec![0; frame.len().next_multiple_of(4) - frame.len()];
+        let flags = option.option(2, &option.u32(4 << 5));
+        let body = join(&[&[0; 12], &length, &length, frame, &padding, &flags]);
+        let option = option.block(6, &body);
+        assert_eq!(&frames(&option.bytes), std::slice::from_ref(frame));
+    }
+    // Other link layers, and 802.11 whose own flag claims one.
+    let raw = frames(&one(0x2400_0065, &ipv4()));
+    assert_eq!(raw, [synthetic(0x0800, &ipv4())]);
+    let head = [0, 0, 9, 0, 2, 0, 0, 0, 0x10];
+    let radio = frames(&one(127, &join(&[&head, &wifi(2, false, &snap())])));
+    assert_eq!(radio, [ethernet()]);
+    // Nothing is known of other protocols: the claim counts.
+    let arp = join(&[&DESTINATION, &SOURCE, &[8, 6], &[1; 28]]);
+    assert_eq!(frames(&one(0x2400_0001, &arp)), [&arp[..arp.len() - 4]]);
 }
 
 fn cooked(protocol: u16, payload: &[u8]) -> Vec<u8> {
@@ -523,6 +581,20 @@ fn frames_without_a_network_packet_are_counted() {
     ] {
         let (done, ..) = rewrite(&one(link_type, &data)).expect("capture");
         assert_eq!((done.packets_read, done.without_payload), (1, 1));
+        let [(contents, 1)] = done.contents[..] else {
+            panic!("{:?}", done.contents);
+        };
+        let expected = match (link_type, data.first()) {
+            (9, _) => "PPP control",
+            (0, _) => "other address families",
+            (101, _) => "neither IPv4 nor IPv6",
+            (105, Some(0x80)) => "802.11 management",
+            (105, _) if data.get(1) == Some(&0x41) => "encrypted 802.11",
+            (105, _) => "without a whole network packet",
+            (113, _) => "without an Ethernet type",
+            _ => "without a network packet",
+        };
+        assert!(contents.contains(expected), "{contents}");
     }
 }
 
@@ -546,7 +618,10 @@ fn tags_become_those_that_are_followed() {
     ] {
         let capture = one(1, &tagged(before));
         let direct = scanned(&capture).expect("scan").direct;
-        assert!(matches!(direct, Err(Reason::Tag(1, _))), "{direct:?}");
+        assert!(
+            matches!(direct, Err(RewriteReason::Tag(1, _))),
+            "{direct:?}"
+        );
         assert_eq!(frames(&capture), [tagged(after)]);
     }
 }
@@ -582,7 +657,10 @@ fn cut_packets_are_filled_up() {
     assert_eq!(packets[1].1, ethernet());
     assert_eq!(packets[2].1.len(), MAX_PACKET as usize);
     let scan = scanned(&capture.bytes).expect("scan");
-    assert_eq!((scan.packets, scan.direct), (0, Err(Reason::Length(1))));
+    assert_eq!(
+        (scan.packets, scan.direct),
+        (0, Err(RewriteReason::Length(1)))
+    );
     // Cut inside the check sequence: the packet itself is whole.
     let capture = classic(0x2400_0001).packet((START, 0), 51, &join(&[&ethernet(), b"FC"]));
     let (done, _, packets) = rewrite(&capture.bytes).expect("capture");
@@ -620,7 +698,7 @@ fn time_stamps_are_brought_into_range() {
     for (time, reason) in [((START, 1_000_000), 1), ((1 << 31, 0), 1)] {
         let capture = classic(1).packet(time, 47, &ethernet());
         let direct = scanned(&capture.bytes).expect("scan").direct;
-        assert_eq!(direct, Err(Reason::Time(reason)));
+        assert_eq!(direct, Err(RewriteReason::Time(reason)));
     }
 }
 
@@ -633,7 +711,7 @@ fn old_versions_may_have_the_lengths_swapped() {
     assert_eq!((frame.len(), &frame[..47]), (60, &ethernet()[..]));
     assert_eq!(
         scanned(&capture).expect("scan").direct,
-        Err(Reason::Variant)
+        Err(RewriteReason::Variant)
     );
 }
 
@@ -681,229 +759,8 @@ fn what_is_no_capture() {
         refused(b"hello\nworld").to_string(),
         "not a capture: neither pcap nor pcapng, begins with \"hello\\nworld\""
     );
-    let Err(error) = scan(Path::new("/no/such/file"), &mut go_on) else {
+    let Err(error) = inspect(Path::new("/no/such/file"), &mut go_on) else {
         panic!("found");
     };
     assert!(error.to_string().contains("/no/such/file"), "{error}");
-}
-
-#[test]
-fn damage_keeps_what_is_before_it() {
-    let whole = classic(1).whole(&ethernet()).whole(&ethernet()).bytes;
-    let second = 24 + 16 + 47;
-    let zeros = join(&[&whole[..second], &[0; 64]]);
-    let mut absurd = whole.clone();
-    absurd[second + 8..second + 12].copy_from_slice(&[0xff; 4]);
-    for (capture, reason) in [
-        (
-            &whole[..second + 3],
-            "the capture ends inside a record header",
-        ),
-        (&whole[..second + 16], "the capture ends inside a packet"),
-        (&whole[..second + 62], "the capture ends inside a packet"),
-        (&zeros, "zero bytes in the place of a record header"),
-        (&absurd, "a record claims 4294967295 bytes"),
-    ] {
-        let (done, _, packets) = rewrite(capture).expect("capture");
-        let damage = done.damage.expect("damage");
-        assert_eq!(damage.reason, reason);
-        assert_eq!((damage.offset, damage.packet), (second as u64, 2));
-        assert_eq!(packets.len(), 1);
-        let scan = scanned(capture).expect("scan");
-        assert_eq!((scan.packets, scan.direct.is_err()), (1, true));
-    }
-
-    let mut many = classic(1);
-    for _ in 0..20_000 {
-        many = many.whole(&ethernet());
-    }
-    for packed in [gzip(&many.bytes), zstd(&many.bytes)] {
-        let (done, _, packets) = rewrite(&packed[..packed.len() / 2]).expect("capture");
-        let reason = done.damage.expect("damage").reason;
-        assert!(reason.starts_with("broken compressed data"), "{reason}");
-        assert!((1..20_000).contains(&packets.len()));
-    }
-
-    let good = PcapNg::new(false)
-        .interface(1, 0, &[])
-        .packet(0, 0, 47, &ethernet());
-    let offset = good.bytes.len() as u64;
-    for bad in [
-        &[6, 0, 0][..],
-        &[6, 0, 0, 0, 0, 0, 0, 0x10],
-        &[6, 0, 0, 0, 13, 0, 0, 0],
-        &[5, 0, 0, 0, 12, 0, 0, 0, 16, 0, 0, 0],
-        &[6, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0],
-        &[10, 13, 13, 10, 28, 0, 0, 0, 1, 2, 3, 4],
-        &PcapNg::new(false).packet(9, 0, 47, &ethernet()).bytes[28..],
-    ] {
-        let (done, _, packets) = rewrite(&join(&[&good.bytes, bad])).expect("capture");
-        let damage = done.damage.expect("damage");
-        assert_eq!(
-            (damage.offset, damage.packet, packets.len()),
-            (offset, 2, 1)
-        );
-    }
-    assert!(matches!(
-        rewrite(&good.bytes[..20]),
-        Err(CaptureError::Damaged { .. })
-    ));
-}
-
-/// A source that fails after its data.
-struct Failing(Cursor<Vec<u8>>);
-
-impl Read for Failing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 => Err(io::Error::other("the disk is gone")),
-            bytes => Ok(bytes),
-        }
-    }
-}
-
-#[test]
-fn errors_of_the_source_are_no_damage() {
-    let directory = tempfile::tempdir().expect("temporary directory");
-    let out = directory.path().join("out.pcap");
-    let capture = one(1, &ethernet());
-    for data in [
-        capture.clone(),
-        gzip(&capture)[..40].to_vec(),
-        zstd(&capture)[..40].to_vec(),
-    ] {
-        let result = normalize(Failing(Cursor::new(data)), &out, &mut go_on);
-        let Err(CaptureError::Io { source, .. }) = result else {
-            panic!("{result:?}");
-        };
-        assert_eq!(source.to_string(), "the disk is gone");
-    }
-    let result = normalize(&capture[..], &directory.path().join("no/out"), &mut go_on);
-    assert!(matches!(result, Err(CaptureError::Io { .. })));
-    if Path::new("/dev/full").exists() {
-        let result = normalize(&capture[..], Path::new("/dev/full"), &mut go_on);
-        let Err(CaptureError::Io { context, .. }) = result else {
-            panic!("{result:?}");
-        };
-        assert_eq!(context, "cannot write /dev/full");
-    }
-}
-
-#[test]
-fn the_observer_sees_progress_and_stops() {
-    let mut capture = classic(1);
-    for _ in 0..100 {
-        capture = capture.whole(&[1; 60_000]);
-    }
-    let file = tempfile::NamedTempFile::new().expect("temporary file");
-    fs::write(file.path(), &capture.bytes).expect("write");
-    let out = tempfile::NamedTempFile::new().expect("temporary file");
-    let mut seen = Vec::new();
-    let mut note = |bytes| {
-        seen.push(bytes);
-        ControlFlow::Continue(())
-    };
-    normalize(&capture.bytes[..], out.path(), &mut note).expect("capture");
-    scan(file.path(), &mut note).expect("scan");
-    assert!(seen.len() >= 10, "{seen:?}");
-    let mut stop = |_| ControlFlow::Break(());
-    // The packed form is far smaller than a step: what comes out of it counts.
-    for data in [
-        capture.bytes.clone(),
-        gzip(&capture.bytes),
-        zstd(&capture.bytes),
-    ] {
-        let result = normalize(&data[..], out.path(), &mut stop);
-        assert!(matches!(result, Err(CaptureError::Cancelled)), "{result:?}");
-    }
-    assert!(matches!(
-        scan(file.path(), &mut stop),
-        Err(CaptureError::Cancelled)
-    ));
-    let mut cut = classic(1);
-    for _ in 0..8 {
-        cut = cut.packet((START, 0), 1 << 20, &ethernet());
-    }
-    let result = normalize(&cut.bytes[..], out.path(), &mut stop);
-    assert!(matches!(result, Err(CaptureError::Cancelled)), "{result:?}");
-}
-
-#[test]
-fn long_packets_of_pcapng_are_shortened() {
-    let long = vec![1; MAX_PACKET as usize + 9999];
-    let capture = PcapNg::new(false)
-        .interface(1, 0, &[])
-        .packet(0, 0, long.len(), &long)
-        .packet(0, 0, 47, &ethernet());
-    let all = frames(&capture.bytes);
-    assert_eq!((all[0].len(), &all[1]), (MAX_PACKET as usize, &ethernet()));
-}
-
-/// Mutations of captures of all kinds: both passes end without panic, and account for all packets.
-#[test]
-fn mutated_captures_do_no_harm() {
-    let mut seeds = vec![
-        PcapNg::new(false)
-            .interface(1, 0, &[(9, &[9]), (13, &[4])])
-            .packet(0, 1 << 60, 60, &ethernet())
-            .section(true)
-            .interface(127, 0, &[])
-            .packet(
-                0,
-                7,
-                99,
-                &join(&[&[0, 0, 8, 0, 0, 0, 0, 0], &wifi(2, true, &snap())]),
-            )
-            .bytes,
-        gzip(&one(1, &ethernet())),
-        zstd(&one(1, &ethernet())),
-    ];
-    for link_type in [0, 1, 9, 50, 51, 101, 104, 105, 113, 117, 127, 239, 276] {
-        let capture = Pcap::new(0xa1b2_c3d4, link_type % 2 == 0, link_type);
-        let data = join(&[&cooked(0x8100, &snap()), &ethernet()]);
-        seeds.push(capture.whole(&data).whole(&ethernet()).bytes);
-    }
-    let directory = tempfile::tempdir().expect("temporary directory");
-    let (input, out) = (directory.path().join("in"), directory.path().join("out"));
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
-    for round in 0..4000 {
-        let mut capture = seeds[round % seeds.len()].clone();
-        for _ in 0..=random(4) {
-            let at = random(capture.len());
-            match random(5) {
-                0 => capture.truncate(at + 1),
-                1 => capture[at] = [0, 1, 0x7f, 0x80, 0xff][random(5)],
-                2 => {
-                    let chunk = capture[at..].to_vec();
-                    capture.extend(chunk);
-                }
-                _ => capture[at] ^= 1 << random(8),
-            }
-        }
-        fs::write(&input, &capture).expect("write");
-        let scanned = scan(&input, &mut go_on);
-        if let Ok(done) = normalize(&capture[..], &out, &mut go_on) {
-            let rest: u64 = done.left_out.iter().map(|&(_, packets)| packets).sum();
-            assert_eq!(
-                done.packets_read,
-                done.packets_written + done.without_payload + rest
-            );
-            if let Ok(Scan {
-                direct: Ok(()),
-                packets,
-                ..
-            }) = scanned
-            {
-                // What is fit as it is comes out as it went in.
-                assert_eq!((done.packets_written, done.damage), (packets, None));
-                assert_eq!(done.bytes_out, capture.len() as u64);
-            }
-        }
-    }
 }

@@ -1,4 +1,8 @@
-//! Names of numbers in filters. Output has other, longer names.
+//! Names that stand for numbers in filters.
+//!
+//! Not the names that output shows: a filter has shorter ones.
+
+use crate::value::packet_filter;
 
 /// A name and its number.
 pub(crate) type Named = (&'static str, u64);
@@ -22,7 +26,7 @@ pub(crate) const PROTOCOLS: [&str; 138] = [
 /// Characters of the longest protocol name.
 const PROTOCOL_NAME_MAX: usize = 5;
 
-/// The lowest protocol number whose name begins with this; case does not matter.
+/// The lowest protocol whose name begins with this.
 pub(crate) fn protocol(name: &str) -> Option<u64> {
     let begins = |known: &&str| {
         let start = known.as_bytes().get(..name.len());
@@ -72,7 +76,7 @@ pub(crate) const ASA_EVENTS: &[Named] = &[
     ("update", 5),
 ];
 
-/// NSEL extended events: the reason why a flow was denied.
+/// NSEL extended events: why a flow was denied.
 pub(crate) const ASA_DENIED: &[Named] = &[
     ("ignore", 0),
     ("I-ACL", 1001),
@@ -108,47 +112,26 @@ pub(crate) const NAT_EVENTS: &[Named] = &[
     ("threshld", 18),
 ];
 
-/// Actions of a packet filter.
-pub(crate) const PF_ACTIONS: &[Named] = &[
-    ("pass", 0),
-    ("block", 1),
-    ("scrub", 2),
-    ("noscrub", 3),
-    ("nat", 4),
-    ("nonat", 5),
-    ("binat", 6),
-    ("nobinat", 7),
-    ("rdr", 8),
-    ("nordr", 9),
-    ("synblock", 10),
-    ("defer", 11),
-    ("match", 12),
-    ("divert", 13),
-    ("rt", 14),
-    ("afrt", 15),
-];
+/// What a packet filter did.
+pub(crate) const PF_ACTIONS: &[Named] =
+    &numbered::<{ packet_filter::ACTIONS.len() }>(&packet_filter::ACTIONS, ("", 0));
 
-/// Reasons of a packet filter. nfdump spells `memory` with a parenthesis.
-pub(crate) const PF_REASONS: &[Named] = &[
-    ("match", 0),
-    ("bad-offset", 1),
-    ("fragment", 2),
-    ("short", 3),
-    ("normalize", 4),
-    ("memory", 5),
-    ("memory)", 5),
-    ("bad-timestamp", 6),
-    ("congestion", 7),
-    ("ip-option", 8),
-    ("proto-cksum", 9),
-    ("state-mismatch", 10),
-    ("state-insert", 11),
-    ("state-limit", 12),
-    ("src-limit", 13),
-    ("synproxy", 14),
-    ("translate", 15),
-    ("no-route", 16),
-];
+/// Why a packet filter did it. nfdump spells `memory` with a parenthesis, which is accepted beside it.
+pub(crate) const PF_REASONS: &[Named] = &numbered::<{ packet_filter::REASONS.len() + 1 }>(
+    &packet_filter::REASONS,
+    packet_filter::REASON_MEMORY,
+);
+
+/// Names with their numbers, and `rest` in the place of those that are missing.
+const fn numbered<const N: usize>(names: &[&'static str], rest: (&'static str, u8)) -> [Named; N] {
+    let mut all = [(rest.0, rest.1 as u64); N];
+    let mut at = 0;
+    while at < names.len() {
+        all[at] = (names[at], at as u64);
+        at += 1;
+    }
+    all
+}
 
 /// Directions of a packet filter.
 pub(crate) const PF_DIRECTIONS: &[Named] = &[("in", 1), ("out", 0)];

@@ -91,7 +91,7 @@ static int print_file(const char *path, nfdump_block *block)
         return report(path, &error);
     }
     while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         if (status != NFDUMP_OK || nfdump_block_load(block, file, &ref, &view, &error) != NFDUMP_OK) {
             failed = report(path, &error);
             continue;

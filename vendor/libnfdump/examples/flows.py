@@ -2,7 +2,7 @@
 import ctypes as c, ipaddress, sys
 
 class View(c.Structure):  # nfdump_block_view; members that are not used here are room
-    _fields_ = [("data", c.c_void_p), ("data_length", c.c_size_t), ("flows", c.c_void_p),
+    _fields_ = [("size", c.c_size_t), ("data", c.c_void_p), ("data_length", c.c_size_t), ("flows", c.c_void_p),
                 ("num_flows", c.c_size_t), ("room", c.c_uint8 * 480)]
 
 ABI = 5
@@ -10,7 +10,7 @@ lib = c.CDLL(f"libnfdecode.so.{ABI}")
 lib.nfdump_block_new.restype = lib.nfdump_field_find.restype = c.c_void_p
 NAMES = "first last proto src4_addr src6_addr dst4_addr dst6_addr src_port dst_port in_packets in_bytes".split()
 FIELDS = {name: c.c_void_p(lib.nfdump_field_find(name.encode())) for name in NAMES}
-block, view, ref, value, length = c.c_void_p(lib.nfdump_block_new()), View(), c.create_string_buffer(32), c.c_void_p(), c.c_size_t()
+block, view, ref, value, length = c.c_void_p(lib.nfdump_block_new()), View(c.sizeof(View)), c.create_string_buffer(32), c.c_void_p(), c.c_size_t()
 
 def field(flow, name):
     found = lib.nfdump_field_value(c.byref(view), c.c_size_t(flow), FIELDS[name], c.byref(value), c.byref(length))

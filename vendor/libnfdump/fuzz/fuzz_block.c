@@ -19,7 +19,7 @@ static nfdump_block *block;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
     if (size < 5) {
         return 0;

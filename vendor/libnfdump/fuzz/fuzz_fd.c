@@ -84,7 +84,7 @@ static bool read_next(reader *r)
 static void load(const reader *r, const nfdump_block_ref *ref)
 {
     nfdump_error error;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     if (ref == NULL) {
         return;
     }
@@ -157,7 +157,7 @@ static void forge_cursor(reader *r, const step *s)
 static void decode_range(const reader *r, const step *s)
 {
     nfdump_error error;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     const size_t at = r->size == 0 ? 0 : s->place % r->size;
     const size_t left = r->size - at;
     const size_t wanted = s->value % RANGE_MAX;

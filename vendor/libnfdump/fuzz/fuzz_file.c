@@ -26,7 +26,7 @@ static void read_file(const uint8_t *data, size_t size, uint32_t flags)
     check(info->appendix.reason != NULL);
     uint64_t reached = 0;
     while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         if (status != NFDUMP_OK) {
             check(error.status == (int32_t)status && error.reason != NULL);
             continue;
@@ -101,7 +101,7 @@ static void read_encrypted(const uint8_t *data, size_t size, uint32_t flags)
     }
     touch(info.ident, info.ident_length);
     while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         if (status != NFDUMP_OK) {
             continue;
         }

@@ -160,7 +160,7 @@ static outcome read_all(const input *in, bool again)
     }
     const uint64_t begun = o.digest;
     while (block != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         if (is_short(status, &o) && again) {
             cursor = (nfdump_cursor){0};
             o.digest = begun;

@@ -3,7 +3,8 @@
  *
  * This is an independent implementation written from a description of the file
  * format; it contains no code of nfdump itself.  It builds alone with any C17
- * compiler and knows nothing of Rust, text formats, threads or standard I/O.
+ * compiler, POSIX for files and for the lock below, zstd, LZ4 and bzip2, and
+ * knows nothing of Rust, text formats or standard I/O.  It starts no threads.
  *
  * Two halves:
  *   - a file: opened by path, descriptor or memory.  Gives header, ident,
@@ -16,7 +17,13 @@
  *
  * Every function that can fail returns an `nfdump_status` and fills the optional
  * `nfdump_error`.  There is no global state, no allocation per record, nothing is
- * printed, and no input makes the library stop the process.
+ * printed, and no input makes the library stop the process (nor libbz2, which ends
+ * it when it finds a mistake of its own: no input is known that makes it).
+ *
+ * Structures with a member `size` may grow at their end in later versions.  Where
+ * the caller provides one, `size` is set to its sizeof beforehand, and nothing beyond
+ * that is written.  Other structures stay as they are as long as NFDUMP_ABI_VERSION
+ * does.
  *
  * Integers in nfcapd files are little-endian; all fields handed out here are
  * plain host integers unless a comment says otherwise.
@@ -32,14 +39,17 @@ extern "C" {
 #endif
 
 /* What a shared library exports; everything else in it is hidden. */
-#if defined(__GNUC__)
+#if defined(NFDUMP_API)
+/* Chosen by who compiles the library into something else. */
+#elif defined(__GNUC__)
 #define NFDUMP_API __attribute__((visibility("default")))
 #else
 #define NFDUMP_API
 #endif
 
 #define NFDUMP_VERSION "0.1.0"
-/* Changes whenever a structure or function below changes. */
+/* Changes when a structure or function below changes for programs that were compiled with it; the SONAME of
+ * the shared library has it. */
 #define NFDUMP_ABI_VERSION 5u
 
 /* Stored (compressed) bytes of one block: the limit of every nfdump 1.7 reader
@@ -57,6 +67,10 @@ extern "C" {
 /* The same for a block of layout 3, its 24-byte header included: what nfdump 1.8 takes at most.
  * Its writers stay within 4 MiB. */
 #define NFDUMP_LAYOUT3_BLOCK_MAX 67108864u
+/* Buffers of a block that are larger than this are given back when the next block is decoded, or by
+ * nfdump_block_trim.  No block of a known writer needs larger ones, except for one of layout 1, whose
+ * NFDUMP_CONVERTED_MAX bytes are kept. */
+#define NFDUMP_KEEP_MAX 8388608u
 /* A layout 3 block becomes records of layout 2; they are never more than twice as large. */
 #define NFDUMP_LAYOUT3_RECORDS_MAX (2u * NFDUMP_LAYOUT3_BLOCK_MAX)
 /* Entries of a layout 3 directory: room for 4 TiB in blocks of 4 MiB, and 16 MiB while opening. */
@@ -77,17 +91,19 @@ extern "C" {
  * 48 elements or damaged ones, have the shape NFDUMP_SHAPE_NONE and a list of their own (nfdump_flow_list). */
 #define NFDUMP_SHAPES_MAX 2048u
 #define NFDUMP_SHAPE_NONE 0xFFFFu
-/* Flag of the open functions: take what is there of an unfinished or truncated file.  The chain of
- * blocks then goes on as far as there are whole blocks, whatever the header announces, and an
- * appendix that lies beyond the end of the file is no reason to refuse it.  Flows of layout 1 whose
- * extension map is lost are kept with what needs no map. */
+/* Flags of the open functions.
+ *
+ * NFDUMP_OPEN_PARTIAL recovers what is readable in an unfinished or truncated file: the chain of blocks goes on as
+ * far as there are whole blocks, whatever the header announces; an appendix beyond the end of the file does not
+ * refuse it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
+ *
+ * NFDUMP_OPEN_ENCRYPTED opens encrypted files; the caller decrypts their blocks.
+ *
+ * NFDUMP_OPEN_CUT, with NFDUMP_OPEN_PARTIAL, also returns the last block if the end of the file cuts it, as far as it
+ * goes.  cursor->offset stays at its start: reading on from there returns it again. */
 #define NFDUMP_OPEN_PARTIAL 1u
-/* Flag of the open functions, with NFDUMP_OPEN_PARTIAL: of a last block that the end of the file cuts, what is
- * there is handed out after the error that tells of it.  cursor->offset stays where that block begins: read
- * on from there, it comes again. */
-#define NFDUMP_OPEN_CUT 4u
-/* Flag of the open functions: an encrypted file is no reason to refuse it; the caller decrypts. */
 #define NFDUMP_OPEN_ENCRYPTED 2u
+#define NFDUMP_OPEN_CUT 4u
 /* Record types (first two bytes) of the flows of a decoded block.  Those that were made of records of
  * layout 3 have one of their own, which no stored flow of layout 2 can have: only these have elements above
  * NFDUMP_ELEMENT_MAX_LAYOUT2. */
@@ -178,6 +194,7 @@ typedef struct nfdump_crypto {
 
 /* Header and appendix of a file. */
 typedef struct nfdump_info {
+    size_t size;              /* of this structure in the library */
     uint16_t layout;          /* 1, 2 or 3 */
     uint16_t appendix_blocks; /* as announced */
     uint32_t nfdversion;      /* version word of the writing program, unreliable */
@@ -267,6 +284,7 @@ typedef struct nfdump_flow_list {
  * what is stored.  The pointers stay valid until the block is loaded again or freed
  * (data of an uncompressed block of a memory file point into that memory). */
 typedef struct nfdump_block_view {
+    size_t size; /* set by the caller: sizeof(nfdump_block_view) */
     const uint8_t *data;
     size_t data_length;
     const nfdump_flow_ref *flows;
@@ -295,7 +313,7 @@ typedef struct nfdump_block_view {
 
 /* ---- file ---------------------------------------------------------------- */
 
-/* Opens a file for reading.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
+/* Opens a file for reading.  `*file` becomes null if that fails.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
  * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
  * when its directory is damaged. */
 NFDUMP_API nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
@@ -310,20 +328,28 @@ NFDUMP_API const nfdump_info *nfdump_file_info(const nfdump_file *file);
 NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
                                           nfdump_error *error);
 
-/* The next block of the chain.  NFDUMP_END after the last.  After an error the chain goes on with the
- * next call if a sound block was found behind the damage; if not, cursor->ended is 1, the next call
- * returns NFDUMP_END, and cursor->offset is where the chain broke off, so that a file that has grown
- * meanwhile can be opened anew and read on from there (set `ended` to 0).
+/* The next block of the chain.  Damage is reported and the chain goes on where a sound block follows it:
  *
- * After the error that tells of a last block which the end of the file cuts, cursor->ended is 2 and the next
- * call hands out what is there of it: with NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT asks for it, since the
- * cursor stays in front of it, so that it comes again when one reads on.
+ *   what is at the cursor                        result                  cursor->ended       next call
+ *   -------------------------------------------  ----------------------  ------------------  ---------------------
+ *   a block                                      NFDUMP_OK               OPEN                the block behind it
+ *   damage, a sound block behind it              an error that names it  OPEN                the damaged block up to
+ *                                                                                            there, or the sound one
+ *   damage, no sound block behind it             an error that names it  ENDED               NFDUMP_END
+ *   damage, the search for a block given up      an error that names it  SPENT               NFDUMP_E_LIMIT
+ *   a last block that the end of the file cuts   NFDUMP_E_TRUNCATED      CUT (1)             the block as far as it goes
+ *   the end of the chain                         NFDUMP_END              ENDED               NFDUMP_END
+ *   a file that cannot be read                   NFDUMP_E_IO             ENDED               NFDUMP_END
+ *   damage, memory is short for the search       NFDUMP_E_NOMEM          ENDED               NFDUMP_END; a new cursor may
+ *                                                                                            come farther
  *
- * A place counts as a sound block if it could be a header, its payload decodes to exactly as many
- * records as announced, and the chain goes on from there.  The block whose header is wrong ends
- * where that one begins, and is handed out with this size if it is then readable.  Work for this is
- * limited: about 1000 trials in one file.  Where memory is short for it, NFDUMP_E_NOMEM ends the chain; a new
- * cursor may come farther. */
+ *   (1) With NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT is set, else ENDED.
+ *
+ * When the chain has ended, cursor->offset is where it broke off.  A file that has grown meanwhile can be opened again and
+ * read on from there: set `ended` to NFDUMP_CURSOR_OPEN.
+ *
+ * A sound block is one whose header is possible, whose payload decodes to exactly as many records as it announces, and
+ * from which the chain goes on.  The search is limited by NFDUMP_SEARCH_MIN and NFDUMP_SEARCH_FACTOR. */
 NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                           nfdump_error *error);
 
@@ -332,6 +358,8 @@ NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor
 /* Null when memory is short. */
 NFDUMP_API nfdump_block *nfdump_block_new(void);
 NFDUMP_API void nfdump_block_free(nfdump_block *block);
+/* Gives back buffers above NFDUMP_KEEP_MAX.  What the last view points to is no longer valid. */
+NFDUMP_API void nfdump_block_trim(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
@@ -403,7 +431,7 @@ typedef struct nfdump_name {
     uint8_t has_description; /* 1: the record declares a description field */
 } nfdump_name;
 
-/* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for another record
+/* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for a null pointer or another record
  * type, NFDUMP_E_RECORD when the record is not well-formed. */
 NFDUMP_API nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
 NFDUMP_API nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
@@ -412,6 +440,10 @@ NFDUMP_API nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t l
                                                  nfdump_exporter_stat *out);
 NFDUMP_API nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out);
 
+/* The name of a status, such as "NFDUMP_E_SIZE"; "unknown status" for other numbers. */
+NFDUMP_API const char *nfdump_status_name(int32_t status);
+/* NFDUMP_VERSION of the library that was linked. */
+NFDUMP_API const char *nfdump_version(void);
 /* NFDUMP_ABI_VERSION of the library that was linked. */
 NFDUMP_API uint32_t nfdump_abi_version(void);
 

@@ -10,8 +10,8 @@
 #include "file.h"
 #include "maps.h"
 #include "record/convert1.h"
+#include "record/convert3.h"
 #include "record/index.h"
-#include "record/layout3.h"
 #include "record/types.h"
 
 typedef struct buffer {
@@ -26,7 +26,7 @@ struct nfdump_block {
     codec_state codec;
     converter converter;
     flow_index index;
-    layout3_plans *plans;
+    convert3_plans *plans;
 };
 
 nfdump_block *nfdump_block_new(void)
@@ -43,8 +43,26 @@ void nfdump_block_free(nfdump_block *block)
         free(block->stored.data);
         free(block->plain.data);
         free(block->converted.data);
-        nfdump_layout3_plans_free(block->plans);
+        nfdump_convert3_free(block->plans);
         free(block);
+    }
+}
+
+static void trim(buffer *b)
+{
+    if (b->capacity > NFDUMP_KEEP_MAX) {
+        free(b->data);
+        *b = (buffer){0};
+    }
+}
+
+void nfdump_block_trim(nfdump_block *block)
+{
+    if (block != NULL) {
+        trim(&block->stored);
+        trim(&block->plain);
+        trim(&block->converted);
+        nfdump_index_trim(&block->index);
     }
 }
 
@@ -233,7 +251,7 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
         return no_memory(ref, error);
     }
     record_buffer out = {.data = block->converted.data, .capacity = block->converted.capacity, .in_place = in_place};
-    if (nfdump_layout3_convert(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
+    if (nfdump_convert3(&block->plans, &block->index, ref->type, raw, &out, view) != NFDUMP_OK) {
         clear_view(view);
         return no_memory(ref, error);
     }
@@ -412,18 +430,15 @@ static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, co
     return keep_front(ref, view, error) ? NFDUMP_OK : decoded;
 }
 
-nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
-                                  const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
+static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, const uint8_t *stored,
+                            size_t length, nfdump_block_view *view, nfdump_error *error)
 {
     span plain = {0};
-    nfdump_error unwanted;
-    error = error == NULL ? &unwanted : error;
-    nfdump_clear_error(error);
-    if (block == NULL || ref == NULL || stored == NULL || view == NULL) {
-        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
-    }
-    clear_view(view);
     if (ref->layout == 3) {
+        if (length > NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG) {
+            return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length,
+                                            NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG), ref, error);
+        }
         return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, false, NULL, view, error)
                               : refuse_type(ref, error);
     }
@@ -434,17 +449,10 @@ nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, cons
     return read_decoded(decoded, block, NULL, ref, plain, view, error);
 }
 
-nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
-                                nfdump_block_view *view, nfdump_error *error)
+static nfdump_status load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, nfdump_block_view *view,
+                          nfdump_error *error)
 {
     span plain = {0};
-    nfdump_error unwanted;
-    error = error == NULL ? &unwanted : error;
-    nfdump_clear_error(error);
-    if (block == NULL || file == NULL || ref == NULL || view == NULL) {
-        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
-    }
-    clear_view(view);
     if (ref->layout == 3) {
         return is_known3(ref) ? load_layout3(block, file, ref, view, error) : refuse_type(ref, error);
     }
@@ -461,5 +469,59 @@ nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, co
     if (announced) {
         nfdump_maps_done(file, ref);
     }
+    return status;
+}
+
+/* Prepares a decoder and an empty view; `out` is the caller's. */
+static nfdump_status begin(nfdump_block *block, const void *source, const nfdump_block_ref *ref, const nfdump_block_view *out,
+                           nfdump_block_view *view, nfdump_error *error)
+{
+    nfdump_clear_error(error);
+    if (block == NULL || source == NULL || ref == NULL || out == NULL) {
+        return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    if (out->size < sizeof *out) {
+        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "the size of the view is not set", out->size, sizeof *out);
+    }
+    nfdump_block_trim(block);
+    clear_view(view);
+    return NFDUMP_OK;
+}
+
+/* Hands the view to the caller, who may have been compiled with a larger one. */
+static void hand_over(const nfdump_block_view *view, nfdump_block_view *out)
+{
+    const size_t size = out->size;
+    *out = *view;
+    out->size = size;
+}
+
+nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
+                                  const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
+{
+    nfdump_error unwanted;
+    nfdump_block_view found;
+    error = error == NULL ? &unwanted : error;
+    nfdump_status status = begin(block, stored, ref, view, &found, error);
+    if (status != NFDUMP_OK) {
+        return status;
+    }
+    status = decode(block, compression, ref, stored, length, &found, error);
+    hand_over(&found, view);
+    return status;
+}
+
+nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                                nfdump_block_view *view, nfdump_error *error)
+{
+    nfdump_error unwanted;
+    nfdump_block_view found;
+    error = error == NULL ? &unwanted : error;
+    nfdump_status status = begin(block, file, ref, view, &found, error);
+    if (status != NFDUMP_OK) {
+        return status;
+    }
+    status = load(block, file, ref, &found, error);
+    hand_over(&found, view);
     return status;
 }

@@ -36,6 +36,36 @@ nfdump_status nfdump_fail_errno(nfdump_error *error, int sys_errno, uint64_t off
     return NFDUMP_E_IO;
 }
 
+const char *nfdump_status_name(int32_t status)
+{
+    static const char *const names[] = {
+        [NFDUMP_OK] = "NFDUMP_OK",
+        [NFDUMP_END] = "NFDUMP_END",
+        [NFDUMP_E_ARGUMENT] = "NFDUMP_E_ARGUMENT",
+        [NFDUMP_E_NOMEM] = "NFDUMP_E_NOMEM",
+        [NFDUMP_E_IO] = "NFDUMP_E_IO",
+        [NFDUMP_E_TRUNCATED] = "NFDUMP_E_TRUNCATED",
+        [NFDUMP_E_MAGIC] = "NFDUMP_E_MAGIC",
+        [NFDUMP_E_BYTE_ORDER] = "NFDUMP_E_BYTE_ORDER",
+        [NFDUMP_E_UNSUPPORTED] = "NFDUMP_E_UNSUPPORTED",
+        [NFDUMP_E_SIZE] = "NFDUMP_E_SIZE",
+        [NFDUMP_E_COMPRESSED] = "NFDUMP_E_COMPRESSED",
+        [NFDUMP_E_RECORD] = "NFDUMP_E_RECORD",
+        [NFDUMP_E_ELEMENT] = "NFDUMP_E_ELEMENT",
+        [NFDUMP_E_COUNT] = "NFDUMP_E_COUNT",
+        [NFDUMP_E_CHECKSUM] = "NFDUMP_E_CHECKSUM",
+        [NFDUMP_E_ENCRYPTED] = "NFDUMP_E_ENCRYPTED",
+        [NFDUMP_E_LIMIT] = "NFDUMP_E_LIMIT",
+    };
+    const size_t number = (size_t)status;
+    return status >= 0 && number < sizeof names / sizeof *names ? names[number] : "unknown status";
+}
+
+const char *nfdump_version(void)
+{
+    return NFDUMP_VERSION;
+}
+
 uint32_t nfdump_abi_version(void)
 {
     return NFDUMP_ABI_VERSION;

@@ -68,6 +68,7 @@ static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file
         return nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file");
     }
     file->source = source;
+    file->info.size = sizeof file->info;
     file->info.flags = flags;
     nfdump_clear_error(&file->info.appendix);
     file->maps = nfdump_maps_new();
@@ -92,6 +93,9 @@ nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_fil
 {
     byte_source source = {0};
     nfdump_clear_error(error);
+    if (file != NULL) {
+        *file = NULL;
+    }
     if (path == NULL || file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
@@ -106,6 +110,7 @@ nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nf
     if (file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
+    *file = NULL;
     nfdump_status status = nfdump_source_open_fd(&source, fd, error);
     return status == NFDUMP_OK ? open_source(source, flags, file, error) : status;
 }
@@ -114,6 +119,9 @@ nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32
                                       nfdump_error *error)
 {
     nfdump_clear_error(error);
+    if (file != NULL) {
+        *file = NULL;
+    }
     if (data == NULL || file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }

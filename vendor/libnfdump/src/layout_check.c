@@ -12,3 +12,9 @@ _Static_assert(sizeof(nfdump_exporter_stat) == 24, "nfdump_exporter_stat");
 _Static_assert(sizeof(nfdump_sampler) == 24, "nfdump_sampler");
 _Static_assert(offsetof(nfdump_shape, offset) == 8, "nfdump_shape.offset");
 _Static_assert(offsetof(nfdump_shape, length) == 8 + 2 * NFDUMP_ELEMENT_SLOTS, "nfdump_shape.length");
+/* Those that may grow begin with their size. */
+_Static_assert(offsetof(nfdump_info, size) == 0 && offsetof(nfdump_block_view, size) == 0, "size comes first");
+_Static_assert(sizeof(nfdump_crypto) == 4 + 72 + 16 + 12 + 16 + 48 + 32, "nfdump_crypto");
+_Static_assert(sizeof(nfdump_flow_list) == 8, "nfdump_flow_list");
+_Static_assert(offsetof(nfdump_error, reason) == 40, "nfdump_error.reason");
+_Static_assert(offsetof(nfdump_name, id) == 16, "nfdump_name.id");

@@ -112,7 +112,7 @@ static void container(void)
 
     /* What the one flow becomes: elements 1, 2 and 4. */
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     EXPECT(load_nth(file, 0, block, &view, &error) == NFDUMP_OK && view.num_flows == 1 && view.walked == 2);
     static const uint8_t expected[] = {
         11, 0, 96, 0, 3, 0, 0, 0, 5, 0, 4, 9, /* anonymised, by the file header */
@@ -191,7 +191,7 @@ static void extensions(void)
     };
     static bytes records;
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     const size_t count = sizeof all / sizeof *all;
     uint8_t data[72];
     records.length = 0;
@@ -260,7 +260,7 @@ static void flows(void)
 {
     static bytes r;
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     r.length = 0;
     MAP(&r, 1, 4, 4), MAP(&r, 2, 20, 37), MAP(&r, 3, 8, 48), MAP(&r, 4, 4, 14), put_map(&r, 5, 0, NULL, 0);
     put_flow1(&r, 1, 0xC0, 4), put(&r, 0, 4);               /* no interfaces: no element */
@@ -312,7 +312,7 @@ static void damaged_records(void)
 {
     static bytes r;
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_file *file;
 #define LOAD1(announced, flags) file = load_only(&r, announced, flags, block, &view)
 #define DAMAGED(at) (view.damage.status == NFDUMP_E_RECORD && view.damage.record == (at) && view.damage.block == 0)
@@ -405,7 +405,7 @@ static void growth(void)
         memcpy(data + length, flow.data, flow.length);
     }
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
     const nfdump_block_ref ref = {.num_records = (uint32_t)most + 1, .stored = (uint32_t)length, .type = 2};
     EXPECT(nfdump_block_decode(block, 0, &ref, data, length, &view, &error) == NFDUMP_OK);
@@ -457,7 +457,7 @@ static void maps_over_blocks(void)
     static bytes b;
     nfdump_file *file;
     nfdump_error error;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_block *block = nfdump_block_new();
     /* In order, backwards, and again in order; salvaging takes the damaged types for what they are. */
     for (uint32_t first = 0; first < 2 * BLOCKS; first += 13) {
@@ -509,7 +509,7 @@ static void *read_all(void *context)
     nfdump_block *block = nfdump_block_new();
     for (uint32_t i = 0; i < BLOCKS; i++) {
         const uint32_t index = (r->start + i * r->step) % BLOCKS;
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         nfdump_error error;
         if (index != 5 || r->salvaging) {
             r->wrong += load_nth(r->file, index, block, &view, &error) != NFDUMP_OK || !is_right(&view, index);
@@ -571,7 +571,7 @@ static void too_many_maps(void)
 
     nfdump_file *file;
     nfdump_error error;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_block *block = nfdump_block_new();
     EXPECT(nfdump_file_open_memory(data, length, 0, &file, &error) == NFDUMP_OK);
     EXPECT(load_nth(file, blocks, block, &view, &error) == NFDUMP_OK && view.num_flows == 0 && view.dropped == 1);

@@ -105,7 +105,7 @@ static const uint8_t *element_of(const nfdump_block_view *view, size_t flow, siz
 
 /* One block and the view of it. */
 static nfdump_block *block;
-static nfdump_block_view view;
+static nfdump_block_view view = {.size = sizeof view};
 static nfdump_error error;
 
 static nfdump_status decode(uint16_t type, const bytes *plain)

@@ -71,7 +71,7 @@ static nfdump_block *together, *alone;
 
 static void compare(const recipe *r)
 {
-    nfdump_block_view all, one;
+    nfdump_block_view all = {.size = sizeof all}, one = {.size = sizeof one};
     decode(together, r, 0, RECORDS, &all);
     for (size_t i = 0; i < all.num_flows; i++) {
         decode(alone, r, i, i + 1, &one);
@@ -216,7 +216,7 @@ static void growing(void)
     put(&head, 1, 4), put(&head, stored + 24, 4), put(&head, length + 24, 4), put(&head, 4, 2), put_zeros(&head, 10);
     memcpy(file, head.data, head.length);
     const nfdump_block_ref ref = {.stored = (uint32_t)stored, .type = 1, .layout = 3};
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
     EXPECT(stored != 0 && nfdump_block_decode(together, 0, &ref, file, stored + 24, &view, &error) == NFDUMP_OK);
     EXPECT(view.num_flows == COUNT && view.damage.status == NFDUMP_OK);

@@ -144,7 +144,7 @@ static void whole_file(void)
     nfdump_block *block = nfdump_block_new();
     nfdump_cursor cursor = {0};
     nfdump_block_ref ref;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     for (uint32_t i = 0; i < 2; i++) {
         EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.index == i);
         EXPECT(nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK);
@@ -230,7 +230,7 @@ static void positions(void)
     static bytes b, flows;
     nfdump_file *file;
     nfdump_error error;
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_block_ref ref;
     nfdump_block *block = nfdump_block_new();
     b.length = flows.length = 0;
@@ -261,7 +261,7 @@ static void damage(void)
 {
     static bytes p;
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
 #define LOAD(announced) load_one(block, &p, announced, 0, 3, 0, &view, &error)
 
@@ -338,7 +338,7 @@ static void many_shapes(void)
     const size_t count = NFDUMP_SHAPES_MAX + 100;
     uint8_t *data = calloc(1, count * 4200);
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
     size_t length = 0;
     for (size_t i = 0; i < count; i++) {
@@ -369,7 +369,7 @@ static void codecs(void)
 {
     static bytes plain, stored;
     nfdump_block *block = nfdump_block_new();
-    nfdump_block_view view;
+    nfdump_block_view view = {.size = sizeof view};
     nfdump_error error;
     plain.length = 0;
     for (uint16_t i = 0; i < 200; i++) {
@@ -564,7 +564,7 @@ static unsigned read_all(const bytes *b, uint32_t flags, unsigned flows[5])
     EXPECT(nfdump_file_open_memory(b->data, b->length, flags, &file, &error) == NFDUMP_OK);
     nfdump_block *block = nfdump_block_new();
     while (file != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-        nfdump_block_view view;
+        nfdump_block_view view = {.size = sizeof view};
         if (status != NFDUMP_OK || nfdump_block_load(block, file, &ref, &view, &error) != NFDUMP_OK) {
             EXPECT(error.reason[0] != 0 && error.block != NFDUMP_NONE);
             errors++;
@@ -719,7 +719,7 @@ static void nested(void)
         EXPECT(open_bytes(&b, &file, &error) == NFDUMP_OK);
         nfdump_block *block = nfdump_block_new();
         while (file != NULL && (status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END) {
-            nfdump_block_view view;
+            nfdump_block_view view = {.size = sizeof view};
             if (status == NFDUMP_OK && nfdump_block_load(block, file, &ref, &view, &error) == NFDUMP_OK) {
                 found += view.num_flows;
             }

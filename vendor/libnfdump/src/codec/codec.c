@@ -28,6 +28,8 @@ enum {
     /* Bytes in front of the first block of a bzip2 stream, and of the mark of a block. */
     BZ2_HEADER = 4,
     BZ2_MARK = 6,
+    /* Bytes of a block for each level, which is the digit in the header. */
+    BZ2_LEVEL = 100000,
     /* Decoding LZ4 or zstd data that fail costs no more than making so many bytes of each byte of input:
      * what makes more of them are repetitions, which are made at the speed of memory. */
     FAILED_RATIO = 8,
@@ -308,7 +310,8 @@ nfdump_status nfdump_codec_try(codec_state *codec, uint8_t compression, span sto
     if (compression == NFDUMP_COMPRESSION_BZ2) {
         bz2_effort effort = {0};
         const nfdump_status status = decompress_bz2(stored, out, capacity, question, &effort, length, &reason);
-        *work = effort.produced;
+        /* A block of it is decoded as a whole before the first of its bytes is there. */
+        *work = effort.produced + (stored.length < BZ2_HEADER ? 0 : BZ2_LEVEL * (size_t)(stored.data[BZ2_HEADER - 1] & 0x0Fu));
         *settled = effort.left != 0;
         return status;
     }

@@ -7,6 +7,7 @@
 #include "layout1.h"
 
 #include "../error.h"
+#include "info.h"
 #include "layout2.h"
 
 enum {
@@ -30,17 +31,6 @@ static uint8_t compression_of(uint32_t flags)
         return NFDUMP_COMPRESSION_BZ2;
     }
     return flags & FLAG_LZ4 ? NFDUMP_COMPRESSION_LZ4 : NFDUMP_COMPRESSION_NONE;
-}
-
-/* An ident fills its field, or ends at a NUL.  An empty one is none. */
-static void take_ident(nfdump_info *info, const uint8_t *field)
-{
-    const uint8_t *nul = memchr(field, 0, IDENT_MAX);
-    const size_t length = nul == NULL ? IDENT_MAX : (size_t)(nul - field);
-    memcpy(info->ident, field, length);
-    info->ident[length] = 0;
-    info->ident_length = (uint32_t)length;
-    info->has_ident = length != 0;
 }
 
 static void take_stat(nfdump_info *info, const uint8_t record[LAYOUT1_STAT])
@@ -81,7 +71,8 @@ nfdump_status nfdump_layout1_open(const byte_source *source, nfdump_info *info, 
     info->created = source->modified;
     /* A collector counts its blocks when it closes the file. */
     info->unfinished = info->num_blocks == 0 && source->size > sizeof bytes;
-    take_ident(info, bytes + 12);
+    nfdump_info_set_ident(info, (span){bytes + 12, IDENT_MAX});
+    info->has_ident = info->ident_length != 0;
     if (length == sizeof bytes) {
         take_stat(info, bytes + LAYOUT1_HEADER);
     } else {

@@ -6,11 +6,12 @@
 #include "../codec/codec.h"
 #include "../error.h"
 #include "../record/types.h"
+#include "../record/walk.h"
+#include "info.h"
 #include "resync.h"
 
 /* An ident record must be shorter than this to be taken (nfdump 1.7.10). */
 #define IDENT_RECORD_LIMIT 128u
-#define STAT_PAYLOAD 144u
 /* Decoded bytes of a compressed appendix block.  Writers need some three hundred. */
 #define APPENDIX_MAX 65536u
 /* Blocks of an appendix that are read.  Writers make one; the number in the header goes up to 65,535, and each may
@@ -60,7 +61,6 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
                                nfdump_error *error)
 {
     uint8_t bytes[LAYOUT2_BLOCK_HEADER];
-    const span header = {bytes, sizeof bytes};
     nfdump_status status;
     if (offset > source->size || source->size - offset < LAYOUT2_BLOCK_HEADER) {
         status = nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file is truncated: a block header is missing",
@@ -72,10 +72,7 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
         ref->offset = offset;
         ref->index = index;
         ref->layout = 2;
-        (void)span_u32(header, 0, &ref->num_records);
-        (void)span_u32(header, 4, &ref->stored);
-        (void)span_u16(header, 8, &ref->type);
-        (void)span_u16(header, 10, &ref->flags);
+        nfdump_layout2_block_header(bytes, ref);
         if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
             status = nfdump_fail_value(error, NFDUMP_E_SIZE, offset, "impossible block size", ref->stored, NFDUMP_STORED_MAX);
         } else if (ref->stored > source->size - offset - LAYOUT2_BLOCK_HEADER) {
@@ -220,62 +217,26 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     return (nfdump_status)found.status;
 }
 
-static void take_ident(nfdump_info *info, span payload)
-{
-    const uint8_t *nul = memchr(payload.data, 0, payload.length);
-    if (nul == NULL || payload.length + RECORD_HEADER >= IDENT_RECORD_LIMIT) {
-        return;
-    }
-    size_t length = (size_t)(nul - payload.data);
-    memcpy(info->ident, payload.data, length + 1);
-    info->ident_length = (uint32_t)length;
-    info->has_ident = 1;
-}
-
-nfdump_stat nfdump_stat_from(const uint64_t n[18])
-{
-    return (nfdump_stat){
-        .flows = n[0], .bytes = n[1], .packets = n[2],
-        .flows_tcp = n[3], .flows_udp = n[4], .flows_icmp = n[5], .flows_other = n[6],
-        .bytes_tcp = n[7], .bytes_udp = n[8], .bytes_icmp = n[9], .bytes_other = n[10],
-        .packets_tcp = n[11], .packets_udp = n[12], .packets_icmp = n[13], .packets_other = n[14],
-        .first_seen = n[15], .last_seen = n[16], .sequence_failures = n[17],
-    };
-}
-
-static void take_stat(nfdump_info *info, span payload)
-{
-    if (payload.length != STAT_PAYLOAD) {
-        return;
-    }
-    uint64_t n[STAT_PAYLOAD / 8];
-    for (size_t i = 0; i < STAT_PAYLOAD / 8; i++) {
-        (void)span_u64(payload, 8 * i, &n[i]);
-    }
-    info->stat = nfdump_stat_from(n);
-    info->has_stat = 1;
-}
-
 /* One appendix block: later records replace earlier ones, unknown types are skipped. */
 static nfdump_status appendix_records(nfdump_info *info, span data, uint32_t count, nfdump_error *error)
 {
-    size_t at = 0;
-    for (uint32_t i = 0; i < count && at < data.length; i++) {
-        uint16_t type = 0;
-        uint16_t size = 0;
-        span payload = {0};
-        if (!span_u16(data, at, &type) || !span_u16(data, at + 2, &size) || size < RECORD_HEADER ||
-            !span_sub(data, at + RECORD_HEADER, size - RECORD_HEADER, &payload)) {
-            return nfdump_fail_value(error, NFDUMP_E_RECORD, at, "appendix record does not fit its block", size, data.length);
+    record_walk walk = {.data = data, .announced = count};
+    record_step step;
+    uint16_t type = 0;
+    span record = {0};
+    while ((step = next_record(&walk, &type, &record)) == RECORD_FOUND) {
+        const span payload = {record.data + RECORD_HEADER, record.length - RECORD_HEADER};
+        if (type == RECORD_IDENT && record.length < IDENT_RECORD_LIMIT && payload.length != 0 &&
+            memchr(payload.data, 0, payload.length) != NULL) {
+            nfdump_info_set_ident(info, payload);
+        } else if (type == RECORD_STAT && payload.length == STAT_PAYLOAD) {
+            nfdump_info_set_stat(info, payload.data);
         }
-        if (type == RECORD_IDENT) {
-            take_ident(info, payload);
-        } else if (type == RECORD_STAT) {
-            take_stat(info, payload);
-        }
-        at += size;
     }
-    return NFDUMP_OK;
+    return step == RECORD_END || step == RECORD_MISSING
+               ? NFDUMP_OK
+               : nfdump_fail_value(error, NFDUMP_E_RECORD, walk.at, "appendix record does not fit its block", record.length,
+                                   data.length);
 }
 
 /* Reads and decodes one appendix block and takes its records. */

@@ -17,7 +17,13 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
                                nfdump_error *error);
 nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *info, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error);
-/* The statistics from their numbers, which layouts 2 and 3 store in one order. */
-nfdump_stat nfdump_stat_from(const uint64_t n[18]);
+/* What a block header tells, of LAYOUT2_BLOCK_HEADER bytes. */
+static inline void nfdump_layout2_block_header(const uint8_t *bytes, nfdump_block_ref *ref)
+{
+    ref->num_records = load_u32(bytes);
+    ref->stored = load_u32(bytes + 4);
+    ref->type = load_u16(bytes + 8);
+    ref->flags = load_u16(bytes + 10);
+}
 
 #endif

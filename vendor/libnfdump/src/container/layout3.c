@@ -16,7 +16,7 @@
 #include "../error.h"
 #include "../record/types.h"
 #include "../xxh3.h"
-#include "layout2.h"
+#include "info.h"
 
 #define DIRECTORY_MAGIC 0xB10CB10Cu
 #define FOOTER_MAGIC 0x0000A50Fu
@@ -28,7 +28,6 @@ enum {
     /* Before 2026-05-01. */
     OLD_FOOTER = 24,
     CRYPTO_BLOCK = 96,
-    STAT_PAYLOAD = 144,
     IDENT_PAYLOAD_MAX = 255,
     /* Stored bytes of an ident or statistics block; compression can make them a little larger. */
     SMALL_BLOCK_MAX = 4096,
@@ -361,26 +360,6 @@ nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checks
     return NFDUMP_OK;
 }
 
-static void take_ident(nfdump_info *info, span payload)
-{
-    const uint8_t *nul = memchr(payload.data, 0, payload.length);
-    const size_t length = nul == NULL ? payload.length : (size_t)(nul - payload.data);
-    memcpy(info->ident, payload.data, length);
-    info->ident[length] = 0;
-    info->ident_length = (uint32_t)length;
-    info->has_ident = 1;
-}
-
-static void take_stat(nfdump_info *info, span payload)
-{
-    uint64_t n[STAT_PAYLOAD / 8];
-    for (size_t i = 0; i < STAT_PAYLOAD / 8; i++) {
-        (void)span_u64(payload, 8 * i, &n[i]);
-    }
-    info->stat = nfdump_stat_from(n);
-    info->has_stat = 1;
-}
-
 _Static_assert(IDENT_PAYLOAD_MAX < sizeof((nfdump_info *)NULL)->ident, "an ident fits");
 
 nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error)
@@ -395,6 +374,12 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     nfdump_clear_error(error);
     if (info == NULL || stored == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
+    }
+    if (info->size < sizeof *info) {
+        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "not a structure of this library", info->size, sizeof *info);
+    }
+    if (length > SMALL_BLOCK_MAX) {
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", length, SMALL_BLOCK_MAX);
     }
     nfdump_status status = nfdump_layout3_block_open((span){stored, length}, false, NULL, &header, &payload, &method, error);
     /* `nfdump -i` changes an ident in place and leaves the checksum of the old one. */
@@ -414,9 +399,9 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     }
     nfdump_clear_error(error);
     if (header.type == BLOCK3_STAT) {
-        take_stat(info, (span){plain, produced});
+        nfdump_info_set_stat(info, plain);
     } else {
-        take_ident(info, (span){plain, produced});
+        nfdump_info_set_ident(info, (span){plain, produced});
     }
     return NFDUMP_OK;
 }

@@ -20,9 +20,10 @@
 #include "../error.h"
 #include "../record/index.h"
 #include "../record/types.h"
+#include "layout2.h"
 
 enum {
-    BLOCK_HEADER = 12,
+    BLOCK_HEADER = LAYOUT2_BLOCK_HEADER,
     /* Bytes looked at in one read. */
     WINDOW = 65536,
     /* Headers that must follow one another for a chain to be believed. */
@@ -70,14 +71,6 @@ bool nfdump_resync_count_is_possible(uint32_t records)
     return records != 0 && records <= NFDUMP_BLOCK_MAX / RECORD_HEADER;
 }
 
-static void parse_header(const uint8_t *bytes, nfdump_block_ref *ref)
-{
-    ref->num_records = load_u32(bytes);
-    ref->stored = load_u32(bytes + 4);
-    ref->type = load_u16(bytes + 8);
-    ref->flags = load_u16(bytes + 10);
-}
-
 static bool is_possible(const nfdump_block_ref *ref)
 {
     return ref->type >= 1 && ref->type <= BLOCK_ARRAY && ref->flags <= FLAGS_MAX && ref->stored != 0 &&
@@ -103,7 +96,7 @@ static bool header_at(const block_area *area, uint64_t offset, nfdump_block_ref 
         nfdump_source_read(area->source, offset, bytes, sizeof bytes, NULL) != NFDUMP_OK) {
         return false;
     }
-    parse_header(bytes, ref);
+    nfdump_layout2_block_header(bytes, ref);
     ref->offset = offset;
     return is_possible(ref);
 }
@@ -367,7 +360,7 @@ static uint64_t find_block(const block_area *area, workbench *bench, const nfdum
                 continue;
             }
             nfdump_block_ref ref = {.offset = base + i};
-            parse_header(window + i, &ref);
+            nfdump_layout2_block_header(window + i, &ref);
             if (!block_type_has_records(ref.type) || !is_possible(&ref) || !fits(area, &ref)) {
                 continue;
             }

@@ -1,4 +1,4 @@
-/* Where the bytes of a file come from.  The only place that calls the operating system. */
+/* Where the bytes of a file come from.  The only place that opens and reads files. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -24,6 +24,9 @@ nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *e
     }
     if (S_ISDIR(status.st_mode)) {
         return nfdump_fail_errno(error, EISDIR, 0, "cannot read");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return nfdump_fail(error, NFDUMP_E_UNSUPPORTED, 0, "not a regular file, which is what can be read at any place");
     }
     source->memory = NULL;
     source->fd = fd;

@@ -21,6 +21,7 @@
 #include "../error.h"
 #include "moves.h"
 #include "types.h"
+#include "walk.h"
 
 enum {
     FIXED_OLD = 28, /* type 1 */
@@ -49,8 +50,7 @@ enum {
 
 enum {
     INTERFACES = 5,
-    /* Not stored: extension 5 with an output interface of 2 bytes, see repair_list. */
-    INTERFACES_SHORT = 1,
+    /* Bytes that INTERFACES_SHORT has not got, see repair_list. */
     INTERFACES_MISSING = 2,
 };
 
@@ -77,39 +77,6 @@ struct map_slot {
 };
 
 #define SLOTS 65536u
-
-/* Walks records: false at the end of what is there or announced.  `*damage` tells of a bad size. */
-typedef struct record_walk {
-    span data;
-    size_t at;
-    uint32_t left;
-    uint32_t walked;
-} record_walk;
-
-typedef enum step {
-    STEP_RECORD,
-    STEP_END,
-    STEP_CUT, /* less than a record header is left */
-    STEP_SIZE /* a size that cannot be */
-} step;
-
-static inline step next_record(record_walk *walk, uint16_t *type, span *record)
-{
-    uint16_t size = 0;
-    if (walk->walked == walk->left || walk->at == walk->data.length) {
-        return STEP_END;
-    }
-    if (!span_u16(walk->data, walk->at, type) || !span_u16(walk->data, walk->at + 2, &size)) {
-        return STEP_CUT;
-    }
-    if (size < RECORD_HEADER || !span_sub(walk->data, walk->at, size, record)) {
-        record->length = size;
-        return STEP_SIZE;
-    }
-    walk->walked++;
-    walk->at += size;
-    return STEP_RECORD;
-}
 
 /* Where a number of at most 8 bytes lies in a record, and its bits.  Without bits it is 0. */
 typedef struct number_at {
@@ -212,10 +179,10 @@ nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, 
 void nfdump_convert1_maps(span data, uint32_t announced, void (*define)(void *context, uint16_t id, const ext_list *list),
                           void *context)
 {
-    record_walk walk = {.data = data, .left = announced};
+    record_walk walk = {.data = data, .announced = announced};
     uint16_t type = 0;
     span record = {0};
-    while (next_record(&walk, &type, &record) == STEP_RECORD) {
+    while (next_record(&walk, &type, &record) == RECORD_FOUND) {
         uint16_t id = 0;
         ext_list list;
         if (type == RECORD_MAP && span_has(record, 4, 2)) {
@@ -289,191 +256,120 @@ static inline uint8_t *mac_element(gathered *g, uint8_t **out, uint16_t *count)
     return g->macs;
 }
 
+/* The whole payload of an element.  Calls with a constant size become plain moves. */
+static inline void copy_payload(uint8_t *to, const uint8_t *from, size_t size)
+{
+    switch (size) {
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
+    default: memcpy(to, from, size); break;
+    }
+}
+
+/* NSEL event. */
+static void put_event(uint8_t *event, const uint8_t *in, uint8_t *generic)
+{
+    memcpy(event, in, 12);
+    memcpy(event + 12, in + 16, 2);
+    event[14] = in[14];
+    event[15] = 0;
+    /* Collectors leave the ICMP type 0 in flows of other protocols. */
+    const uint8_t proto = generic[44];
+    if ((proto == PROTO_ICMP || proto == PROTO_ICMP6) && load_u16(in + 12) != 0) {
+        memcpy(generic + 42, in + 12, 2);
+    }
+}
+
+/* Port block, whose end some exporters leave out. */
+static void put_port_block(uint8_t *block, const uint8_t *in)
+{
+    const uint16_t size = load_u16(in + 6);
+    memcpy(block, in, 8);
+    if (load_u16(in + 2) == 0 && size != 0) {
+        store_u16(block + 2, (uint16_t)(load_u16(in) + size - 1));
+    }
+}
+
+/* NAT event and VRFs, which are two elements. */
+static void put_nat(const uint8_t *in, uint8_t **out, uint16_t *count)
+{
+    uint8_t *event = element(out, count, 25, NAT_EVENT);
+    memset(event, 0, NAT_EVENT);
+    event[12] = in[0];
+    memcpy(element(out, count, 36, 8), in + 4, 8);
+}
+
+/* Extensions that are a part of an element or of the record.  False if this is none of them. */
+static bool gather_extension(uint8_t id, const uint8_t *in, gathered *g)
+{
+    switch (id) {
+    case 4: g->input = load_u16(in), g->output = load_u16(in + 2); return true;
+    case INTERFACES: g->input = load_u32(in), g->output = load_u32(in + 4); return true;
+    case INTERFACES_SHORT: g->input = load_u32(in), g->output = load_u16(in + 4); return true;
+    case 14: g->out_packets = load_u32(in); return true;
+    case 15: g->out_packets = load_u64(in); return true;
+    case 16: g->out_bytes = load_u32(in); return true;
+    case 17: g->out_bytes = load_u64(in); return true;
+    case 18: g->flows = load_u32(in); return true;
+    case 19: g->flows = load_u64(in); return true;
+    case 25: g->engine_type = in[2], g->engine_id = in[3]; return true;
+    case 27: memcpy(g->generic + 16, in, 8); return true; /* arrival */
+    default: return false;
+    }
+}
+
+/* Extensions that become an element in another form. */
+static void rewrite_extension(uint8_t id, const uint8_t *in, uint8_t **out, uint16_t *count, gathered *g)
+{
+    switch (id) {
+    case 6: /* AS numbers */
+        put_pair(element(out, count, 7, 8), load_u16(in), load_u16(in + 2));
+        break;
+    case 8: /* destination TOS, direction, masks */
+        if (g->misc == NULL) {
+            g->misc = element(out, count, 4, MISC);
+        }
+        store_u64(g->misc, 0);
+        store_u64(g->misc + 8, 0);
+        g->misc[8] = in[2];
+        g->misc[9] = in[3];
+        g->misc[10] = in[1];
+        g->misc[11] = in[0];
+        break;
+    case 13: /* VLAN */
+        put_pair(element(out, count, 6, 8), load_u16(in), load_u16(in + 2));
+        break;
+    case 20: /* MAC addresses: in source, out destination */
+        memcpy(mac_element(g, out, count), in, 16);
+        break;
+    case 21: /* in destination, out source */
+        memcpy(mac_element(g, out, count) + 16, in, 16);
+        break;
+    case 37: put_event(element(out, count, 19, 16), in, g->generic); break;
+    case 41: put_acls(element(out, count, 23, 24), in); break; /* access lists */
+    case 42: put_name(element(out, count, 24, USER_NAME), in, USER_NAME_SHORT); break;
+    case 43: put_name(element(out, count, 24, USER_NAME), in, USER_NAME_LONG); break;
+    case 46: put_nat(in, out, count); break;
+    case 48: put_port_block(element(out, count, 26, 8), in); break;
+    default: break; /* 47, obsolete VRFs */
+    }
+}
+
 /* Appends what the extensions at `in` become; `*out` has room for it.  Of alternatives that become the
  * same element the last one counts. */
 static void convert_extensions(const flow_in *flow, const uint8_t *in, uint8_t **out, uint16_t *count, gathered *g)
 {
     const ext_list *list = flow->list;
     for (size_t i = 0; i < list->count; i++) {
-        switch (list->ids[i]) {
-        case INTERFACES_SHORT:
-            g->input = load_u32(in);
-            g->output = load_u16(in + 4);
-            in += 6;
-            break;
-        case 4: /* interfaces */
-            g->input = load_u16(in);
-            g->output = load_u16(in + 2);
-            in += 4;
-            break;
-        case 5:
-            g->input = load_u32(in);
-            g->output = load_u32(in + 4);
-            in += 8;
-            break;
-        case 6: /* AS numbers */
-            put_pair(element(out, count, 7, 8), load_u16(in), load_u16(in + 2));
-            in += 4;
-            break;
-        case 7:
-            memcpy(element(out, count, 7, 8), in, 8);
-            in += 8;
-            break;
-        case 8: /* destination TOS, direction, masks */
-            if (g->misc == NULL) {
-                g->misc = element(out, count, 4, MISC);
-            }
-            store_u64(g->misc, 0);
-            store_u64(g->misc + 8, 0);
-            g->misc[8] = in[2];
-            g->misc[9] = in[3];
-            g->misc[10] = in[1];
-            g->misc[11] = in[0];
-            in += 4;
-            break;
-        case 9: /* next hop */
-            memcpy(element(out, count, 10, 4), in, 4);
-            in += 4;
-            break;
-        case 10:
-            memcpy(element(out, count, 11, 16), in, 16);
-            in += 16;
-            break;
-        case 11: /* BGP next hop */
-            memcpy(element(out, count, 8, 4), in, 4);
-            in += 4;
-            break;
-        case 12:
-            memcpy(element(out, count, 9, 16), in, 16);
-            in += 16;
-            break;
-        case 13: /* VLAN */
-            put_pair(element(out, count, 6, 8), load_u16(in), load_u16(in + 2));
-            in += 4;
-            break;
-        case 14: /* packets, bytes after the device; flows */
-            g->out_packets = load_u32(in);
-            in += 4;
-            break;
-        case 15:
-            g->out_packets = load_u64(in);
-            in += 8;
-            break;
-        case 16:
-            g->out_bytes = load_u32(in);
-            in += 4;
-            break;
-        case 17:
-            g->out_bytes = load_u64(in);
-            in += 8;
-            break;
-        case 18:
-            g->flows = load_u32(in);
-            in += 4;
-            break;
-        case 19:
-            g->flows = load_u64(in);
-            in += 8;
-            break;
-        case 20: /* MAC addresses: in source, out destination */
-            memcpy(mac_element(g, out, count), in, 16);
-            in += 16;
-            break;
-        case 21: /* in destination, out source */
-            memcpy(mac_element(g, out, count) + 16, in, 16);
-            in += 16;
-            break;
-        case 22: /* MPLS labels */
-            memcpy(element(out, count, 14, 40), in, 40);
-            in += 40;
-            break;
-        case 23: /* exporter */
-            memcpy(element(out, count, 12, 4), in, 4);
-            in += 4;
-            break;
-        case 24:
-            memcpy(element(out, count, 13, 16), in, 16);
-            in += 16;
-            break;
-        case 25: /* engine */
-            g->engine_type = in[2];
-            g->engine_id = in[3];
-            in += 4;
-            break;
-        case 26: /* adjacent AS */
-            memcpy(element(out, count, 16, 8), in, 8);
-            in += 8;
-            break;
-        case 27: /* arrival */
-            memcpy(g->generic + 16, in, 8);
-            in += 8;
-            break;
-        case 37: { /* NSEL event */
-            uint8_t *event = element(out, count, 19, 16);
-            memcpy(event, in, 12);
-            memcpy(event + 12, in + 16, 2);
-            event[14] = in[14];
-            event[15] = 0;
-            /* Collectors leave the ICMP type 0 in flows of other protocols. */
-            const uint8_t proto = g->generic[44];
-            if ((proto == PROTO_ICMP || proto == PROTO_ICMP6) && load_u16(in + 12) != 0) {
-                memcpy(g->generic + 42, in + 12, 2);
-            }
-            in += 20;
-            break;
+        const uint8_t id = list->ids[i];
+        const extension *facts = &nfdump_extensions[id];
+        if (facts->element != 0) {
+            copy_payload(element(out, count, facts->element, facts->stored), in, facts->stored);
+        } else if (!gather_extension(id, in, g)) {
+            rewrite_extension(id, in, out, count, g);
         }
-        case 38: /* translated ports */
-            memcpy(element(out, count, 22, 4), in, 4);
-            in += 4;
-            break;
-        case 39: /* translated addresses */
-            memcpy(element(out, count, 20, 8), in, 8);
-            in += 8;
-            break;
-        case 40:
-            memcpy(element(out, count, 21, 32), in, 32);
-            in += 32;
-            break;
-        case 41: /* access lists */
-            put_acls(element(out, count, 23, 24), in);
-            in += 24;
-            break;
-        case 42: /* user name */
-            put_name(element(out, count, 24, USER_NAME), in, USER_NAME_SHORT);
-            in += 24;
-            break;
-        case 43:
-            put_name(element(out, count, 24, USER_NAME), in, USER_NAME_LONG);
-            in += 72;
-            break;
-        case 45: /* latency */
-            memcpy(element(out, count, 17, 24), in, 24);
-            in += 24;
-            break;
-        case 46: { /* NAT event, VRFs */
-            uint8_t *event = element(out, count, 25, NAT_EVENT);
-            memset(event, 0, NAT_EVENT);
-            event[12] = in[0];
-            memcpy(element(out, count, 36, 8), in + 4, 8);
-            in += 12;
-            break;
-        }
-        case 47: /* obsolete VRFs */
-            in += 8;
-            break;
-        case 48: { /* port block, whose end some exporters leave out */
-            uint8_t *block = element(out, count, 26, 8);
-            const uint16_t size = load_u16(in + 6);
-            memcpy(block, in, 8);
-            if (load_u16(in + 2) == 0 && size != 0) {
-                store_u16(block + 2, (uint16_t)(load_u16(in) + size - 1));
-            }
-            in += 8;
-            break;
-        }
-        default: /* maps list nothing else */
-            break;
-        }
+        in += facts->stored;
     }
 }
 
@@ -567,15 +463,6 @@ static inline uint64_t widened(uint32_t two)
     return (two & 0xFFFFu) | (uint64_t)(two >> 16) << 32;
 }
 
-/* Elements that are one extension as it stands: element and bytes; 0: another extension. */
-static const struct same {
-    uint8_t element;
-    uint8_t bytes;
-} same[EXTENSION_LAST + 1] = {
-    [7] = {7, 8},    [9] = {10, 4},   [10] = {11, 16}, [11] = {8, 4},   [12] = {9, 16},  [22] = {14, 40}, [23] = {12, 4},
-    [24] = {13, 16}, [26] = {16, 8},  [38] = {22, 4},  [39] = {20, 8},  [40] = {21, 32}, [45] = {17, 24},
-};
-
 /* A plan in the making: where the next extension lies, where the next element goes. */
 typedef struct planning {
     flow_plan *plan;
@@ -649,15 +536,15 @@ static bool plan_pair(planning *w, uint32_t id)
 }
 
 /* False for what needs a closer look at each flow, and for what no writer does. */
-static bool plan_extension(planning *w, uint8_t extension)
+static bool plan_extension(planning *w, uint8_t id)
 {
     flow_plan *p = w->plan;
-    if (same[extension].element != 0) {
-        const size_t bytes = same[extension].bytes;
-        w->from += bytes;
-        return plan_element(w, same[extension].element, bytes, w->from - bytes, bytes);
+    const extension *facts = &nfdump_extensions[id];
+    if (facts->element != 0) {
+        w->from += facts->stored;
+        return plan_element(w, facts->element, facts->stored, w->from - facts->stored, facts->stored);
     }
-    switch (extension) {
+    switch (id) {
     case 4: p->interfaces16 = true; return plan_number(w, &p->interfaces, 4);
     case INTERFACES: return plan_number(w, &p->interfaces, 8);
     case 6: return plan_pair(w, 7);
@@ -808,10 +695,7 @@ typedef struct run {
 
 static void note(run *r, const char *reason, uint64_t value, uint64_t limit)
 {
-    if (r->view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&r->view->damage, NFDUMP_E_RECORD, r->at, reason, value, limit);
-        r->view->damage.record = r->view->walked;
-    }
+    nfdump_note_damage(r->view, NFDUMP_E_RECORD, r->at, reason, value, limit);
 }
 
 /* Sets the list of a map, or notes that there is none that is valid. */
@@ -941,7 +825,7 @@ static SEPARATE void convert_run(run *r, record_walk *walk)
     flow_plan *const plans = c->plans;
     const uint32_t stamp = c->stamp;
     const size_t room = index->cap_flows - index->num_flows;
-    const size_t wanted = walk->left - walk->walked;
+    const size_t wanted = walk->announced - walk->walked;
     const size_t most = wanted < room ? wanted : room;
     nfdump_flow_ref *const flow = flow_index_next(index);
     const span data = walk->data;
@@ -982,7 +866,7 @@ FLOW_ARRAY_END
 nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32_t announced, const map_source *earlier,
                               bool keep_partial, uint8_t flow_flags, nfdump_block_view *view, span *out)
 {
-    record_walk walk = {.data = data, .left = announced};
+    record_walk walk = {.data = data, .announced = announced};
     run r = {
         .c = c, .index = index, .earlier = earlier, .view = view, .keep_partial = keep_partial, .flow_flags = flow_flags};
     if (data.length > NFDUMP_BLOCK_MAX || !start(c)) {
@@ -995,13 +879,12 @@ nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32
         bool added = true;
         r.at = walk.at;
         view->walked = walk.walked;
-        const step found = next_record(&walk, &type, &record);
-        if (found == STEP_CUT) {
-            note(&r, "block ends inside a record header", data.length - r.at, RECORD_HEADER);
-        } else if (found == STEP_SIZE) {
-            note(&r, "impossible record size", record.length, data.length - r.at);
-        }
-        if (found != STEP_RECORD) {
+        const record_step found = next_record(&walk, &type, &record);
+        if (found != RECORD_FOUND) {
+            /* Whether there are as many as announced is not checked in layout 1. */
+            if (found != RECORD_MISSING) {
+                nfdump_note_step(view, &walk, found, record);
+            }
             break;
         }
         switch (type) {

@@ -18,6 +18,7 @@
 
 #include "../error.h"
 #include "types.h"
+#include "walk.h"
 
 /* Fetches what lies ahead of an address; that may be outside of the data. */
 #define PREFETCH_AHEAD 1024u
@@ -94,25 +95,26 @@ static inline recent_shape *recent_set(flow_index *index, uint64_t head)
     return index->recent[(head * UINT64_C(0x9E3779B97F4A7C15)) >> 58];
 }
 
-typedef enum walk {
+typedef enum elements_walk {
     WALK_REGULAR,  /* all announced elements are there: the key is complete */
     WALK_IRREGULAR, /* readable, but no shape: too many elements, or fewer than announced */
     WALK_CLIPPED,  /* the last element runs past the record */
     WALK_SHORT,    /* an element length of 1 to 3: nothing after it can be found, what is before it can */
     WALK_BROKEN    /* an element length of 0: as nfdump, we do without the flow */
-} walk;
+} elements_walk;
 
-static walk walk_elements(span record, uint16_t count, uint32_t element_max, shape_key *key)
+static elements_walk walk_elements(span record, uint16_t count, uint32_t element_max, shape_key *key)
 {
     size_t at = FLOW_HEADER;
     uint32_t hash = count;
     key->unknown = 0;
     for (size_t i = 0; i < count; i++) {
-        uint16_t id = 0;
-        uint16_t length = 0;
-        if (!span_u16(record, at, &id) || !span_u16(record, at + 2, &length)) {
+        uint32_t header = 0;
+        if (!span_u32(record, at, &header)) {
             return WALK_IRREGULAR;
         }
+        const uint32_t id = header & 0xFFFFu;
+        const uint32_t length = header >> 16;
         if (length < ELEMENT_HEADER) {
             return length == 0 ? WALK_BROKEN : WALK_SHORT;
         }
@@ -121,7 +123,6 @@ static walk walk_elements(span record, uint16_t count, uint32_t element_max, sha
         }
         key->unknown += id > element_max;
         if (i < SHAPE_ELEMENTS_MAX) {
-            const uint32_t header = (uint32_t)id | (uint32_t)length << 16;
             key->at[i] = (uint16_t)at;
             key->header[i] = header;
             hash = (hash ^ header) * 0x9E3779B1u;
@@ -243,15 +244,6 @@ static SEPARATE bool add_list(flow_index *index, span record, uint16_t count, si
     return true;
 }
 
-static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at, const char *reason, uint64_t value,
-                        uint64_t limit)
-{
-    if (view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&view->damage, status, at, reason, value, limit);
-        view->damage.record = view->walked;
-    }
-}
-
 bool nfdump_index_grow(flow_index *index)
 {
     nfdump_flow_ref *flows = reserve(index->flows, index->num_flows, 1, &index->cap_flows, sizeof *flows);
@@ -268,7 +260,7 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
     uint16_t shape = NFDUMP_SHAPE_NONE;
     *found = NFDUMP_SHAPE_NONE;
     if (record.length < FLOW_HEADER) {
-        note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length, FLOW_HEADER);
+        nfdump_note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length, FLOW_HEADER);
         view->dropped++;
         return true;
     }
@@ -290,15 +282,15 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
     case WALK_IRREGULAR:
         break;
     case WALK_CLIPPED:
-        note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
+        nfdump_note_damage(view, NFDUMP_E_ELEMENT, at, "an element runs past the end of its record", record.length, 0);
         view->clipped++;
         break;
     case WALK_SHORT:
-        note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
+        nfdump_note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
         view->clipped++;
         break;
     case WALK_BROKEN:
-        note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
+        nfdump_note_damage(view, NFDUMP_E_ELEMENT, at, "an element is shorter than its header", 0, ELEMENT_HEADER);
         view->dropped++;
         return true;
     }
@@ -417,24 +409,12 @@ void nfdump_index_end(const flow_index *index, nfdump_block_view *view)
 
 nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announced, nfdump_block_view *view)
 {
-    size_t at = 0;
+    record_walk walk = {.data = data, .announced = announced};
+    record_step step;
+    uint16_t type = 0;
+    span record = {0};
     nfdump_index_begin(index, NFDUMP_ELEMENT_MAX_LAYOUT2);
-    while (view->walked < announced) {
-        uint16_t type = 0;
-        uint16_t size = 0;
-        span record = {0};
-        if (at == data.length) {
-            note_damage(view, NFDUMP_E_COUNT, at, "fewer records than the block announces", view->walked, announced);
-            break;
-        }
-        if (!span_u16(data, at, &type) || !span_u16(data, at + 2, &size)) {
-            note_damage(view, NFDUMP_E_RECORD, at, "block ends inside a record header", data.length - at, RECORD_HEADER);
-            break;
-        }
-        if (size < RECORD_HEADER || !span_sub(data, at, size, &record)) {
-            note_damage(view, NFDUMP_E_RECORD, at, "impossible record size", size, data.length - at);
-            break;
-        }
+    for (size_t at = 0; (step = next_record(&walk, &type, &record)) == RECORD_FOUND; at = walk.at) {
         uint16_t shape = 0;
         const bool added = type == RECORD_FLOW ? nfdump_index_flow(index, record, at, view, &shape)
                                                : nfdump_index_record(index, type, record, at, view);
@@ -442,13 +422,14 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
             return NFDUMP_E_NOMEM;
         }
         view->walked++;
-        at += size;
         if (type == RECORD_FLOW) {
-            at = add_run(index, data, at, announced, view);
+            walk.at = add_run(index, data, walk.at, announced, view);
+            walk.walked = view->walked;
         }
     }
-    if (view->walked == announced && at < data.length) {
-        note_damage(view, NFDUMP_E_COUNT, at, "block goes on after its last record", data.length - at, 0);
+    nfdump_note_step(view, &walk, step, record);
+    if (step == RECORD_END && walk.at < data.length) {
+        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "block goes on after its last record", data.length - walk.at, 0);
     }
 
     nfdump_index_end(index, view);
@@ -457,17 +438,15 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
 
 bool nfdump_records_fill(span data, uint32_t *records)
 {
-    size_t at = 0;
-    *records = 0;
-    while (at < data.length) {
-        uint16_t size = 0;
-        if (!span_u16(data, at + 2, &size) || size < RECORD_HEADER || !span_has(data, at, size)) {
-            return false;
-        }
-        at += size;
-        (*records)++;
-    }
-    return *records != 0;
+    record_walk walk = {.data = data, .announced = UINT32_MAX};
+    record_step step;
+    uint16_t type = 0;
+    span record = {0};
+    do {
+        step = next_record(&walk, &type, &record);
+    } while (step == RECORD_FOUND);
+    *records = walk.walked;
+    return step == RECORD_MISSING && walk.walked != 0;
 }
 
 bool nfdump_records_begin(span front, uint32_t most)
@@ -507,6 +486,30 @@ uint16_t nfdump_records_block_type(span data, uint32_t announced)
         return BLOCK_RECORDS;
     }
     return seen & flows1 && (seen & ~(both | flows1 | 1u << RECORD_MAP)) == 0 ? BLOCK_LAYOUT1 : 0;
+}
+
+void nfdump_index_trim(flow_index *index)
+{
+    if (index->cap_flows > NFDUMP_KEEP_MAX / sizeof *index->flows) {
+        free(index->flows);
+        index->flows = NULL;
+        index->num_flows = index->cap_flows = 0;
+    }
+    if (index->cap_records > NFDUMP_KEEP_MAX / sizeof *index->records) {
+        free(index->records);
+        index->records = NULL;
+        index->num_records = index->cap_records = 0;
+    }
+    if (index->cap_lists > NFDUMP_KEEP_MAX / sizeof *index->lists) {
+        free(index->lists);
+        index->lists = NULL;
+        index->num_lists = index->cap_lists = 0;
+    }
+    if (index->cap_list_words > NFDUMP_KEEP_MAX / sizeof *index->list_words) {
+        free(index->list_words);
+        index->list_words = NULL;
+        index->num_list_words = index->cap_list_words = 0;
+    }
 }
 
 void nfdump_index_free(flow_index *index)

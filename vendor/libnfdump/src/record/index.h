@@ -87,6 +87,8 @@ bool nfdump_records_begin(span front, uint32_t most);
  * flows among them, and none that only the other layout has.  0 if not. */
 uint16_t nfdump_records_block_type(span data, uint32_t announced);
 void nfdump_index_free(flow_index *index);
+/* Gives back arrays that are larger than NFDUMP_KEEP_MAX bytes. */
+void nfdump_index_trim(flow_index *index);
 
 /* The same step by step, for records that are made one after the other. */
 void nfdump_index_begin(flow_index *index, uint32_t element_max);

@@ -1,24 +1,23 @@
 /* Extension maps: what stands behind the fixed part of a flow record of layout 1. */
 #include "map.h"
 
-#include "types.h"
-
 enum {
     MAP_ID = 4,
     MAP_EXTENT = 6,
     MAP_IDS = 8,
     MAP_MIN = 12,
-    /* Obsolete.  Counts nothing in the extent of a map, but fills 8 bytes of a record. */
-    NEL_VRF = 47,
-    NEL_VRF_ROOM = 8,
 };
 
-/* Bytes of each extension as maps count them; 0 also for what is reserved. */
-static const uint8_t sizes[EXTENSION_LAST + 1] = {
-    [4] = 4,   [5] = 8,   [6] = 4,   [7] = 8,   [8] = 4,   [9] = 4,   [10] = 16, [11] = 4,  [12] = 16, [13] = 4,
-    [14] = 4,  [15] = 8,  [16] = 4,  [17] = 8,  [18] = 4,  [19] = 8,  [20] = 16, [21] = 16, [22] = 40, [23] = 4,
-    [24] = 16, [25] = 4,  [26] = 8,  [27] = 8,  [37] = 20, [38] = 4,  [39] = 8,  [40] = 32, [41] = 24, [42] = 24,
-    [43] = 72, [45] = 24, [46] = 12, [48] = 8,
+/* Extension 47 is obsolete: it counts nothing in the extent of a map, but fills 8 bytes of a record. */
+const extension nfdump_extensions[EXTENSION_LAST + 2] = {
+    [4] = {4, 4, 0},    [5] = {8, 8, 0},    [6] = {4, 4, 0},    [7] = {8, 8, 7},    [8] = {4, 4, 0},
+    [9] = {4, 4, 10},   [10] = {16, 16, 11}, [11] = {4, 4, 8},  [12] = {16, 16, 9}, [13] = {4, 4, 0},
+    [14] = {4, 4, 0},   [15] = {8, 8, 0},   [16] = {4, 4, 0},   [17] = {8, 8, 0},   [18] = {4, 4, 0},
+    [19] = {8, 8, 0},   [20] = {16, 16, 0}, [21] = {16, 16, 0}, [22] = {40, 40, 14}, [23] = {4, 4, 12},
+    [24] = {16, 16, 13}, [25] = {4, 4, 0},  [26] = {8, 8, 16},  [27] = {8, 8, 0},   [37] = {20, 20, 0},
+    [38] = {4, 4, 22},  [39] = {8, 8, 20},  [40] = {32, 32, 21}, [41] = {24, 24, 0}, [42] = {24, 24, 0},
+    [43] = {72, 72, 0}, [45] = {24, 24, 17}, [46] = {12, 12, 0}, [47] = {0, 8, 0},  [48] = {8, 8, 0},
+    [INTERFACES_SHORT] = {0, 6, 0},
 };
 
 bool nfdump_map_parse(span record, uint16_t *id, ext_list *list)
@@ -32,19 +31,18 @@ bool nfdump_map_parse(span record, uint16_t *id, ext_list *list)
     (void)span_u16(record, MAP_EXTENT, &announced);
     list->count = 0;
     size_t at = MAP_IDS;
-    uint16_t extension = 0;
-    for (; span_u16(record, at, &extension) && extension != 0; at += 2) {
-        if (extension > EXTENSION_LAST) {
+    uint16_t number = 0;
+    for (; span_u16(record, at, &number) && number != 0; at += 2) {
+        if (number > EXTENSION_LAST) {
             return false;
         }
-        const uint32_t room = extension == NEL_VRF ? NEL_VRF_ROOM : sizes[extension];
-        counted += sizes[extension];
-        extent += room;
-        if (room != 0) {
+        counted += nfdump_extensions[number].counted;
+        extent += nfdump_extensions[number].stored;
+        if (nfdump_extensions[number].stored != 0) {
             if (list->count == MAP_EXTENSIONS_MAX) {
                 return false;
             }
-            list->ids[list->count++] = (uint8_t)extension;
+            list->ids[list->count++] = (uint8_t)number;
         }
     }
     list->extent = (uint16_t)extent;

@@ -4,10 +4,23 @@
 
 #include "../bytes.h"
 #include "nfdump.h"
+#include "types.h"
 
 /* Extensions a map may list that take room in a record.  There are 35 of them; a map that lists more
  * than this many repeats them, which no writer does. */
 #define MAP_EXTENSIONS_MAX 48u
+
+/* What is known of an extension. */
+typedef struct extension {
+    uint8_t counted; /* bytes as maps count them */
+    uint8_t stored;  /* bytes in a record; 0 for what takes no room or is reserved */
+    uint8_t element; /* not 0: the extension is the whole payload of this element */
+} extension;
+
+/* A number that no map can have, for interfaces (5) whose output is stored in 2 bytes. */
+#define INTERFACES_SHORT (EXTENSION_LAST + 1)
+/* By number. */
+extern const extension nfdump_extensions[EXTENSION_LAST + 2];
 
 typedef struct ext_list {
     uint16_t extent; /* bytes of all extensions in a record */

@@ -56,6 +56,9 @@ nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump
 {
     span r = {0};
     uint16_t family = 0;
+    if (out == NULL) {
+        return NFDUMP_E_ARGUMENT;
+    }
     nfdump_status status = open_record(record, length, RECORD_EXPORTER, EXPORTER_RECORD, &r);
     if (status != NFDUMP_OK) {
         return status;
@@ -76,6 +79,9 @@ nfdump_status nfdump_exporter_stat_at(const uint8_t *record, size_t length, uint
 {
     span r = {0};
     uint32_t count = 0;
+    if (out == NULL) {
+        return NFDUMP_E_ARGUMENT;
+    }
     nfdump_status status = open_record(record, length, RECORD_EXPORTER_STAT, EXPORTER_STAT_HEADER, &r);
     if (status != NFDUMP_OK) {
         return status;
@@ -100,6 +106,9 @@ nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_
 {
     span r = {0};
     uint64_t id = 0;
+    if (out == NULL) {
+        return NFDUMP_E_ARGUMENT;
+    }
     nfdump_status status = open_record(record, length, RECORD_SAMPLER, SAMPLER_RECORD, &r);
     *out = (nfdump_sampler){0};
     if (status == NFDUMP_OK) {
@@ -210,6 +219,9 @@ static nfdump_status number_name_at(span r, uint32_t index, nfdump_name *out)
 nfdump_status nfdump_name_at(const uint8_t *record, size_t length, uint32_t index, nfdump_name *out)
 {
     span r = {0};
+    if (out == NULL) {
+        return NFDUMP_E_ARGUMENT;
+    }
     *out = (nfdump_name){0};
     nfdump_status status = open_record(record, length, RECORD_APPLICATION_NAMES, APPLICATION_HEADER, &r);
     if (status == NFDUMP_OK) {

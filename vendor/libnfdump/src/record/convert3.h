@@ -1,13 +1,13 @@
 /* Records of layout 3 become records of layout 2, which the index and everything after it know. */
-#ifndef NFDUMP_RECORD_LAYOUT3_H
-#define NFDUMP_RECORD_LAYOUT3_H
+#ifndef NFDUMP_CONVERT3_H
+#define NFDUMP_CONVERT3_H
 
 #include "../bytes.h"
 #include "index.h"
 #include "nfdump.h"
 
 /* Ways to convert a flow record, by the extensions it has and where they lie; kept from block to block. */
-typedef struct layout3_plans layout3_plans;
+typedef struct convert3_plans convert3_plans;
 
 /* Where the records go. */
 typedef struct record_buffer {
@@ -21,8 +21,8 @@ typedef struct record_buffer {
 /* Converts a decoded block of `type` and indexes what comes out.  `raw` is what follows the block header.
  * Fills everything of the view but `data`.  Fails with NFDUMP_E_NOMEM only; damage goes into the view.
  * `*plans` is made when first needed. */
-nfdump_status nfdump_layout3_convert(layout3_plans **plans, flow_index *index, uint16_t type, span raw, record_buffer *out,
+nfdump_status nfdump_convert3(convert3_plans **plans, flow_index *index, uint16_t type, span raw, record_buffer *out,
                               nfdump_block_view *view);
-void nfdump_layout3_plans_free(layout3_plans *plans);
+void nfdump_convert3_free(convert3_plans *plans);
 
 #endif

@@ -1,28 +1,25 @@
 //! The quick pass over a plain file: can nfpcapd read it as it is?
 //!
 //! Looks at every record header and at the tags of every frame, in large reads and without copying
-//! packets, and ends at the first reason to rewrite. It does not tell what [`super::normalize()`]
-//! will find behind that.
+//! packets, and ends at the first reason to rewrite. What follows that reason is left to
+//! [`super::normalize()`].
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::convert::capture::error::CaptureError;
+use crate::convert::capture::format::{Fields, FileHeader, Kind, MAX_PACKET};
+use crate::convert::capture::input::{Chunks, Fault, Meter};
 use crate::convert::capture::link;
-use crate::convert::capture::read::MAX_PACKET;
-use crate::convert::capture::read::{Fields, FileHeader};
-use crate::convert::capture::source::Kind;
-
-/// Bytes per read; a record always fits.
-const BUFFER: usize = 1 << 20;
+use crate::convert::capture::link_types::ETHERNET;
+use crate::convert::capture::window::Window;
 
 /// Why a capture has to be rewritten before nfpcapd reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RewriteReason {
     /// It is compressed.
     Compressed,
     /// It is pcapng.
@@ -44,7 +41,7 @@ pub enum Reason {
     Damage(u64),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RewriteReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Compressed => write!(f, "the capture is compressed"),
@@ -60,10 +57,10 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What [`scan()`] found, up to the first reason to rewrite.
+/// Result of [`inspect()`], up to the first reason to rewrite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Scan {
+pub struct Inspection {
     /// Packets without a reason to rewrite.
     pub packets: u64,
     /// Bytes of the file up to the end of the last of these packets.
@@ -73,10 +70,10 @@ pub struct Scan {
     /// The latest time stamp of these.
     pub latest: Option<u64>,
     /// `Ok` if every release of nfpcapd reads the file as it is, else the first reason against.
-    pub direct: Result<(), Reason>,
+    pub direct: Result<(), RewriteReason>,
 }
 
-/// Reads the file at `path` as far as nfpcapd would read it alike in every release.
+/// Reads the file at `path` as far as every release of nfpcapd would read it alike.
 ///
 /// `observer` is called about every MiB with the bytes read so far, and stops the pass by returning
 /// `Break`.
@@ -84,131 +81,83 @@ pub struct Scan {
 /// # Errors
 /// Any [`CaptureError`] but `Damaged` and `Unsupported`: those show when a compressed or foreign
 /// capture is rewritten.
-pub fn scan(
+pub fn inspect(
     path: &Path,
     observer: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Result<Scan, CaptureError> {
-    let file = File::open(path).map_err(|error| failed(path, error))?;
-    scan_from(file, observer, &|error| failed(path, error))
+) -> Result<Inspection, CaptureError> {
+    let context = || format!("cannot read {}", path.display());
+    let file = File::open(path).map_err(|error| CaptureError::io(context())(error))?;
+    let mut window = Window::new(Chunks::plain(file, Meter::new(observer)));
+    inspect_window(&mut window).map_err(|error| match error {
+        CaptureError::Io { source, .. } => CaptureError::io(context())(source),
+        error => error,
+    })
 }
 
-fn failed(path: &Path, error: io::Error) -> CaptureError {
-    CaptureError::io(format!("cannot read {}", path.display()))(error)
-}
-
-/// A buffer over the file in which whole records are seen.
-struct Window<'o, R> {
-    source: R,
-    observer: &'o mut dyn FnMut(u64) -> ControlFlow<()>,
-    failed: &'o dyn Fn(io::Error) -> CaptureError,
-    buffer: Vec<u8>,
-    /// The bytes not used yet.
-    start: usize,
-    end: usize,
-    taken: u64,
-}
-
-impl<R: Read> Window<'_, R> {
-    /// The unused bytes, at least `length` unless the file ends before.
-    fn at_least(&mut self, length: usize) -> Result<&[u8], CaptureError> {
-        if self.end - self.start < length {
-            self.refill(length)?;
-        }
-        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
-    }
-
-    #[cold]
-    fn refill(&mut self, length: usize) -> Result<(), CaptureError> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        while self.end < length {
-            let rest = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match self.source.read(rest) {
-                Ok(0) => break,
-                Ok(bytes) => {
-                    self.end += bytes;
-                    self.taken += bytes as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err((self.failed)(error)),
-            }
-        }
-        match (self.observer)(self.taken) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(CaptureError::Cancelled),
-        }
+/// What a fault means for a plain file.
+fn failed(fault: Fault) -> CaptureError {
+    match fault.explain() {
+        // Nothing is decompressed here.
+        Ok(reason) => CaptureError::Damaged { reason },
+        Err(error) => error,
     }
 }
 
-fn scan_from(
-    source: impl Read,
-    observer: &mut dyn FnMut(u64) -> ControlFlow<()>,
-    failed: &dyn Fn(io::Error) -> CaptureError,
-) -> Result<Scan, CaptureError> {
-    let mut window = Window {
-        source,
-        observer,
-        failed,
-        buffer: vec![0; BUFFER],
-        start: 0,
-        end: 0,
-        taken: 0,
-    };
-    let start = window.at_least(FileHeader::LENGTH)?;
+fn inspect_window(window: &mut Window<'_, '_>) -> Result<Inspection, CaptureError> {
+    let start = window.at_least(FileHeader::LENGTH).map_err(failed)?;
     let (kind, header) = (Kind::of(start), FileHeader::parse(start));
-    let mut scan = Scan {
+    let mut inspection = Inspection {
         packets: 0,
         bytes: 0,
         earliest: None,
         latest: None,
         direct: Ok(()),
     };
-    scan.direct = match (kind, header) {
-        (Kind::Gzip | Kind::Zstd, _) => Err(Reason::Compressed),
-        (Kind::PcapNg, _) => Err(Reason::PcapNg),
+    inspection.direct = match (kind, header) {
+        (Kind::Gzip | Kind::Zstd, _) => Err(RewriteReason::Compressed),
+        (Kind::PcapNg, _) => Err(RewriteReason::PcapNg),
         (Kind::Pcap { .. }, None) => {
             return Err(CaptureError::HeaderCut {
                 length: start.len() as u64,
             });
         }
         (_, Some(header)) => {
-            window.start += FileHeader::LENGTH;
-            scan.bytes = FileHeader::LENGTH as u64;
+            window.consume(FileHeader::LENGTH);
+            inspection.bytes = FileHeader::LENGTH as u64;
             match check_header(&header) {
-                Ok(()) => walk(&mut window, &header, &mut scan)?,
+                Ok(()) => walk(window, &header, &mut inspection)?,
                 not_direct => not_direct,
             }
         }
-        (kind, None) => return Err(kind.refuse(start)),
+        (kind, None) => return Err(CaptureError::refused(kind, start)),
     };
-    Ok(scan)
+    Ok(inspection)
 }
 
-fn check_header(header: &FileHeader) -> Result<(), Reason> {
+fn check_header(header: &FileHeader) -> Result<(), RewriteReason> {
     if header.nanoseconds || header.modified || header.version != (2, 4) {
-        return Err(Reason::Variant);
+        return Err(RewriteReason::Variant);
     }
     if !(1..=MAX_PACKET).contains(&header.snap_length) {
-        return Err(Reason::SnapLength(header.snap_length));
+        return Err(RewriteReason::SnapLength(header.snap_length));
     }
-    if header.link_word != u32::from(link::ETHERNET) {
-        return Err(Reason::LinkType(header.link_word));
+    if header.link_word != u32::from(ETHERNET) {
+        return Err(RewriteReason::LinkType(header.link_word));
     }
     Ok(())
 }
 
 /// Goes over the records; the inner result is the verdict.
-fn walk<R: Read>(
-    window: &mut Window<'_, R>,
+fn walk(
+    window: &mut Window<'_, '_>,
     header: &FileHeader,
-    scan: &mut Scan,
-) -> Result<Result<(), Reason>, CaptureError> {
+    inspection: &mut Inspection,
+) -> Result<Result<(), RewriteReason>, CaptureError> {
     const RECORD: usize = 16;
     loop {
-        let packet = scan.packets + 1;
+        let packet = inspection.packets + 1;
         let fields = Fields {
-            data: window.at_least(RECORD)?,
+            data: window.at_least(RECORD).map_err(failed)?,
             big_endian: header.big_endian,
         };
         if fields.data.is_empty() {
@@ -217,29 +166,33 @@ fn walk<R: Read>(
         let (Some(seconds), Some(micros), Some(captured), Some(wire)) =
             (fields.u32(0), fields.u32(4), fields.u32(8), fields.u32(12))
         else {
-            return Ok(Err(Reason::Damage(packet)));
+            return Ok(Err(RewriteReason::Damage(packet)));
         };
         if seconds | micros | captured | wire == 0 {
-            return Ok(Err(Reason::Damage(packet)));
+            return Ok(Err(RewriteReason::Damage(packet)));
         }
         if captured > header.snap_length || captured != wire {
-            return Ok(Err(Reason::Length(packet)));
+            return Ok(Err(RewriteReason::Length(packet)));
         }
         if seconds >= 1 << 31 || micros >= 1_000_000 {
-            return Ok(Err(Reason::Time(packet)));
+            return Ok(Err(RewriteReason::Time(packet)));
         }
         let record = RECORD + captured as usize;
-        let Some(frame) = window.at_least(record)?.get(RECORD..record) else {
-            return Ok(Err(Reason::Damage(packet)));
+        let Some(frame) = window.at_least(record).map_err(failed)?.get(RECORD..record) else {
+            return Ok(Err(RewriteReason::Damage(packet)));
         };
         if let Some(tag) = link::unknown_tag(frame) {
-            return Ok(Err(Reason::Tag(packet, tag)));
+            return Ok(Err(RewriteReason::Tag(packet, tag)));
         }
-        window.start += record;
-        scan.bytes += record as u64;
-        scan.packets = packet;
+        window.consume(record);
+        inspection.bytes += record as u64;
+        inspection.packets = packet;
         let time = u64::from(seconds) * 1_000_000_000 + u64::from(micros) * 1000;
-        scan.earliest = Some(scan.earliest.map_or(time, |earliest| earliest.min(time)));
-        scan.latest = Some(scan.latest.map_or(time, |latest| latest.max(time)));
+        inspection.earliest = Some(
+            inspection
+                .earliest
+                .map_or(time, |earliest| earliest.min(time)),
+        );
+        inspection.latest = Some(inspection.latest.map_or(time, |latest| latest.max(time)));
     }
 }

@@ -11,13 +11,14 @@
  * extensions do not overlap), so that the buffer for the result has a bound, and no flow is lost for
  * lack of room.  Records whose extensions can only lie over each other are dropped as damaged.
  */
-#include "layout3.h"
+#include "convert3.h"
 
 #include <stdlib.h>
 
 #include "../error.h"
 #include "moves.h"
 #include "types.h"
+#include "walk.h"
 
 enum {
     /* Of layout 3. */
@@ -187,33 +188,24 @@ typedef struct plan {
 #define PLAN_SETS 64u
 #define PLAN_WAYS 4u
 
-struct layout3_plans {
+struct convert3_plans {
     uint32_t epoch;
     uint8_t oldest[PLAN_SETS]; /* the way that the next new plan takes */
     plan plan[PLAN_SETS][PLAN_WAYS];
 };
 
-void nfdump_layout3_plans_free(layout3_plans *plans)
+void nfdump_convert3_free(convert3_plans *plans)
 {
     free(plans);
 }
 
 typedef struct conversion {
-    layout3_plans *plans;
+    convert3_plans *plans;
     flow_index *index;
     record_buffer *out;
     uint8_t *spare; /* not null: converting in place; this is where the rest goes when there is no room */
     nfdump_block_view *view;
 } conversion;
-
-static void note_damage(nfdump_block_view *view, nfdump_status status, size_t at, const char *reason, uint64_t value,
-                        uint64_t limit)
-{
-    if (view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&view->damage, status, at, reason, value, limit);
-        view->damage.record = view->walked;
-    }
-}
 
 /* For values that are known to fit. */
 static void put_u16(uint8_t *p, size_t value)
@@ -425,7 +417,7 @@ static inline bool table_fits(const plan *p, const uint8_t *table)
 }
 
 /* The plan for a record, if there is one: of at least FLOW3_HEADER bytes, and `size` in all. */
-static inline plan *known_plan(layout3_plans *plans, const uint8_t *record, size_t size, size_t *set)
+static inline plan *known_plan(convert3_plans *plans, const uint8_t *record, size_t size, size_t *set)
 {
     const uint64_t bitmap = load_u64(record + 16);
     const uint16_t count = load_u16(record + 4);
@@ -440,7 +432,7 @@ static inline plan *known_plan(layout3_plans *plans, const uint8_t *record, size
 }
 
 /* The plan for a record of at least FLOW3_HEADER bytes.  Null, with a reason, if it is damaged. */
-static plan *find_plan(layout3_plans *plans, span record, const char **reason)
+static plan *find_plan(convert3_plans *plans, span record, const char **reason)
 {
     size_t set = 0;
     plan *p = known_plan(plans, record.data, record.length, &set);
@@ -590,7 +582,7 @@ static bool add_flow(conversion *c, span record, size_t at, size_t left)
         p = NULL;
     }
     if (p == NULL) {
-        note_damage(c->view, NFDUMP_E_ELEMENT, at, reason, 0, 0);
+        nfdump_note_damage(c->view, NFDUMP_E_ELEMENT, at, reason, 0, 0);
         c->view->dropped++;
         return true;
     }
@@ -643,7 +635,7 @@ FLOW_ARRAY_BEGIN
  * is full. */
 static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t announced)
 {
-    layout3_plans *const plans = c->plans;
+    convert3_plans *const plans = c->plans;
     flow_index *const index = c->index;
     const uint32_t epoch = plans->epoch;
     const size_t room = index->cap_flows - index->num_flows;
@@ -764,28 +756,16 @@ static bool convert_flows(conversion *c, span raw)
 {
     nfdump_block_view *view = c->view;
     uint32_t announced = 0;
-    size_t at = FLOWS_SUBHEADER;
     if (!span_has(raw, 0, FLOWS_SUBHEADER)) {
-        note_damage(view, NFDUMP_E_RECORD, 0, "block of flows is shorter than its header", raw.length, FLOWS_SUBHEADER);
+        nfdump_note_damage(view, NFDUMP_E_RECORD, 0, "block of flows is shorter than its header", raw.length, FLOWS_SUBHEADER);
         return true;
     }
     (void)span_u32(raw, 0, &announced);
-    while (view->walked < announced) {
-        uint16_t type = 0;
-        uint16_t size = 0;
-        span record = {0};
-        if (at == raw.length) {
-            note_damage(view, NFDUMP_E_COUNT, at, "fewer records than the block announces", view->walked, announced);
-            return true;
-        }
-        if (!span_u16(raw, at, &type) || !span_u16(raw, at + 2, &size)) {
-            note_damage(view, NFDUMP_E_RECORD, at, "block ends inside a record header", raw.length - at, RECORD_HEADER);
-            return true;
-        }
-        if (size < RECORD_HEADER || !span_sub(raw, at, size, &record)) {
-            note_damage(view, NFDUMP_E_RECORD, at, "impossible record size", size, raw.length - at);
-            return true;
-        }
+    record_walk walk = {.data = raw, .at = FLOWS_SUBHEADER, .announced = announced};
+    record_step found;
+    uint16_t type = 0;
+    span record = {0};
+    for (size_t at = walk.at; (found = next_record(&walk, &type, &record)) == RECORD_FOUND; at = walk.at) {
         if (type == FLOW3) {
             if (!add_flow(c, record, at, raw.length - at)) {
                 return false;
@@ -798,13 +778,14 @@ static bool convert_flows(conversion *c, span raw)
             view->skipped++; /* look-up filters and what is to come */
         }
         view->walked++;
-        at += size;
         if (type == FLOW3) {
-            at = convert_run(c, raw, at, announced);
+            walk.at = convert_run(c, raw, walk.at, announced);
+            walk.walked = view->walked;
         }
     }
-    if (at != raw.length) {
-        note_damage(view, NFDUMP_E_COUNT, at, "more bytes than the announced records take", raw.length, at);
+    nfdump_note_step(view, &walk, found, record);
+    if (found == RECORD_END && walk.at != raw.length) {
+        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "more bytes than the announced records take", raw.length, walk.at);
     }
     return true;
 }
@@ -838,7 +819,7 @@ static bool convert_applications(conversion *c, span elements, size_t size, size
     const size_t description = elements.data[2];
     const size_t fields = id + name + description;
     if (fields == 0 || fields + 3 > size) {
-        note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "names do not fit their element", fields + 3, size);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "names do not fit their element", fields + 3, size);
         return true;
     }
     const size_t most = (RECORD_MAX - APPLICATIONS2_HEADER) / fields;
@@ -853,7 +834,7 @@ static bool convert_applications(conversion *c, span elements, size_t size, size
         for (size_t i = first; i < first + here; i++) {
             const uint8_t *element = elements.data + i * size;
             if (element[0] != id || element[1] != name || element[2] != description) {
-                note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER + i * size, "names of another length than the first",
+                nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER + i * size, "names of another length than the first",
                             element[1], name);
                 continue;
             }
@@ -879,7 +860,7 @@ static bool convert_names(conversion *c, uint16_t type, span elements, size_t si
     const size_t element = (size + 3) & ~(size_t)3;
     const size_t most = element > RECORD_MAX - NAMES2_HEADER ? 0 : (RECORD_MAX - NAMES2_HEADER) / element;
     if (most == 0) {
-        note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "a name is too long", size, RECORD_MAX);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "a name is too long", size, RECORD_MAX);
         return true;
     }
     for (size_t first = 0; first < count;) {
@@ -913,7 +894,7 @@ static bool convert_array(conversion *c, span raw)
     span elements = {0};
     (void)span_u32(raw, 0, &count);
     if (!span_u16(raw, 4, &size) || !span_u16(raw, 6, &type)) {
-        note_damage(c->view, NFDUMP_E_RECORD, 0, "block of names is shorter than its header", raw.length, SMALL_SUBHEADER);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, 0, "block of names is shorter than its header", raw.length, SMALL_SUBHEADER);
         return true;
     }
     /* Places, numbers of networks and the like have no flows. */
@@ -924,7 +905,7 @@ static bool convert_array(conversion *c, span raw)
     const size_t least = type == RECORD_APPLICATION_NAMES ? 4 : 5;
     if (size < least || bytes != raw.length - SMALL_SUBHEADER ||
         !span_sub(raw, SMALL_SUBHEADER, (size_t)bytes, &elements)) {
-        note_damage(c->view, NFDUMP_E_RECORD, 0, "names do not fill their block", bytes, raw.length);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, 0, "names do not fill their block", bytes, raw.length);
         return true;
     }
     c->view->walked = count;
@@ -932,7 +913,7 @@ static bool convert_array(conversion *c, span raw)
                                             : convert_names(c, type, elements, size, count);
 }
 
-nfdump_status nfdump_layout3_convert(layout3_plans **plans, flow_index *index, uint16_t type, span raw, record_buffer *out,
+nfdump_status nfdump_convert3(convert3_plans **plans, flow_index *index, uint16_t type, span raw, record_buffer *out,
                               nfdump_block_view *view)
 {
     if (*plans == NULL) {
@@ -946,8 +927,11 @@ nfdump_status nfdump_layout3_convert(layout3_plans **plans, flow_index *index, u
         c.spare = out->data;
         out->data = out->in_place;
     }
-    /* 0 is the epoch of plans that were not used yet. */
-    (*plans)->epoch += (*plans)->epoch == UINT32_MAX ? 2 : 1;
+    /* 0 is the epoch of plans that were not used yet; those of the first blocks must not seem to be of these. */
+    if (++(*plans)->epoch == 0) {
+        memset(*plans, 0, sizeof **plans);
+        (*plans)->epoch = 1;
+    }
     out->length = 0;
     nfdump_index_begin(index, NFDUMP_ELEMENT_MAX);
     bool done = true;
