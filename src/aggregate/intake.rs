@@ -4,7 +4,7 @@ use crate::aggregate::dense;
 use crate::aggregate::extract::{BATCH, Batch, Counted};
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::layout::counter;
-use crate::aggregate::plan::Plan;
+use crate::aggregate::plan::{Pending, Plan};
 use crate::file::block::Block;
 use crate::flow::places::Places;
 use crate::flow::view::Flow;
@@ -92,9 +92,10 @@ impl Intake {
 }
 
 /// What is known of a shape.
-enum Planned {
+enum Planned<'a> {
     Unknown,
-    Plan(Plan),
+    /// Flows wait until there are enough for a batch.
+    Plan(Plan, Vec<Pending<'a>>),
     /// Its flows are read one by one.
     Slow,
 }
@@ -104,7 +105,7 @@ struct Feed<'t, 'a, S> {
     inner: &'t Inner,
     intake: &'t mut Intake,
     sink: S,
-    plans: Vec<Planned>,
+    plans: Vec<Planned<'a>>,
     content: &'a RawBlock,
     shapes: &'a [RawShape],
     records: Records<'a>,
@@ -113,72 +114,105 @@ struct Feed<'t, 'a, S> {
 impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     #[inline]
     fn add(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
-        let (inner, content) = (self.inner, self.content);
         let known = usize::from(found.shape);
-        let (Some(shape), Some(Planned::Plan(plan))) =
-            (self.shapes.get(known), self.plans.get(known))
-        else {
-            return self.add_unplanned(record, found, number);
+        let flow = Pending {
+            record,
+            found,
+            number,
         };
-        let flow = || Flow::new(record, Places::of(content, found));
-        // What a start of 0 means depends on other elements.
-        let has_event = || shape.present & (1 << 19 | 1 << 25) != 0;
-        let mut counters = [0; counter::COUNT];
-        let Some(proto) = plan.count(record, has_event, &mut counters) else {
-            return self.add_slowly(&flow(), number);
-        };
-        if inner.options.separate_totals {
-            dense::add(&mut self.intake.totals, &counters, inner.options.wrap);
-        }
-        let counted = Counted { counters, proto };
-        for (at, variant) in plan.variants().iter().enumerate() {
-            let Some(variant) = variant else { continue };
-            let batch = &mut self.intake.batch;
-            let rest = batch.rows.get_mut(batch.count * inner.layout.words..);
-            let row = rest.and_then(|rest| rest.split_at_mut_checked(inner.layout.key_words));
-            let Some((key, row)) = row else { return };
-            if !variant.key(inner, at, record, flow, &counted, key) {
-                continue;
-            }
-            if let Some(to) = row.first_chunk_mut() {
-                *to = counters;
-            }
-            if inner.options.numbered
-                && let Some(to) = row.get_mut(counter::NUMBER)
-            {
-                *to = number << 1;
-            }
-            if inner.has_extras() {
-                batch.add_values(inner, &flow());
-                if let Some(to) = self.records.get_mut(batch.count) {
-                    *to = (record, number);
+        match self.plans.get_mut(known) {
+            Some(Planned::Plan(_, pending)) => {
+                pending.push(flow);
+                if pending.len() == BATCH {
+                    self.drain(known);
                 }
             }
-            batch.count += 1;
-            if batch.is_full() {
-                flush(inner, batch, &self.records, &mut self.sink);
-            }
+            _ => self.add_unplanned(flow),
         }
     }
 
     /// Adds a flow of a shape without a plan; makes the plan if there can be one.
     #[cold]
     #[inline(never)]
-    fn add_unplanned(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
-        let known = usize::from(found.shape);
-        let flow = Flow::new(record, Places::of(self.content, found));
-        let shape = self.shapes.get(known);
-        let (Some(shape), Some(planned)) = (shape, self.plans.get_mut(known)) else {
-            return self.add_slowly(&flow, number);
-        };
-        if let Planned::Unknown = planned {
-            let plan = Plan::new(self.inner, shape);
-            *planned = plan.map_or(Planned::Slow, Planned::Plan);
-            if let Planned::Plan(_) = planned {
-                return self.add(record, found, number);
+    fn add_unplanned(&mut self, flow: Pending<'a>) {
+        let known = usize::from(flow.found.shape);
+        if let (Some(shape), Some(planned)) = (self.shapes.get(known), self.plans.get_mut(known))
+            && let Planned::Unknown = planned
+        {
+            *planned = match Plan::new(self.inner, shape) {
+                Some(plan) => Planned::Plan(plan, vec![flow]),
+                None => Planned::Slow,
+            };
+            if let Planned::Plan(..) = planned {
+                return;
             }
         }
-        self.add_slowly(&flow, number);
+        let view = Flow::new(flow.record, Places::of(self.content, flow.found));
+        self.add_slowly(&view, flow.number);
+    }
+
+    /// Makes rows of the flows of a shape that wait.
+    fn drain(&mut self, known: usize) {
+        let (inner, content) = (self.inner, self.content);
+        // Rows of flows that were read one by one come first.
+        flush(inner, &mut self.intake.batch, &self.records, &mut self.sink);
+        let Some(Planned::Plan(plan, pending)) = self.plans.get_mut(known) else {
+            return;
+        };
+        // What a start of 0 means depends on other elements.
+        let shape = self.shapes.get(known);
+        let has_event = shape.is_some_and(|shape| shape.present & (1 << 19 | 1 << 25) != 0);
+        let view = |flow: &Pending<'a>| Flow::new(flow.record, Places::of(content, flow.found));
+        let words = inner.layout.words;
+        let mut protos = [0; BATCH];
+        let mut others = 0;
+        for (at, variant) in plan.variants().iter().enumerate() {
+            let Intake { batch, totals } = &mut *self.intake;
+            let Some(rows) = batch.rows.get_mut(..pending.len() * words) else {
+                continue;
+            };
+            if at == 0 || variant.is_some() {
+                others = plan.count_all(inner, pending, has_event, rows, &mut protos);
+            }
+            if at == 0 && inner.options.separate_totals {
+                for (place, row) in rows.chunks_exact(words).enumerate() {
+                    if others >> place & 1 == 0 {
+                        let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+                        dense::add(totals, counters, inner.options.wrap);
+                    }
+                }
+            }
+            let Some(variant) = variant else { continue };
+            let left_out = others | variant.keys(inner, at, pending, view, rows, &protos);
+            for (place, flow) in pending.iter().enumerate() {
+                if left_out >> place & 1 != 0 {
+                    continue;
+                }
+                let count = batch.count;
+                if count != place {
+                    let from = place * words;
+                    batch.rows.copy_within(from..from + words, count * words);
+                }
+                if inner.has_extras() {
+                    batch.add_values(inner, &view(flow));
+                    if let Some(to) = self.records.get_mut(count) {
+                        *to = (flow.record, flow.number);
+                    }
+                }
+                batch.count += 1;
+            }
+            flush(inner, batch, &self.records, &mut self.sink);
+        }
+        let mut waiting = std::mem::take(pending);
+        for (place, flow) in waiting.iter().enumerate() {
+            if others >> place & 1 != 0 {
+                self.add_slowly(&view(flow), flow.number);
+            }
+        }
+        waiting.clear();
+        if let Some(Planned::Plan(_, pending)) = self.plans.get_mut(known) {
+            *pending = waiting;
+        }
     }
 
     #[cold]
@@ -214,6 +248,13 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     }
 
     fn flush(&mut self) {
+        for known in 0..self.plans.len() {
+            if let Some(Planned::Plan(_, pending)) = self.plans.get(known)
+                && !pending.is_empty()
+            {
+                self.drain(known);
+            }
+        }
         let batch = &mut self.intake.batch;
         flush(self.inner, batch, &self.records, &mut self.sink);
     }
@@ -225,6 +266,9 @@ fn flush(
     records: &Records<'_>,
     sink: &mut impl FnMut(&Batch, &Records<'_>),
 ) {
+    if batch.count == 0 {
+        return;
+    }
     let hashes = batch.hashes.get_mut(..batch.count).unwrap_or_default();
     inner.hash_all(&batch.rows, hashes);
     sink(batch, records);

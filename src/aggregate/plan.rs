@@ -4,7 +4,7 @@
 //! a copy - payloads, texts, elements shorter than usual - is read through [`Source::value`], with the
 //! same results.
 
-use crate::aggregate::extract::Counted;
+use crate::aggregate::extract::BATCH;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::{Place, counter};
@@ -12,7 +12,7 @@ use crate::aggregate::source::{Shape, Source, Stored};
 use crate::flow::bytes::{Condition, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::element::FieldKind;
 use crate::flow::view::Flow;
-use crate::raw::RawShape;
+use crate::raw::{RawFlowRef, RawShape};
 
 /// Bytes of the generic element that counters need.
 const GENERIC_LEN: usize = 48;
@@ -60,6 +60,14 @@ struct Step {
     /// With `icmp` unmet.
     absent: Absent,
     transform: Transform,
+}
+
+/// A flow that waits for others of its shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Pending<'a> {
+    pub(crate) record: &'a [u8],
+    pub(crate) found: &'a RawFlowRef,
+    pub(crate) number: u64,
 }
 
 /// What to do with the flows of one shape.
@@ -136,18 +144,46 @@ impl Plan {
         })
     }
 
+    /// Writes what flows count into their rows, and their protocols. Returns a bit for each flow that must be read in
+    /// another way.
+    pub(crate) fn count_all(
+        &self,
+        inner: &Inner,
+        pending: &[Pending<'_>],
+        has_event: bool,
+        rows: &mut [u64],
+        protos: &mut [u8; BATCH],
+    ) -> u64 {
+        let mut others = 0;
+        let rows = rows.chunks_exact_mut(inner.layout.words);
+        for (((place, flow), row), proto) in pending.iter().enumerate().zip(rows).zip(protos) {
+            let counters = row.get_mut(inner.layout.key_words..);
+            let Some(counters) = counters.and_then(|rest| rest.first_chunk_mut()) else {
+                continue;
+            };
+            match self.count(flow.record, has_event, counters) {
+                Some(found) => *proto = found,
+                None => others |= 1 << place,
+            }
+            if let Some(to) = row.get_mut(inner.layout.key_words + counter::NUMBER) {
+                *to = flow.number << 1;
+            }
+        }
+        others
+    }
+
     /// Writes what a flow counts. Returns its protocol, or `None` if it must be read in another way.
     #[inline]
-    pub(crate) fn count(
+    fn count(
         &self,
         record: &[u8],
-        has_event: impl Fn() -> bool,
+        has_event: bool,
         counters: &mut [u64; counter::COUNT],
     ) -> Option<u8> {
         let generic: &[u8; GENERIC_LEN] = record.get(self.generic..)?.first_chunk()?;
         let word = |at: usize| u64_at(generic, at);
         let first = word(0);
-        if first == 0 && has_event() {
+        if first == 0 && has_event {
             return None;
         }
         let [flags, proto] = [generic[45], generic[44]];
@@ -162,47 +198,104 @@ impl Plan {
     }
 
     /// What to do for each combination of sources.
-    #[inline]
     pub(crate) fn variants(&self) -> &[Option<Variant>] {
         &self.variants
     }
 }
 
 impl Variant {
-    /// Writes the key of a flow. Returns whether it counts.
-    #[inline]
-    pub(crate) fn key<'a>(
+    /// Writes the keys of flows into their rows, whose counters are there. Returns a bit for each flow that does not
+    /// count.
+    pub(crate) fn keys<'a>(
         &self,
         inner: &Inner,
         number: usize,
-        record: &'a [u8],
-        flow: impl Fn() -> Flow<'a>,
-        counted: &Counted,
-        key: &mut [u64],
-    ) -> bool {
-        for at in &self.cleared {
-            set(key, *at, 0);
+        pending: &[Pending<'a>],
+        flow: impl Fn(&Pending<'a>) -> Flow<'a>,
+        rows: &mut [u64],
+        protos: &[u8; BATCH],
+    ) -> u64 {
+        let words = inner.layout.words;
+        for row in rows.chunks_exact_mut(words) {
+            self.cleared.iter().for_each(|at| set(row, *at, 0));
         }
-        self.steps
-            .iter()
-            .all(|step| step.run(inner, number, record, &flow, counted, key))
+        let mut left_out = 0;
+        for step in &self.steps {
+            if step.copy_all(pending, words, rows) {
+                continue;
+            }
+            let rows = rows.chunks_exact_mut(words);
+            for (((place, found), row), proto) in pending.iter().enumerate().zip(rows).zip(protos) {
+                let (key, counters) = row.split_at_mut(inner.layout.key_words);
+                let view = || flow(found);
+                if !step.run(inner, number, found.record, &view, *proto, counters, key) {
+                    left_out |= 1 << place;
+                }
+            }
+        }
+        left_out
     }
 }
 
 impl Step {
-    /// Returns whether the flow counts.
+    /// Writes the most usual values for all flows, in a loop for each of their types. Returns whether it did.
+    fn copy_all(&self, pending: &[Pending<'_>], words: usize, rows: &mut [u64]) -> bool {
+        if self.icmp.is_some() {
+            return false;
+        }
+        let Place {
+            head, bit, wide, ..
+        } = self.place;
+        let at = self.at;
+        let rows = rows.chunks_exact_mut(words).zip(pending);
+        let put = |row: &mut [u64], value: u64| {
+            if let Some(word) = row.get_mut(head) {
+                *word |= (self.head | value) << bit;
+            }
+        };
+        match self.copy {
+            Fetch::Byte => {
+                rows.for_each(|(row, flow)| put(row, u64::from(u8_at(flow.record, at)) << 1));
+            }
+            Fetch::Short => {
+                rows.for_each(|(row, flow)| put(row, u64::from(u16_at(flow.record, at)) << 1));
+            }
+            Fetch::Ip4 { mask } => rows.for_each(|(row, flow)| {
+                put(row, 0);
+                if let Some([high, low]) = row.get_mut(wide..wide + 2) {
+                    (*high, *low) = (0, u64::from(u32_at(flow.record, at) & mask));
+                }
+            }),
+            Fetch::Ip6 { masks } => rows.for_each(|(row, flow)| {
+                put(row, 0);
+                if let Some([high, low]) = row.get_mut(wide..wide + 2) {
+                    *high = u64_at(flow.record, at) & masks[0];
+                    *low = u64_at(flow.record, at + 8) & masks[1];
+                }
+            }),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Writes the value of one flow. Returns whether the flow counts.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of them are parts of one flow or its row"
+    )]
     fn run<'a>(
         &self,
         inner: &Inner,
         variant: usize,
         record: &'a [u8],
         flow: &impl Fn() -> Flow<'a>,
-        counted: &Counted,
+        proto: u8,
+        counters: &[u64],
         key: &mut [u64],
     ) -> bool {
         if let Some(icmp) = self.icmp
-            && matches!(counted.proto, 1 | 58) != icmp
+            && matches!(proto, 1 | 58) != icmp
         {
             match self.absent {
                 Absent::Group => return true,
@@ -237,8 +330,8 @@ impl Step {
                     Fetch::First => counter::FIRST,
                     _ => counter::LAST,
                 };
-                let time = Stored::number(counted.counters[which]);
-                set(key, wide, self.transform.of_time(time.words[1]));
+                let time = counters.get(which).copied().unwrap_or(0);
+                set(key, wide, self.transform.of_time(time));
                 self.head
             }
             Fetch::Slow { key: at } => return inner.put_key(variant, at, &flow(), key),
