@@ -110,7 +110,9 @@ fn count(reader: &mut Reader, groupings: &[Grouping]) -> Result<(Vec<Table>, Acc
         },
         |()| Ok(()),
     )?;
-    let tables: Vec<Table> = collectors.into_iter().map(Collector::finish).collect();
+    let tables: Result<Vec<Table>, AggregateError> =
+        collectors.into_iter().map(Collector::finish).collect();
+    let tables = tables.map_err(failed)?;
     if let Some(table) = tables.first() {
         account.totals = Totals::of(&table.totals());
     }
