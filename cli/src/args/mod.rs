@@ -1,14 +1,17 @@
 //! The command line: what there is to say and its help. Does nothing itself.
 
+pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod slot;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
@@ -42,6 +45,10 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print the flows of nfcapd files
     Read(ReadArgs),
+    /// Show the groups of flows with the most bytes, packets, flows, ...
+    Top(TopArgs),
+    /// Show traffic over time
+    Series(SeriesArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Tell whether nfcapd files are intact, and what of them can be read
@@ -50,6 +57,13 @@ pub(crate) enum Command {
     Rewrite(RewriteArgs),
     /// Write a well-formed file with all that can be read of a damaged one
     Repair(RepairArgs),
+    /// Do what nfdump does, with nfdump's own options: nfdecode nfdump -r FILE -s srcip/bytes
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Nfdump {
+        /// Options and filter of nfdump
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// List the names for --fields, and the tokens of -f csv:...
     Fields,
     /// Print a completion script for a shell: source <(nfdecode completions bash)
@@ -459,7 +473,7 @@ pub(crate) fn file_named(path: &Path) -> Option<&Path> {
 }
 
 /// A character that can stand between values of CSV.
-fn parse_delimiter(text: &str) -> Result<u8, String> {
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => {
             Err("quotes and line ends have a meaning of their own".to_owned())
