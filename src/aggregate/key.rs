@@ -3,6 +3,7 @@
 use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::source::{Shape, Source, Stored, Value};
+use crate::flow::element::either_fields;
 use crate::flow::view::Flow;
 
 /// What an absent value of a key means.
@@ -53,8 +54,8 @@ pub struct Key {
 impl Key {
     /// A field by name: one of [`element`](crate::element), an address of either family (`src_addr`,
     /// `dst_addr`, `next_hop`, `bgp_next_hop`, `exporter_addr`, `src_xlt_addr`, `dst_xlt_addr`,
-    /// `src_tun_addr`, `dst_tun_addr`), a field of the record header (`export_sysid`, `engine_type`,
-    /// `engine_id`, `export_version`, `is_event`, `sampled`, `anonymized`), or a value of a TLS hello in
+    /// `src_tun_addr`, `dst_tun_addr`), a field of the record header (`exporter_sysid`, `engine_type`,
+    /// `engine_id`, `export_version`, `is_event`, `is_sampled`, `is_anonymized`), or a value of a TLS hello in
     /// the payload (`tls_version`, `tls_sni`, `ja3`, `ja4`), or the name that a DNS message asks for
     /// (`dns_name`, lower case).
     ///
@@ -122,7 +123,7 @@ impl Key {
         } else {
             ("dst_addr", 9)
         };
-        let either = crate::aggregate::source::EITHER.iter();
+        let either = either_fields().iter();
         let sources = either
             .filter(|either| either.name == name)
             .map(Source::Either)

@@ -10,7 +10,7 @@ use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::{Place, counter};
 use crate::aggregate::source::{Shape, Source, Stored};
 use crate::flow::bytes::{Condition, u8_at, u16_at, u32_at, u64_at};
-use crate::flow::element::FieldKind;
+use crate::flow::element::{EitherKind, FieldKind};
 use crate::flow::view::Flow;
 use crate::raw::{RawFlowRef, RawShape};
 
@@ -416,8 +416,10 @@ fn step(
             })
         }
         Source::Either(either) => {
-            let [v4, v6] = either.elements;
-            let [at4, at6] = either.offsets;
+            let [(v4, at4), (v6, at6)] = either.places();
+            if either.kind != EitherKind::Ip {
+                return Found::Step(slow);
+            }
             let lengths = match key.transform {
                 Transform::None => [32, 128],
                 Transform::Prefix(lengths) => lengths,
