@@ -486,6 +486,10 @@ fn sets_read_unfinished_files_when_asked_to() {
 /// The shared test data hold every element of layout 2: nothing about them may differ between the two
 /// ways. `tests/layout3.rs` has what only layout 3 holds.
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn fields_of_all_elements() {
     let Some(folder) = support::test_data("elements") else {
         return;

@@ -1,7 +1,7 @@
 //! What the integration tests share: the program under test, the data of others, and skipping.
 //!
-//! Test data and reference programs do not belong to this repository. Tests that need them say so
-//! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
+//! Reference data and reference programs do not belong to this repository. Tests that need them are reported as ignored
+//! without them: the build scripts look for them. With `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
 #![allow(dead_code)]
 
 pub mod corpus;
