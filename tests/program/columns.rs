@@ -855,7 +855,7 @@ fn element_names_are_unique_and_types_known() {
 }
 
 /// Flows with the elements of routers, for what reads our columns in `tests/consumers`: the file in the
-/// repository is this one, `NFDECODE_REGENERATE=1` writes it anew.
+/// repository is this one, `NFDECODE_REGENERATE=1` writes it again.
 #[test]
 fn the_file_for_consumers() {
     const FLOWS: u64 = 300;

@@ -191,7 +191,7 @@ pub fn assert_generated(path: &str, text: &str, test: &str) {
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         kept == text,
-        "{path} is out of date: NFDECODE_REGENERATE=1 cargo test --test {test}"
+        "{path} is out of date: run `cargo xtask generate` ({test})"
     );
 }
 
