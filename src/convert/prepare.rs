@@ -19,7 +19,7 @@ use crate::convert::capture::{self, CaptureError, Inspection};
 /// Bytes that are inspected before nfpcapd is started: headers that it cannot read show at once.
 pub(crate) const HEAD: u64 = 2 << 20;
 
-/// Where the bytes of a capture come from.
+/// The origin of a capture's bytes.
 pub(crate) enum CaptureSource<'a> {
     Path(PathBuf),
     Reader(Box<dyn Read + Send + 'a>),

@@ -33,7 +33,7 @@ const ROOMS: [&str; 14] = [
 const UNSAFE: [(&str, &str); 2] = [
     ("src/raw.rs", "the layer over the C library"),
     (
-        "src/convert/ipc.rs",
+        "src/convert/isolation.rs",
         "processes: what no safe wrapper offers",
     ),
 ];

@@ -64,7 +64,7 @@ pub(crate) enum Rejection {
 }
 
 /// Makes a packet an Ethernet frame. `wire` is its length with a frame check sequence of `fcs` bytes,
-/// which is taken off unless the IP packet needs these bytes: some captures claim one but have none.
+/// which is removed unless the IP packet needs these bytes: some captures claim one but have none.
 #[inline]
 pub(crate) fn to_ethernet<'p>(
     link_type: u16,
