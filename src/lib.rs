@@ -34,7 +34,7 @@
 //! | `arrow` | flows as Arrow record batches (module `columns`) |
 //! | `parquet` | the same as Parquet files (`columns::parquet::Writer`) |
 //! | `filter` | nfdump's filter language (module `filter`) |
-//! | `encryption` | encrypted files (type `Passphrase`) |
+//! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
 //! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |

@@ -26,7 +26,7 @@ pub(crate) enum CaptureSource<'a> {
 }
 
 impl CaptureSource<'_> {
-    /// Path and size of a file that can be read more than once, by nfpcapd as well. nfpcapd has another
+    /// Path and size of a file that can be read more than once, by nfpcapd too. nfpcapd has another
     /// standard input and its own idea of `/dev/stdin`, hence the resolved path.
     pub(crate) fn file(&self) -> io::Result<Option<(PathBuf, u64)>> {
         let Self::Path(path) = self else {

@@ -715,7 +715,7 @@ fn other_layouts_are_not_read_in_pieces() {
 )]
 fn bytes_in_pieces_give_the_same_batches() {
     let Some(files) = files() else { return };
-    // All columns but the one that stands at the end of a file.
+    // All columns but the one that is stored at the end of a file.
     let names: Vec<_> = columns()
         .iter()
         .map(Column::name)

@@ -659,7 +659,10 @@ fn what_a_directory_records() {
         let output = child.wait_with_output().expect("it ends");
         let message = support::stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains("no name that later runs would recognize"), "{message}");
+        assert!(
+            message.contains("no name that later runs would recognize"),
+            "{message}"
+        );
         assert!(!out.exists(), "{name}");
     }
 

@@ -429,7 +429,7 @@ fn flows_that_are_missing_are_counted() {
     let output = run(&["read", &file]);
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("2 flows read, but the file's statistics announce 5"));
-    // Whoever wants fewer misses nothing.
+    // With a limit no flow is missing.
     assert_eq!(run(&["read", "--limit", "1", &file]).status.code(), Some(0));
 
     // Nor does anybody get told by chance: where the limit is reached does not depend on who works on what.

@@ -923,11 +923,7 @@ fn a_directory_of_partitions_can_be_written_again() {
         let output = convert(&fixture(), &program, &arguments);
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(0), "{message}");
-        assert_eq!(
-            message.contains("were written"),
-            round == 1,
-            "{message}"
-        );
+        assert_eq!(message.contains("were written"), round == 1, "{message}");
     }
     // Slots of another length take the place of those that are there, and so does less of the capture.
     let files = || support::parquet_below(Path::new(&lake)).count();
@@ -998,7 +994,10 @@ fn what_is_wrong_with_the_output_is_told_before_the_work() {
     let output = command.output().expect("it runs");
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("no name that later runs would recognize"), "{message}");
+    assert!(
+        message.contains("no name that later runs would recognize"),
+        "{message}"
+    );
     let made = |name: &str| folder.path().join(name).exists();
     assert!(!ran.exists() && !made("lake") && !made("kept"));
 }

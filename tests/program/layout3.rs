@@ -1,4 +1,4 @@
-//! Files of nfdump 1.8 (layout 3): our flows are those that 1.8 itself prints, told in the keys that
+//! Files of nfdump 1.8 (layout 3): our flows are those that 1.8 itself prints, in the keys that
 //! nfdump 1.7.10 has for them, and those of the same capture in layout 2. What a writer of our own makes
 //! reads as it was written, and as in layouts 1 and 2; encrypted, too.
 

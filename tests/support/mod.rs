@@ -50,8 +50,7 @@ pub fn nfdecode() -> Command {
     command
 }
 
-/// As [`nfdecode`], to be interrupted: whoever runs the tests in the background of a shell has them
-/// ignore SIGINT, and what is ignored stays ignored.
+/// As [`nfdecode`], to be interrupted: background jobs of a shell ignore SIGINT, and ignored signals stay ignored.
 pub fn interruptible() -> Command {
     let plain = nfdecode();
     let mut command = Command::new("env");

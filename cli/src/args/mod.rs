@@ -458,12 +458,10 @@ pub(crate) fn file_named(path: &Path) -> Option<&Path> {
     (!is_stdout).then_some(path)
 }
 
-/// Reads the separator of CSV values: one character.
+/// A character that can stand between values of CSV.
 fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
-        [b'"' | b'\n' | b'\r'] => {
-            Err("quotes and line ends cannot separate values".to_owned())
-        }
+        [b'"' | b'\n' | b'\r'] => Err("quotes and line ends cannot separate values".to_owned()),
         [byte] if byte.is_ascii() => Ok(*byte),
         b"tab" | b"\\t" => Ok(b'\t'),
         _ => Err("expected one ASCII character, or tab".to_owned()),

@@ -211,7 +211,8 @@ impl ColumnWriter<'_> {
             Output::Directory { path, slot, bloom } => {
                 if self.limit.is_some() {
                     return Err(Stop::Usage(
-                        "--partition-by writes whole files: it cannot be used with --limit".to_owned(),
+                        "--partition-by writes whole files: it cannot be used with --limit"
+                            .to_owned(),
                     ));
                 }
                 let columns = self.columns.clone().unwrap_or_default();
@@ -241,9 +242,8 @@ impl ColumnWriter<'_> {
                 printed.passed_over = known;
                 if known != 0 {
                     let directory = path.display();
-                    self.report.note(format!(
-                        "{known} files were written to {directory} earlier"
-                    ));
+                    self.report
+                        .note(format!("{known} files were written to {directory} earlier"));
                 }
                 if printed.totals.files == 0 && printed.totals.refused != 0 && known == 0 {
                     self.report.nothing_read();

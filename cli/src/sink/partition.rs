@@ -269,7 +269,9 @@ impl Directory {
                 known += 1;
                 if memory["damaged"] == true {
                     let source = input.source;
-                    report.damage(format!("{source}: was damaged when it was converted earlier"));
+                    report.damage(format!(
+                        "{source}: was damaged when it was converted earlier"
+                    ));
                 }
                 continue;
             }
