@@ -30,7 +30,7 @@ const HEADER: usize = 40;
 const BLOCK_MAX: usize = 2_097_148;
 /// Written as the version of the program. Means a release of 1.7, which readers do not look at.
 const VERSION_WORD: u32 = 0x0107_0500;
-/// An ident record of 128 bytes or more is not taken by readers.
+/// Readers ignore an ident record of 128 bytes or more.
 const IDENT_MAX: usize = 121;
 
 mod record {
@@ -127,7 +127,7 @@ pub struct Writer<W> {
     statistics: Counts,
     /// New number of each exporter, by what identifies it.
     exporters: HashMap<(IpAddr, u32, u32), u16>,
-    /// Used numbers, and where the search for a free one goes on.
+    /// Used numbers, and where the search for a free one continues.
     used_sysids: HashSet<u16>,
     next_sysid: u16,
     samplers: HashSet<Sampler>,
@@ -242,7 +242,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(map)
     }
 
-    /// The wanted number if it is free, else another; `None` if all are taken.
+    /// The preferred number if it is free, else another; `None` if all are in use.
     fn free_sysid(&mut self, wanted: u16) -> Option<u16> {
         if wanted != 0 && !self.used_sysids.contains(&wanted) {
             return Some(wanted);
@@ -535,7 +535,7 @@ fn sampler_record(sampler: &Sampler) -> Vec<u8> {
     with_header(record::SAMPLER, &payload)
 }
 
-/// Statistics as `nfdump -w` counts them: a record stands for as many flows as element 5 says; packets
+/// Statistics as `nfdump -w` counts them: a record represents the number of flows in element 5; packets
 /// and bytes of both directions count; ICMPv6 is ICMP; records without element 1 do not count.
 #[derive(Default)]
 struct Counts {

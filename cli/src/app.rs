@@ -23,7 +23,7 @@ pub(crate) fn run() -> ExitCode {
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe while printing help is nobody's problem.
+            // A closed pipe while printing help is not an error.
             let _ = error.print();
             if let Some(hint) = habits::hint(&error, std::env::args_os().skip(1)) {
                 let _ = writeln!(std::io::stderr(), "\n{hint}");

@@ -33,7 +33,7 @@ pub enum Lines {
     Line,
     /// nfdump's `long`: with TCP flags and type of service.
     Long,
-    /// nfdump's `extended`: with rates as well.
+    /// nfdump's `extended`: with rates too.
     Extended,
     /// As many columns as fit into a width.
     Table {

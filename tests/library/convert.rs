@@ -39,6 +39,10 @@ fn all(convert: Convert<'_>) -> Vec<(String, usize)> {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
 fn files_bytes_and_readers_give_the_same_files() {
     if support::nfpcapd().is_none() {
         return;
@@ -65,6 +69,10 @@ fn files_bytes_and_readers_give_the_same_files() {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
 fn a_conversion_that_is_dropped_leaves_nothing() {
     if support::nfpcapd().is_none() {
         return;
@@ -90,6 +98,10 @@ fn a_conversion_that_is_dropped_leaves_nothing() {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
 fn progress_is_reported_and_can_cancel() {
     if support::nfpcapd().is_none() {
         return;
@@ -114,12 +126,16 @@ fn progress_is_reported_and_can_cancel() {
     assert!(conversion.next().is_none());
 }
 
-#[test]
-fn errors_say_what_is_wrong() {
-    let error = |convert: Convert<'_>| match convert.start() {
+/// The error of a conversion that must not start.
+fn error(convert: Convert<'_>) -> ConvertError {
+    match convert.start() {
         Err(error) => error,
         Ok(_) => panic!("it starts"),
-    };
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
     let second = Duration::from_secs(1);
     for convert in [
         Convert::file(capture()).slot(second),
@@ -134,6 +150,14 @@ fn errors_say_what_is_wrong() {
     assert!(missing.to_string().starts_with("/nonexistent.pcap: "));
     let program = error(Convert::file(capture()).nfpcapd("/nonexistent/nfpcapd"));
     assert!(matches!(program, ConvertError::NotFound { .. }));
+}
+
+#[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
+fn errors_name_the_input() {
     if support::nfpcapd().is_none() {
         return;
     }
@@ -153,6 +177,10 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
 fn losses_are_reported() {
     if support::nfpcapd().is_none() {
         return;

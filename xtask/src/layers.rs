@@ -34,7 +34,7 @@ const ROOMS: [&str; 15] = [
 const UNSAFE: [(&str, &str); 2] = [
     ("src/raw.rs", "the layer over the C library"),
     (
-        "src/convert/ipc.rs",
+        "src/convert/isolation.rs",
         "processes: what no safe wrapper offers",
     ),
 ];
