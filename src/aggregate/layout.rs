@@ -70,7 +70,11 @@ impl Place {
     /// Puts a value into a row whose key words are 0.
     #[inline]
     pub(crate) fn put(self, row: &mut [u64], value: Stored) {
-        let mut head = u64::from(value.tag);
+        // Only addresses of either family have more tags than one.
+        let mut head = match self.shape {
+            Shape::Address | Shape::Network => u64::from(value.tag),
+            _ => u64::from(value.tag.min(1)),
+        };
         let [high, low] = value.words;
         match self.shape {
             Shape::Narrow(_) | Shape::Text => head |= low << 1,

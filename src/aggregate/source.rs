@@ -272,6 +272,8 @@ impl Source {
             Self::Computed(Computed::DnsName, _) => [29, 30]
                 .into_iter()
                 .find_map(|element| dns_name(flow, element)),
+            // As everywhere else, only TCP flows have hellos.
+            Self::Computed(..) if flow.proto() != Some(6) => None,
             Self::Computed(computed, Some(element)) => computed.of(flow.element(*element)?),
             Self::Computed(computed, None) => [29, 30]
                 .into_iter()
