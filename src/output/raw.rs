@@ -420,7 +420,6 @@ impl RawFormat {
             self.time("Event time", u64_at(event, at::nsel_event_time.offset), out);
         } else {
             let number = flow.nat_event_id().unwrap_or(0);
-            let number = u8::try_from(number).unwrap_or(u8::MAX);
             self.line(
                 "nat event",
                 out,

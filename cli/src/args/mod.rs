@@ -20,7 +20,7 @@ use crate::args::slot::Slot;
 pub(crate) use crate::args::shared::{ProgressMode, SelectArgs, parse_delimiter, parse_duration};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 use nfdecode::output::csv::TokenList;
 
