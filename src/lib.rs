@@ -34,6 +34,7 @@
 //! | `arrow` | flows as Arrow record batches (module `columns`) |
 //! | `parquet` | the same as Parquet files (`columns::parquet::Writer`) |
 //! | `filter` | nfdump's filter language (module `filter`) |
+//! | `aggregate` | groups of flows: top lists, sums by key, series (module `aggregate`) |
 //! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
@@ -46,6 +47,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(feature = "aggregate")]
+pub mod aggregate;
 #[cfg(feature = "arrow")]
 pub mod columns;
 #[cfg(feature = "convert")]

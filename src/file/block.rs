@@ -256,7 +256,7 @@ impl Block {
             .map(|(_, record)| record)
     }
 
-    #[cfg(feature = "filter")]
+    #[cfg(any(feature = "aggregate", feature = "filter"))]
     /// The decoded bytes with the index of flows.
     pub(crate) fn content(&self) -> Option<&RawBlock> {
         self.raw.as_ref()

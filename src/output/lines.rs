@@ -400,7 +400,7 @@ fn fitting(width: usize) -> (&'static [Column], usize) {
 }
 
 /// Hours, minutes, seconds; days before them if there are any.
-fn duration(milliseconds: u64, out: &mut TextBuffer) {
+pub(crate) fn duration(milliseconds: u64, out: &mut TextBuffer) {
     let seconds = milliseconds / 1000;
     let days = seconds / 86_400;
     if days != 0 {

@@ -166,6 +166,7 @@ pub(crate) fn decode(
 }
 
 /// Whether `bytes` contain `text`; both are short.
+#[cfg(feature = "filter")]
 pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
     text.is_empty() || bytes.windows(text.len()).any(|window| window == text)
 }

@@ -1210,8 +1210,8 @@ fn several_captures_make_one_dictionary() {
             .parse::<u64>()
     };
     let all = flows(run(&[&path, "--count"])).expect("a number");
-    let udp = flows(run(&[&path, "udp", "--count"])).expect("a number");
-    assert!(udp > 0 && udp < all, "{udp} of {all}");
+    let ipv6 = flows(run(&[&path, "ipv6", "--count"])).expect("a number");
+    assert!(ipv6 > 0 && ipv6 < all, "{ipv6} of {all}");
     let missing = run(&[&path, "c.pcap", "--count"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(

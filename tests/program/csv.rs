@@ -133,6 +133,8 @@ fn every_token_by_itself_and_long_lists() {
     };
     let mut lists: Vec<String> = tokens()
         .iter()
+        // Nfdump's CSV lacks it.
+        .filter(|token| token.name != "eth")
         .map(|token| format!("csv:%pr,%{}", token.name))
         .collect();
     lists.extend([

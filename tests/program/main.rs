@@ -18,5 +18,7 @@ mod layout1;
 mod layout3;
 mod lines;
 mod mutations;
+mod nfdump;
 mod rewrite;
 mod roundtrip;
+mod top;

@@ -1,14 +1,17 @@
 //! The command line: arguments, options and their help.
 
+pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod slot;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
@@ -42,6 +45,10 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print the flows of nfcapd files
     Read(ReadArgs),
+    /// Show the groups of flows with the most bytes, packets, flows, ...
+    Top(TopArgs),
+    /// Show traffic over time
+    Series(SeriesArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable
@@ -50,6 +57,13 @@ pub(crate) enum Command {
     Rewrite(RewriteArgs),
     /// Write a well-formed file with whatever is readable of a damaged one
     Repair(RepairArgs),
+    /// Do what nfdump does, with nfdump's own options: nfdecode nfdump -r FILE -s srcip/bytes
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Nfdump {
+        /// Options and filter of nfdump
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// List the names for --fields, and the tokens of -f csv:...
     Fields,
     /// Print a completion script for a shell: source <(nfdecode completions bash)
@@ -309,7 +323,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) inactive_timeout: Option<Duration>,
 
     /// Convert only packets that this filter selects, in tcpdump's language
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub(crate) bpf: Option<String>,
 
     #[command(flatten)]
@@ -459,7 +473,7 @@ pub(crate) fn file_named(path: &Path) -> Option<&Path> {
 }
 
 /// A character that can stand between values of CSV.
-fn parse_delimiter(text: &str) -> Result<u8, String> {
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => Err("quotes and line ends cannot separate values".to_owned()),
         [byte] if byte.is_ascii() => Ok(*byte),

@@ -81,6 +81,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         gave_up: &gave_up,
         report,
         progress: RefCell::new(Progress::new(args.output.progress, 0, "", report)),
+        held: RefCell::default(),
     };
     let mut conversions = Vec::new();
     let target = match printer {
@@ -289,6 +290,9 @@ struct Job<'a> {
     gave_up: &'a AtomicBool,
     report: &'a Report,
     progress: RefCell<Progress>,
+    /// What the conversions had to report. Shown when the output is complete: if nobody reads it any more,
+    /// losses are not of interest.
+    held: RefCell<Vec<(&'a Path, Message)>>,
 }
 
 /// Sums over all captures.
@@ -307,12 +311,14 @@ impl Job<'_> {
         conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
         let (sender, receiver) = mpsc::channel();
-        let account = self.convert_all(&sender, conversions)?;
+        let converted = self.convert_all(&sender, conversions);
         drop(sender);
+        let account = converted.inspect_err(|_| self.report_held())?;
         let keep = self.keep;
         let mut file_done = |input: &ScanInput| done_with(keep, input);
         writer.scan = writer.scan.with_inputs(receiver);
         let printed = writer.write(output, &mut |_| (), &mut file_done)?;
+        self.report_held();
         self.judge(&account, printed);
         Ok(())
     }
@@ -347,6 +353,7 @@ impl Job<'_> {
             Ok(account) => {
                 // With a limit not all flows were read.
                 if !self.gave_up.load(Ordering::Relaxed) {
+                    self.report_held();
                     self.judge(&account, text.printed);
                 }
                 text.finish()
@@ -354,9 +361,16 @@ impl Job<'_> {
             // The limit has been reached.
             Err(Stop::OutputClosed) => text.finish(),
             Err(stop) => {
+                self.report_held();
                 text.abandon();
                 Err(stop)
             }
+        }
+    }
+
+    fn report_held(&self) {
+        for (capture, message) in self.held.borrow_mut().drain(..) {
+            self.report_message(capture, &message);
         }
     }
 
@@ -374,9 +388,10 @@ impl Job<'_> {
             let ended = loop {
                 let next = started.conversion.next();
                 let messages = started.conversion.messages();
-                for message in messages.iter().skip(reported) {
-                    self.report_message(capture, message);
-                }
+                let new = messages.iter().skip(reported).cloned();
+                self.held
+                    .borrow_mut()
+                    .extend(new.map(|message| (capture.as_path(), message)));
                 reported = messages.len();
                 match next {
                     None => break Ok(()),

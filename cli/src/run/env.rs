@@ -31,8 +31,13 @@ pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
 
 /// The time zone for output.
 pub(crate) fn zone(args: &OutputArgs) -> Result<Zone, Stop> {
-    match &args.tz {
-        _ if args.utc => Ok(Zone::utc()),
+    zone_of(args.tz.as_deref(), args.utc)
+}
+
+/// The zone with this name, or UTC, or that of the environment.
+pub(crate) fn zone_of(tz: Option<&str>, utc: bool) -> Result<Zone, Stop> {
+    match tz {
+        _ if utc => Ok(Zone::utc()),
         Some(name) => Zone::named(name).map_err(|error| Stop::Usage(error.to_string())),
         None => Ok(Zone::from_env()),
     }
