@@ -52,7 +52,11 @@ impl Dense {
 
     /// Memory in use, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let rows: usize = self.chunks.iter().map(Vec::capacity).sum();
+        // Called often, so that chunks are not looked at: all but the first are made whole.
+        let rows = match self.chunks.as_slice() {
+            [only] => only.capacity(),
+            chunks => chunks.len() * CHUNK * self.words,
+        };
         (rows + self.slots.capacity()) * 8
     }
 

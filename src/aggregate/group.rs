@@ -216,27 +216,46 @@ impl<'t> Groups<'t> {
         count: usize,
         passes: impl Fn(&Group<'_>) -> bool,
     ) -> Vec<Group<'_>> {
-        let passed = self.iter().filter(|group| passes(group));
-        let keyed = passed.map(|group| (group.sort_value(order.by), group));
-        let mut groups: Vec<(u64, Group<'_>)> = keyed.collect();
-        let compare = |a: &(u64, Group<'_>), b: &(u64, Group<'_>)| {
-            let by_value = match (order.by, order.direction) {
-                (OrderBy::Key, direction) => direction.apply(a.1.compare_keys(&b.1)),
-                (_, direction) => direction.apply(a.0.cmp(&b.0)),
-            };
-            by_value.then_with(|| match order.tie {
-                Tie::Key => a.1.compare_keys(&b.1),
-                Tie::Appearance(direction) => {
-                    direction.apply(a.1.first_number().cmp(&b.1.first_number()))
-                }
-            })
+        /// Groups that are collected before the worst are dropped, at least.
+        const COLLECTED: usize = 1 << 12;
+        let compare = |a: &(u64, Group<'_>), b: &(u64, Group<'_>)| order.compare(a, b);
+        let most = count.saturating_mul(4).max(COLLECTED);
+        let mut groups: Vec<(u64, Group<'_>)> = Vec::new();
+        let keep_first = |groups: &mut Vec<(u64, Group<'_>)>| {
+            if count < groups.len() && count > 0 {
+                groups.select_nth_unstable_by(count - 1, compare);
+            }
+            groups.truncate(count);
         };
-        if count < groups.len() && count > 0 {
-            groups.select_nth_unstable_by(count - 1, compare);
+        for group in self.iter().filter(|group| passes(group)) {
+            groups.push((group.sort_value(order.by), group));
+            if groups.len() >= most {
+                keep_first(&mut groups);
+            }
         }
-        groups.truncate(count);
+        keep_first(&mut groups);
         groups.sort_unstable_by(compare);
         groups.into_iter().map(|(_, group)| group).collect()
+    }
+}
+
+impl Order {
+    /// Compares groups, each with the value that it is ordered by. Only equal keys compare as equal.
+    fn compare(&self, a: &(u64, Group<'_>), b: &(u64, Group<'_>)) -> Ordering {
+        let by_value = match self.by {
+            OrderBy::Key => a.1.compare_keys(&b.1),
+            _ => a.0.cmp(&b.0),
+        };
+        let by_tie = || match self.tie {
+            Tie::Key => Ordering::Equal,
+            Tie::Appearance(direction) => {
+                direction.apply(a.1.first_number().cmp(&b.1.first_number()))
+            }
+        };
+        self.direction
+            .apply(by_value)
+            .then_with(by_tie)
+            .then_with(|| a.1.compare_keys(&b.1))
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::source::{Shape, Source, Stored, Value};
+use crate::flow::at::id;
+use crate::flow::element::either_fields;
 use crate::flow::view::Flow;
 
 /// What an absent value of a key means.
@@ -53,8 +55,8 @@ pub struct Key {
 impl Key {
     /// A field by name: one of [`element`](crate::element), an address of either family (`src_addr`,
     /// `dst_addr`, `next_hop`, `bgp_next_hop`, `exporter_addr`, `src_xlt_addr`, `dst_xlt_addr`,
-    /// `src_tun_addr`, `dst_tun_addr`), a field of the record header (`export_sysid`, `engine_type`,
-    /// `engine_id`, `export_version`, `is_event`, `sampled`, `anonymized`), or a value of a TLS hello in
+    /// `src_tun_addr`, `dst_tun_addr`), a field of the record header (`exporter_sysid`, `engine_type`,
+    /// `engine_id`, `export_version`, `is_event`, `is_sampled`, `is_anonymized`), or a value of a TLS hello in
     /// the payload (`tls_version`, `tls_sni`, `ja3`, `ja4`), or the name that a DNS message asks for
     /// (`dns_name`, lower case).
     ///
@@ -122,7 +124,7 @@ impl Key {
         } else {
             ("dst_addr", 9)
         };
-        let either = crate::aggregate::source::EITHER.iter();
+        let either = either_fields().iter();
         let sources = either
             .filter(|either| either.name == name)
             .map(Source::Either)
@@ -247,7 +249,7 @@ impl Transform {
                 network(stored, length)
             }
             Self::FlowMask(at) => {
-                let misc = flow.element(4);
+                let misc = flow.element(id::MISC);
                 let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, at));
                 network(stored, mask)
             }

@@ -26,7 +26,7 @@ static SHORT: &[(&str, &[&str])] = &[
     ("natsrcport", &["src_xlt_port"]),
     ("natdstport", &["dst_xlt_port"]),
     ("natport", &["src_xlt_port", "dst_xlt_port"]),
-    ("tunproto", &["tun4_proto", "tun6_proto"]),
+    ("tunproto", &["tun_proto"]),
     ("flags", &["tcp_flags"]),
     ("srctos", &["src_tos"]),
     ("dsttos", &["dst_tos"]),
@@ -85,7 +85,7 @@ static SHORT: &[(&str, &[&str])] = &[
     ("evrf", &["egress_vrf"]),
     ("minttl", &["min_ttl"]),
     ("maxttl", &["max_ttl"]),
-    ("exp", &["export_sysid"]),
+    ("exp", &["exporter_sysid"]),
     ("exporter", &["exporter_addr"]),
     ("sni", &["tls_sni"]),
 ];

@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::aggregate::error::{AggregateError, Result};
 use crate::flow::bytes::{u8_at, u16_at, u32_at, u64_at};
-use crate::flow::element::{ELEMENTS, Field, FieldKind};
+use crate::flow::element::{
+    self, EitherField, EitherKind, Field, FieldKind, HeaderField, either_fields, header_fields,
+};
 use crate::flow::field_value::FieldValue;
 use crate::flow::view::Flow;
 use crate::payload::dns;
@@ -18,59 +20,6 @@ use crate::value::flags::{IpFragment, TcpFlags};
 use crate::value::mac::MacAddr;
 use crate::value::mpls::MplsLabel;
 use crate::value::time::Timestamp;
-
-/// An address of either family: two elements of the same meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Either {
-    pub(crate) name: &'static str,
-    /// The elements of IPv4 and IPv6.
-    pub(crate) elements: [u8; 2],
-    /// Where the address lies in each.
-    pub(crate) offsets: [usize; 2],
-}
-
-const fn either(name: &'static str, elements: [u8; 2], offsets: [usize; 2]) -> Either {
-    Either {
-        name,
-        elements,
-        offsets,
-    }
-}
-
-/// All addresses of either family.
-pub(crate) static EITHER: [Either; 9] = [
-    either("src_addr", [2, 3], [0, 0]),
-    either("dst_addr", [2, 3], [4, 16]),
-    either("next_hop", [10, 11], [0, 0]),
-    either("bgp_next_hop", [8, 9], [0, 0]),
-    either("exporter_addr", [12, 13], [0, 0]),
-    either("src_xlt_addr", [20, 21], [0, 0]),
-    either("dst_xlt_addr", [20, 21], [4, 16]),
-    either("src_tun_addr", [31, 32], [0, 0]),
-    either("dst_tun_addr", [31, 32], [4, 16]),
-];
-
-/// Fields of the record header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeaderField {
-    ExporterSysid,
-    EngineType,
-    EngineId,
-    ExportVersion,
-    Event,
-    Sampled,
-    Anonymized,
-}
-
-static HEADER: [(&str, HeaderField); 7] = [
-    ("export_sysid", HeaderField::ExporterSysid),
-    ("engine_type", HeaderField::EngineType),
-    ("engine_id", HeaderField::EngineId),
-    ("export_version", HeaderField::ExportVersion),
-    ("is_event", HeaderField::Event),
-    ("sampled", HeaderField::Sampled),
-    ("anonymized", HeaderField::Anonymized),
-];
 
 /// Values computed from the payload of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +39,8 @@ pub(crate) enum Source {
     Field(&'static Field, u8),
     /// The same as stored, whatever the accessor's condition.
     Stored(&'static Field, u8),
-    Either(&'static Either),
-    Header(HeaderField),
+    Either(&'static EitherField),
+    Header(&'static HeaderField),
     /// Of the payload of this element, or of either payload.
     Computed(Computed, Option<u8>),
 }
@@ -176,11 +125,12 @@ impl Source {
     /// The source with this name: a field of the element table, an address of either family, a field of
     /// the record header, or a value computed from payload.
     pub(crate) fn named(name: &str) -> Result<Self> {
-        if let Some(either) = EITHER.iter().find(|either| either.name == name) {
+        if let Some(either) = either_fields().iter().find(|either| either.name == name) {
             return Ok(Self::Either(either));
         }
-        if let Some((_, field)) = HEADER.iter().find(|(known, _)| *known == name) {
-            return Ok(Self::Header(*field));
+        let is_header = |field: &&HeaderField| field.name == name || field.key == name;
+        if let Some(field) = header_fields().iter().find(is_header) {
+            return Ok(Self::Header(field));
         }
         let computed = match name {
             "tls_version" => Some(Computed::TlsVersion),
@@ -217,7 +167,7 @@ impl Source {
             Self::Field(field, element) => format!("{element}.{}", field.name),
             Self::Stored(field, element) => format!("{element}.{} as stored", field.name),
             Self::Either(either) => either.name.to_owned(),
-            Self::Header(header) => format!("{header:?}"),
+            Self::Header(header) => format!("header {}", header.name),
             Self::Computed(computed, element) => format!("{computed:?} of {element:?}"),
         }
     }
@@ -242,9 +192,12 @@ impl Source {
                 FieldKind::Geo => Shape::Narrow(0),
                 _ => Shape::Word,
             },
-            Self::Either(_) => Shape::Address,
-            Self::Header(HeaderField::ExporterSysid) => Shape::Narrow(16),
-            Self::Header(_) => Shape::Narrow(8),
+            Self::Either(either) => match either.kind {
+                EitherKind::Ip => Shape::Address,
+                EitherKind::U32 => Shape::Narrow(32),
+                EitherKind::Time => Shape::Word,
+            },
+            Self::Header(_) => Shape::Narrow(16),
             Self::Computed(Computed::TlsVersion, _) => Shape::Narrow(16),
             Self::Computed(..) => Shape::Text,
         }
@@ -253,7 +206,7 @@ impl Source {
     /// Whether it is an address or network.
     pub(crate) fn is_address(&self) -> bool {
         match self {
-            Self::Either(_) => true,
+            Self::Either(either) => either.kind == EitherKind::Ip,
             Self::Field(field, _) | Self::Stored(field, _) => {
                 matches!(field.kind, FieldKind::Ip4 | FieldKind::Ip6)
             }
@@ -274,15 +227,22 @@ impl Source {
                     | FieldKind::NatEventId
                     | FieldKind::NatPool
             ),
+            Self::Either(either) => either.kind == EitherKind::U32,
             Self::Header(_) | Self::Computed(Computed::TlsVersion, _) => true,
-            _ => false,
+            Self::Computed(..) => false,
         }
     }
 
     /// Whether it is an instant.
     pub(crate) fn is_time(&self) -> bool {
-        matches!(self, Self::Field(field, _) | Self::Stored(field, _)
-            if matches!(field.kind, FieldKind::Time | FieldKind::FirstSeen | FieldKind::EventTime))
+        match self {
+            Self::Field(field, _) | Self::Stored(field, _) => matches!(
+                field.kind,
+                FieldKind::Time | FieldKind::FirstSeen | FieldKind::EventTime
+            ),
+            Self::Either(either) => either.kind == EitherKind::Time,
+            Self::Header(_) | Self::Computed(..) => false,
+        }
     }
 
     /// The value of a flow; `None` if it has none.
@@ -307,16 +267,8 @@ impl Source {
                     _ => return field.value(flow).map(stored_value),
                 })
             }
-            Self::Either(either) => either.value(flow).map(Stored::address).map(Value::Stored),
-            Self::Header(field) => Some(Value::Stored(Stored::number(match field {
-                HeaderField::ExporterSysid => flow.exporter_sysid().into(),
-                HeaderField::EngineType => flow.engine_type().into(),
-                HeaderField::EngineId => flow.engine_id().into(),
-                HeaderField::ExportVersion => flow.export_version().into(),
-                HeaderField::Event => flow.is_event().into(),
-                HeaderField::Sampled => flow.is_sampled().into(),
-                HeaderField::Anonymized => flow.is_anonymized().into(),
-            }))),
+            Self::Either(either) => either.value(flow).map(stored_value),
+            Self::Header(field) => Some(stored_value(field.value(flow))),
             Self::Computed(Computed::DnsName, _) => [29, 30]
                 .into_iter()
                 .find_map(|element| dns_name(flow, element)),
@@ -354,22 +306,14 @@ impl Source {
                 FieldKind::Bytes => FieldValue::Bytes(text),
                 _ => FieldValue::Number(low),
             },
-            Self::Either(_) => FieldValue::Ip(stored.to_address()),
+            Self::Either(either) => match either.kind {
+                EitherKind::Ip => FieldValue::Ip(stored.to_address()),
+                EitherKind::Time => FieldValue::Time(Timestamp::from_millis(low)),
+                EitherKind::U32 => FieldValue::Number(low),
+            },
             Self::Header(_) | Self::Computed(Computed::TlsVersion, _) => FieldValue::Number(low),
             Self::Computed(..) => FieldValue::Text(text),
         }
-    }
-}
-
-impl Either {
-    #[inline]
-    pub(crate) fn value(&self, flow: &Flow<'_>) -> Option<IpAddr> {
-        let [v4, v6] = self.elements;
-        let [at4, at6] = self.offsets;
-        if let Some(payload) = flow.element(v4) {
-            return Some(crate::flow::bytes::ip4_at(payload, at4).into());
-        }
-        Some(crate::flow::bytes::ip6_at(flow.element(v6)?, at6).into())
     }
 }
 
@@ -440,24 +384,20 @@ fn stored_value(value: FieldValue<'_>) -> Value<'_> {
 }
 
 fn stored_field(name: &str) -> Option<(&'static Field, u8)> {
-    ELEMENTS.iter().find_map(|element| {
-        let field = element.fields.iter().find(|field| field.name == name)?;
-        Some((field, element.id))
-    })
+    let mut fields = element::fields();
+    let (id, field) = fields.find(|(_, field)| field.name == name)?;
+    Some((field, id))
 }
 
 /// All names of keys.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let fields = ELEMENTS.iter().flat_map(|element| element.fields);
-    EITHER
+    let shown = |(_, field): &(u8, &'static Field)| field.kind != FieldKind::Geo;
+    let fields = element::fields().filter(shown);
+    either_fields()
         .iter()
         .map(|either| either.name)
-        .chain(
-            fields
-                .filter(|field| field.kind != FieldKind::Geo)
-                .map(|field| field.name),
-        )
-        .chain(HEADER.iter().map(|(name, _)| *name))
+        .chain(fields.map(|(_, field)| field.name))
+        .chain(header_fields().iter().map(|field| field.name))
         .chain(["tls_version", "tls_sni", "ja3", "ja4", "dns_name"])
 }
 

@@ -1,6 +1,8 @@
 //! nfdump's `raw`: a flow on many lines, one for each value.
 //!
 //! Numbers and names are nfdump 1.7.10's; see `docs/deviations.md`.
+//!
+//! One file: a list of what is printed for each element, in the order of the output, which reads best as one.
 
 use std::net::IpAddr;
 

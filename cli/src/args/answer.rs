@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, ValueEnum, ValueHint};
 
 use crate::args::key::KeyArgs;
-use crate::args::{ProgressMode, SelectArgs, parse_delimiter, parse_duration};
+use crate::args::shared::{ProgressMode, SelectArgs, parse_delimiter, parse_duration};
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

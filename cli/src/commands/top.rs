@@ -3,7 +3,6 @@
 use nfdecode::aggregate::{
     AggregateError, Collector, Direction, Group, Grouping, Groups, Key, Order, OrderBy, Side, Table,
 };
-use nfdecode::value::Zone;
 
 use crate::args::answer::TopArgs;
 use crate::input::having::Having;
