@@ -376,7 +376,7 @@ NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_fil
                                            nfdump_error *error);
 
 /* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
- * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
+ * this block alone.  Those of layout 3 begin with the block header, which has the compression of its
  * block; decrypted ones say so in it. */
 NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                              const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
