@@ -214,6 +214,10 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
+
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
@@ -388,6 +392,10 @@ pub(crate) struct CheckArgs {
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
+
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 }
@@ -459,6 +467,21 @@ pub(crate) fn file_named(path: &Path) -> Option<&Path> {
 }
 
 /// A character that can stand between values of CSV.
+/// Bytes: a number, perhaps with a unit that is a power of 1024.
+fn memory_size(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.split_at_checked(text.len().saturating_sub(1)) {
+        Some((number, "K" | "k")) => (number, 1 << 10),
+        Some((number, "M" | "m")) => (number, 1 << 20),
+        Some((number, "G" | "g")) => (number, 1 << 30),
+        _ => (text, 1),
+    };
+    let number = number.parse::<u64>().ok();
+    number
+        .filter(|number| *number > 0)
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| "a number above 0 of bytes is needed, such as 256M".to_owned())
+}
+
 fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => {
