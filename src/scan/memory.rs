@@ -54,7 +54,10 @@ pub(crate) fn held(block: &Block) -> u64 {
         return most;
     }
     let data = u64::try_from(block.data().len()).unwrap_or(u64::MAX);
-    most.min(data.saturating_mul(2).saturating_add(found.stored_size().into()))
+    most.min(
+        data.saturating_mul(2)
+            .saturating_add(found.stored_size().into()),
+    )
 }
 
 /// Whether a block needs so much memory that no other one is put into the same group.
@@ -298,7 +301,11 @@ mod tests {
         let (_, found, end) = work::run(inputs, settings, (threads, &memory), &work, Vec::new());
         assert_eq!((found.as_slice(), end), (blocks, Ok(())), "in order");
         let state = memory.lock();
-        assert_eq!((state.used, state.groups.len()), (0, 0), "all is given back");
+        assert_eq!(
+            (state.used, state.groups.len()),
+            (0, 0),
+            "all is given back"
+        );
         drop(state);
         memory.peak()
     }

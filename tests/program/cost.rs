@@ -173,9 +173,7 @@ fn names() -> Case {
 /// Payloads of control characters, which take several characters each in JSON.
 fn texts() -> Case {
     let flow = FlowRecord {
-        elements: [28, 29, 30, 37, 38]
-            .map(|id| (id, vec![1; 12_000]))
-            .into(),
+        elements: [28, 29, 30, 37, 38].map(|id| (id, vec![1; 12_000])).into(),
         ..FlowRecord::default()
     };
     let block = vec![flow.bytes(); 40];
@@ -265,7 +263,10 @@ fn run(case: &Case, folder: &Path) {
         (&["read", "-f", "table", file], PRINTED),
         (&["read", "-f", "arrow", file, "-o", output], PRINTED),
         (&["read", "-f", "parquet", file, "-o", output], PRINTED),
-        (&["rewrite", "--compress", "lz4", file, "-o", output], PRINTED),
+        (
+            &["rewrite", "--compress", "lz4", file, "-o", output],
+            PRINTED,
+        ),
         (&["repair", file, "-o", output], PRINTED),
     ];
     for (arguments, each) in commands {
