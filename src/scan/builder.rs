@@ -197,8 +197,8 @@ impl Scan {
     /// The blocks in order, each with its selected flows. With more than one thread, blocks are decoded ahead on
     /// threads of the iterator's own, which end when it is dropped.
     ///
-    /// Errors are files that do not open, and places that cannot be read; iteration goes on after each unless
-    /// [told otherwise](Self::on_damage). Damage inside a block is reported by [`ScanBlock::damage`].
+    /// Errors are files that do not open, and places that cannot be read; iteration continues after each unless
+    /// [configured otherwise](Self::on_damage). Damage inside a block is reported by [`ScanBlock::damage`].
     ///
     /// # Panics
     /// Never by itself; a panic of a thread continues in `next`.
@@ -271,7 +271,7 @@ impl Scan {
         self.run_over(inputs, work, tally)
     }
 
-    /// As [`run`](Self::run), over other inputs: those that come into being while the scan runs. The iterator may
+    /// As [`run`](Self::run), over other inputs: those that appear while the scan runs. The iterator may
     /// wait for them.
     ///
     /// # Panics

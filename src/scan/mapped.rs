@@ -159,7 +159,7 @@ impl<M: PartMap> Inline<M> {
     }
 }
 
-/// A scan on threads of its own, and where its results come out.
+/// A scan on threads of its own, and the channel of its results.
 struct Threads<T> {
     /// `None` once the results are not needed any more.
     results: Option<Receiver<T>>,

@@ -191,7 +191,7 @@ impl Numbers {
         self.left == 0 && matches!(last, Part::End(_))
     }
 
-    /// Numbers a part. `false`: it is behind the limit and does not belong to the scan, whether another thread
+    /// Numbers a part. `false`: it is past the limit and does not belong to the scan, whether another thread
     /// has read it or not.
     pub(crate) fn number(&mut self, part: &mut Part, settings: &Settings) -> bool {
         match part {

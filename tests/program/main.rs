@@ -19,5 +19,7 @@ mod layout1;
 mod layout3;
 mod lines;
 mod mutations;
+mod nfdump;
 mod rewrite;
 mod roundtrip;
+mod top;

@@ -95,7 +95,7 @@ extern "C" {
  *
  * NFDUMP_OPEN_PARTIAL recovers what is readable in an unfinished or truncated file: the chain of blocks goes on as
  * far as there are whole blocks, whatever the header announces; an appendix beyond the end of the file does not
- * refuse it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
+ * reject it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
  *
  * NFDUMP_OPEN_ENCRYPTED opens encrypted files; the caller decrypts their blocks.
  *
@@ -127,7 +127,7 @@ typedef enum nfdump_status {
     NFDUMP_END = 1,           /* no further block */
     NFDUMP_E_ARGUMENT = 2,    /* caller's mistake: null pointer, wrong record type */
     NFDUMP_E_NOMEM = 3,
-    NFDUMP_E_IO = 4,          /* sys_errno tells */
+    NFDUMP_E_IO = 4,          /* see sys_errno */
     NFDUMP_E_TRUNCATED = 5,   /* the file ends before something it announces */
     NFDUMP_E_MAGIC = 6,       /* not an nfcapd file */
     NFDUMP_E_BYTE_ORDER = 7,  /* written on a host of the other byte order */
@@ -177,7 +177,7 @@ typedef struct nfdump_stat {
 typedef struct nfdump_block_ref {
     uint64_t offset;      /* of the block header in the file */
     uint32_t index;       /* from 0; in layout 3 the place in the directory */
-    uint32_t num_records; /* as announced; 0 in layout 3, where the block itself tells */
+    uint32_t num_records; /* as announced; 0 in layout 3, where only the block has it */
     uint32_t stored;      /* payload bytes in the file */
     uint16_t type;        /* layouts 1 and 2: 3 = records, 2 = records of layout 1;
                              layout 3: 1 = flows, 2 = names, 7 = exporters */
@@ -187,7 +187,7 @@ typedef struct nfdump_block_ref {
     uint32_t decoded;     /* layout 3: payload bytes after decompression, as the block header announces; 0 unknown */
 } nfdump_block_ref;
 
-/* What an encrypted file tells of its encryption: ChaCha20-Poly1305, key by Argon2id. */
+/* Encryption parameters stored in a file: ChaCha20-Poly1305, key by Argon2id. */
 typedef struct nfdump_crypto {
     uint32_t header_size;   /* of `header`; 0: the file is not encrypted */
     uint8_t header[72];     /* bytes 24..95 of the crypto header block */
@@ -248,7 +248,7 @@ typedef struct nfdump_cursor {
     uint32_t records;
     uint16_t type;
     uint16_t flags;
-    uint32_t behind_damage; /* private; not 0: the number of blocks in the header of the file tells nothing */
+    uint32_t behind_damage; /* private; not 0: the number of blocks in the file header is unreliable */
     uint64_t searched;      /* private: bytes read and decoded on trial so far */
 } nfdump_cursor;
 
@@ -311,7 +311,7 @@ typedef struct nfdump_block_view {
                                   record of layout 2 can hold it (layout 3) */
     uint32_t element_max;      /* highest element id that means something in these records */
     uint32_t reserved;
-    uint64_t unknown_elements; /* elements with an id nobody has defined */
+    uint64_t unknown_elements; /* elements with an undefined id */
     nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none.  In blocks of
                                   layouts 1 and 3 its offset counts from the start of what was
                                   decompressed, not of `data` */
@@ -342,7 +342,7 @@ NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offs
  *   damage, a sound block behind it              an error that names it  OPEN                the damaged block up to
  *                                                                                            there, or the sound one
  *   damage, no sound block behind it             an error that names it  ENDED               NFDUMP_END
- *   damage, the search for a block given up      an error that names it  SPENT               NFDUMP_E_LIMIT
+ *   damage, the search for a block abandoned     an error that names it  SPENT               NFDUMP_E_LIMIT
  *   a last block that the end of the file cuts   NFDUMP_E_TRUNCATED      CUT (1)             the block as far as it goes
  *   the end of the chain                         NFDUMP_END              ENDED               NFDUMP_END
  *   a file that cannot be read                   NFDUMP_E_IO             ENDED               NFDUMP_END
@@ -375,15 +375,14 @@ NFDUMP_API void nfdump_block_trim(nfdump_block *block);
  * again, and nothing of the file is forgotten.
  *
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
- * these stand in earlier blocks, they are known from loading those, or the call waits for other
+ * these are in earlier blocks, they are known from loading those, or the call waits for other
  * threads that are loading them, or it reads them itself: blocks are best loaded in order. */
 NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
                                            const nfdump_block_ref *ref, nfdump_block_view *view,
                                            nfdump_error *error);
 
-/* The pure half of it: decodes `length` stored bytes that the caller has.  NFDUMP_REFUSED_MAX does not limit it: there
- * is no file to count for.  Of layout 1 it knows the maps of
- * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
+/* The pure half of it: decodes `length` stored bytes that the caller has.  NFDUMP_REFUSED_MAX does not limit it, since
+ * there is no file to count for.  Of layout 1 it knows the maps of this block alone.  Those of layout 3 begin with the block header, which has the compression of its
  * block; decrypted ones say so in it. */
 NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                              const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
