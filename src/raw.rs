@@ -34,8 +34,10 @@ pub(crate) const FLOW: u16 = sys::NFDUMP_RECORD_FLOW as u16;
 /// Type of flow records that were made of those of layout 3.
 pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
 
+/// Bytes of a block of layouts 1 and 2, stored or decoded, at most.
+pub(crate) const BLOCK_MAX: u32 = sys::NFDUMP_BLOCK_MAX;
+
 /// Bytes of a block of layout 3, decoded, at most.
-#[cfg(feature = "encryption")]
 pub(crate) const LAYOUT3_BLOCK_MAX: usize = sys::NFDUMP_LAYOUT3_BLOCK_MAX as usize;
 
 /// The highest element id that files of layout 2 can hold.

@@ -8,6 +8,7 @@ pub(crate) mod damage;
 pub(crate) mod fileset;
 pub(crate) mod input;
 pub(crate) mod mapped;
+pub(crate) mod memory;
 pub(crate) mod part;
 pub(crate) mod pipeline;
 pub(crate) mod select;

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) selection: Selection,
     pub(crate) collects_names: bool,
     pub(crate) limit: Option<u64>,
+    /// Bytes of memory for blocks in work, unless the default is wanted.
+    pub(crate) memory: Option<u64>,
 }
 
 /// A part of a file that has not been read.

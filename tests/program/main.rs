@@ -9,6 +9,7 @@ mod columns;
 mod columns_cli;
 mod command_line;
 mod convert;
+mod cost;
 mod csv;
 mod deviations;
 mod endings;

@@ -17,7 +17,9 @@ use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
-pub(crate) use crate::args::shared::{ProgressMode, SelectArgs, parse_delimiter, parse_duration};
+pub(crate) use crate::args::shared::{
+    ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration,
+};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
@@ -219,6 +221,10 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
+
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
@@ -351,6 +357,10 @@ pub(crate) struct CheckArgs {
     /// Number of decoding threads; one per core if not given
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
 
     #[command(flatten)]
     pub(crate) key: KeyArgs,

@@ -86,3 +86,22 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         None => Err("too long".to_owned()),
     }
 }
+
+/// Reads a size: a number of bytes, or a number with `K`, `M`, `G` or `T` for powers of 1024.
+pub(crate) fn memory_size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "expected a number, optionally with K, M, G or T".to_owned())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("must be greater than zero".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("too large".to_owned()),
+    }
+}

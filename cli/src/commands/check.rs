@@ -28,7 +28,7 @@ pub(crate) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
         env::print(b"[")?;
     }
     for (at, input) in inputs.iter().enumerate() {
-        let found = Findings::of(input, &options, threads)?;
+        let found = Findings::of(input, &options, (threads, args.memory))?;
         readable |= found.verdict() != Verdict::Unreadable;
         if found.verdict() != Verdict::Intact {
             report.damaged();
@@ -104,7 +104,11 @@ struct Block {
 }
 
 impl Findings {
-    fn of(input: &Input, options: &OpenOptions, threads: NonZeroUsize) -> Result<Self, Stop> {
+    fn of(
+        input: &Input,
+        options: &OpenOptions,
+        threads: (NonZeroUsize, Option<u64>),
+    ) -> Result<Self, Stop> {
         let mut this = Self::default();
         this.damage.extend(input.open(options).err());
         // What can be recovered counts, whatever the header announces.
@@ -118,7 +122,11 @@ impl Findings {
         Ok(this)
     }
 
-    fn look_at(&mut self, file: &File, threads: NonZeroUsize) -> Result<(), Stop> {
+    fn look_at(
+        &mut self,
+        file: &File,
+        (threads, memory): (NonZeroUsize, Option<u64>),
+    ) -> Result<(), Stop> {
         let header = file.header();
         self.announced_blocks = header.blocks;
         if header.unfinished {
@@ -133,6 +141,10 @@ impl Findings {
         let mut stands_for = 0_u64;
         let mut broken_records = 0_u64;
         let scan = Scan::new([ScanInput::file(file.clone())]).threads(threads);
+        let scan = match memory {
+            Some(bytes) => scan.memory(bytes),
+            None => scan,
+        };
         scan.map_blocks(
             |block| {
                 let found = block?;

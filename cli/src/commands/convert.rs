@@ -121,6 +121,10 @@ fn printer<'a>(
         Some(limit) => scan.limit(limit),
         None => scan,
     };
+    let scan = match args.output.memory {
+        Some(bytes) => scan.memory(bytes),
+        None => scan,
+    };
     Ok(match form {
         Some(form) => {
             let writer = ColumnWriter {

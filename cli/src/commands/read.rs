@@ -60,6 +60,10 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         Some(limit) => scan.limit(limit),
         None => scan,
     };
+    let scan = match args.output.memory {
+        Some(bytes) => scan.memory(bytes),
+        None => scan,
+    };
     let size = |input: &ScanInput| {
         let metadata = input.as_path().and_then(|path| path.metadata().ok());
         metadata.map_or(0, |found| found.len())

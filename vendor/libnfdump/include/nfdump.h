@@ -114,6 +114,11 @@ extern "C" {
  * produces about 8 bytes for each stored one, so that searching at most doubles the cost. */
 #define NFDUMP_SEARCH_MIN 67108864u
 #define NFDUMP_SEARCH_FACTOR 8u
+/* Work on compressed blocks that comes to nothing: they do not decode, or not to records.  Each such block may cost
+ * NFDUMP_REFUSED_FACTOR times its stored bytes, which no honest data exceed.  What costs more is counted for each open
+ * file, up to NFDUMP_REFUSED_MAX.  After that, blocks that could cost more are not decoded (NFDUMP_E_LIMIT). */
+#define NFDUMP_REFUSED_MAX 67108864u
+#define NFDUMP_REFUSED_FACTOR 64u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -178,7 +183,8 @@ typedef struct nfdump_block_ref {
                              layout 3: 1 = flows, 2 = names, 7 = exporters */
     uint16_t flags;       /* bit 0: payload not compressed */
     uint16_t layout;      /* 3 for blocks of layout 3 */
-    uint16_t reserved[3];
+    uint16_t reserved;
+    uint32_t decoded;     /* layout 3: payload bytes after decompression, as the block header announces; 0 unknown */
 } nfdump_block_ref;
 
 /* Encryption parameters stored in a file: ChaCha20-Poly1305, key by Argon2id. */
@@ -364,7 +370,7 @@ NFDUMP_API void nfdump_block_trim(nfdump_block *block);
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
  * or do not decode to their end.  Other results:
- * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
+ * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM, _LIMIT; the
  * view is then empty, and the following blocks can still be read.  After NFDUMP_E_NOMEM the block can be loaded
  * again.
  *
@@ -375,8 +381,8 @@ NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_fil
                                            const nfdump_block_ref *ref, nfdump_block_view *view,
                                            nfdump_error *error);
 
-/* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
- * this block alone.  Those of layout 3 begin with the block header, which has the compression of its
+/* The pure half of it: decodes `length` stored bytes that the caller has.  NFDUMP_REFUSED_MAX does not limit it, since
+ * there is no file to count for.  Of layout 1 it knows the maps of this block alone.  Those of layout 3 begin with the block header, which has the compression of its
  * block; decrypted ones say so in it. */
 NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                              const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
