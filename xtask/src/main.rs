@@ -3,6 +3,7 @@
 //! `.ci/run` is a list of these steps. A step runs alone on a developer's machine exactly as in CI.
 #![forbid(unsafe_code)]
 
+mod api;
 mod layers;
 mod shell;
 mod steps;

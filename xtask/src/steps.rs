@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::layers;
 use crate::shell::{Failure, output, root, run, run_with};
+use crate::{api, layers};
 
 /// One step.
 pub(crate) struct Step {
@@ -51,6 +51,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "doc",
         about: "documentation without warnings",
         run: doc,
+    },
+    Step {
+        name: "api",
+        about: "the public interface is the one in docs/api.txt",
+        run: api::check,
     },
     Step {
         name: "package",
@@ -210,7 +215,7 @@ fn consumers() -> Result<(), Failure> {
 
 fn c_library() -> Result<(), Failure> {
     run(
-        "make -C vendor/libnfdump check check-clang replay shortage races warnings analyze valgrind hosts",
+        "make -C vendor/libnfdump check check-clang replay shortage examples races warnings analyze valgrind hosts",
     )
 }
 
