@@ -7,6 +7,8 @@
 //!
 //! Not kept: elements that layout 2 has not got, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
+//!
+//! One file: the writer is one state, and each part of a file that it writes is a few lines.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};

@@ -4,16 +4,13 @@ use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::Absent;
 use crate::aggregate::layout::counter;
 use crate::aggregate::source::{Shape, Stored, Value};
+use crate::flow::at::{self, id};
 use crate::flow::bytes::{u8_at, u64_at};
 use crate::flow::view::Flow;
+use crate::value::protocol::{TCP, UDP};
 
 /// Rows that are looked up together, so that misses of the cache overlap.
 pub(crate) const BATCH: usize = 64;
-
-const GENERIC: u8 = 1;
-const OUT: u8 = 5;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 
 /// Rows of flows, ready for a table.
 #[derive(Debug)]
@@ -63,22 +60,22 @@ impl Counted {
         let mut proto = 0;
         counters[counter::FLOWS] = 1;
         counters[counter::FIRST] = u64::MAX;
-        match flow.element(GENERIC) {
+        match flow.element(id::GENERIC) {
             Some(generic) => {
-                counters[counter::IN_PACKETS] = u64_at(generic, 24);
-                counters[counter::IN_BYTES] = u64_at(generic, 32);
-                counters[counter::FIRST] = flow.first_seen_at(generic, 0);
-                counters[counter::LAST] = u64_at(generic, 8);
-                counters[counter::FLAGS] = u8_at(generic, 45).into();
-                proto = u8_at(generic, 44);
+                counters[counter::IN_PACKETS] = u64_at(generic, at::in_packets.offset);
+                counters[counter::IN_BYTES] = u64_at(generic, at::in_bytes.offset);
+                counters[counter::FIRST] = flow.first_seen_at(generic, at::first.offset);
+                counters[counter::LAST] = u64_at(generic, at::last.offset);
+                counters[counter::FLAGS] = u8_at(generic, at::tcp_flags.offset).into();
+                proto = u8_at(generic, at::proto.offset);
             }
             None if need_counters => return None,
             None => {}
         }
-        if let Some(out) = flow.element(OUT) {
-            counters[counter::FLOWS] = u64_at(out, 0).max(1);
-            counters[counter::OUT_PACKETS] = u64_at(out, 8);
-            counters[counter::OUT_BYTES] = u64_at(out, 16);
+        if let Some(out) = flow.element(id::COUNTERS) {
+            counters[counter::FLOWS] = u64_at(out, at::aggr_flows.offset).max(1);
+            counters[counter::OUT_PACKETS] = u64_at(out, at::out_packets.offset);
+            counters[counter::OUT_BYTES] = u64_at(out, at::out_bytes.offset);
         }
         Some(Self { counters, proto })
     }

@@ -3,6 +3,7 @@
 use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::source::{Shape, Source, Stored, Value};
+use crate::flow::at::id;
 use crate::flow::element::either_fields;
 use crate::flow::view::Flow;
 
@@ -248,7 +249,7 @@ impl Transform {
                 network(stored, length)
             }
             Self::FlowMask(at) => {
-                let misc = flow.element(4);
+                let misc = flow.element(id::MISC);
                 let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, at));
                 network(stored, mask)
             }

@@ -9,6 +9,7 @@ use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::{Place, counter};
 use crate::aggregate::source::{Shape, Source, Stored};
+use crate::flow::at;
 use crate::flow::bytes::{Condition, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::element::{EitherKind, FieldKind};
 use crate::flow::view::Flow;
@@ -190,9 +191,9 @@ impl Plan {
         *counters = [1, word(24), word(32), 0, 0, word(8), first, flags.into()];
         if let Some(at) = self.out {
             let out: &[u8; OUT_LEN] = record.get(at..)?.first_chunk()?;
-            counters[counter::FLOWS] = u64_at(out, 0).max(1);
-            counters[counter::OUT_PACKETS] = u64_at(out, 8);
-            counters[counter::OUT_BYTES] = u64_at(out, 16);
+            counters[counter::FLOWS] = u64_at(out, at::aggr_flows.offset).max(1);
+            counters[counter::OUT_PACKETS] = u64_at(out, at::out_packets.offset);
+            counters[counter::OUT_BYTES] = u64_at(out, at::out_bytes.offset);
         }
         Some(proto)
     }

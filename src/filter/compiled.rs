@@ -16,6 +16,7 @@ use crate::filter::run::program::Program;
 use crate::filter::scope::{RecordNumbers, Scope};
 use crate::flow::places::Places;
 use crate::flow::view::Flow;
+use crate::raw::RawFlowRef;
 
 /// A filter: decides which flows are selected.
 ///
@@ -98,38 +99,54 @@ impl Filter {
         let Some(content) = block.content() else {
             return;
         };
-        let mut plans = Plans::new(&self.0.program, content.shapes().len());
+        let (data, shapes) = (content.data(), content.shapes());
+        let mut plans = Plans::new(&self.0.program, shapes.len());
         let mut numbers = self
             .needs_count()
-            .then(|| RecordNumbers::new(content.data(), scope.records_before));
-        // Most flows have the shape of the flow before.
-        let mut last = (u16::MAX, Start::Unplanned);
-        let (data, shapes) = (content.data(), content.shapes());
-        for (index, found) in content.flows().iter().enumerate() {
+            .then(|| RecordNumbers::new(data, scope.records_before));
+        let record = |found: &RawFlowRef| {
             let at = found.offset as usize;
-            let record = data
-                .get(at..at + usize::from(found.size))
-                .unwrap_or_default();
-            let number = numbers.as_mut().map_or(0, |numbers| numbers.of(at));
-            let shape = shapes.get(usize::from(found.shape));
-            let flow = || Flow::new(record, Places::of(content, found));
-            let start = match shape {
-                Some(_) if last.0 == found.shape => last.1,
-                Some(shape) if plan::has_one_case(shape) => {
-                    let start = plans.start(found.shape.into(), shape, shape.present);
-                    last = (found.shape, start);
-                    start
+            data.get(at..at + usize::from(found.size))
+                .unwrap_or_default()
+        };
+        // A block has fewer flows than 2^32: its index counts them in 32 bits.
+        let mut index = 0_u32;
+        // Most flows have the shape of the flow before.
+        for run in content.flows().chunk_by(|a, b| a.shape == b.shape) {
+            let shape = run.first().and_then(|first| {
+                let shape = shapes.get(usize::from(first.shape))?;
+                Some((first.shape, shape))
+            });
+            let together = match shape {
+                Some((_, shape)) if plan::has_one_case(shape) => run.len(),
+                _ => 1,
+            };
+            for part in run.chunks(together) {
+                let start = match (shape, part.first()) {
+                    (Some((number, shape)), Some(first)) => {
+                        let flow = Flow::new(record(first), Places::Shape(shape));
+                        plans.start(number.into(), shape, flow.elements())
+                    }
+                    _ => Start::Unplanned,
+                };
+                let plan = match start {
+                    Start::At(start) => Some(plans.at(start)),
+                    Start::Unplanned => None,
+                };
+                for found in part {
+                    let record = record(found);
+                    let flow = || Flow::new(record, Places::of(content, found));
+                    let at = found.offset as usize;
+                    let number = numbers.as_mut().map_or(0, |numbers| numbers.of(at));
+                    let is_selected = match plan {
+                        Some(plan) => plan.selects(record, flow, scope, number),
+                        None => self.0.program.run(&flow(), scope, number),
+                    };
+                    if is_selected {
+                        selected.push(index);
+                    }
+                    index += 1;
                 }
-                Some(shape) => plans.start(found.shape.into(), shape, flow().elements()),
-                None => Start::Unplanned,
-            };
-            let is_selected = match start {
-                Start::At(start) => plans.run(start, record, flow, scope, number),
-                Start::Unplanned => self.0.program.run(&flow(), scope, number),
-            };
-            if is_selected {
-                // A block has fewer flows than 2^32: its index counts them in 32 bits.
-                selected.push(index as u32);
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `line`, `long`, `extended`, `biline`, `bilong`, `gline`, `glong` and `nsel` are such formats. Cells,
 //! headers and widths are nfdump 1.7.10's; `docs/deviations.md` lists the differences.
+//!
+//! One file: a table of tokens and the cells that they print, which belong side by side.
 
 use std::fmt;
 use std::net::IpAddr;

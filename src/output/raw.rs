@@ -1,6 +1,8 @@
 //! nfdump's `raw`: a flow on many lines, one for each value.
 //!
 //! Numbers and names are nfdump 1.7.10's; see `docs/deviations.md`.
+//!
+//! One file: a list of what is printed for each element, in the order of the output, which reads best as one.
 
 use std::net::IpAddr;
 
@@ -418,7 +420,6 @@ impl RawFormat {
             self.time("Event time", u64_at(event, at::nsel_event_time.offset), out);
         } else {
             let number = flow.nat_event_id().unwrap_or(0);
-            let number = u8::try_from(number).unwrap_or(u8::MAX);
             self.line(
                 "nat event",
                 out,

@@ -177,7 +177,6 @@ impl Scan {
     }
 
     /// How files are opened.
-    #[must_use]
     pub fn options(&self) -> &OpenOptions {
         &self.settings.options
     }

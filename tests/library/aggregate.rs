@@ -376,6 +376,10 @@ fn nfdump_statistic(path: &Path, name: &str) -> Option<Vec<(String, [u64; 3])>> 
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_programs),
+    ignore = "needs the reference programs: set NFDECODE_ORACLE"
+)]
 fn statistics_are_those_of_nfdump() -> Result<()> {
     let statistics = [
         ("srcip", vec!["src_addr"]),

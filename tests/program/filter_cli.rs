@@ -62,10 +62,7 @@ fn the_filter_is_the_first_or_the_last_operand_or_an_option() {
     );
 
     for (arguments, message) in [
-        (
-            vec!["-F", filter, FILES[0], "proto udp"],
-            "another one as option",
-        ),
+        (vec!["-F", filter, FILES[0], "proto udp"], "one as option"),
         (vec!["proto udp", FILES[0], "proto udp"], "two filters"),
         (vec!["proto udp"], "name a file or directory"),
         (

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, ValueEnum, ValueHint};
 
 use crate::args::key::KeyArgs;
-use crate::args::{ProgressMode, SelectArgs, parse_delimiter, parse_duration};
+use crate::args::shared::{ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration};
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -138,33 +138,14 @@ pub(crate) struct TopArgs {
 
     /// Keep at most this much of the groups in memory, the rest in temporary files: 500M, 4G; a quarter of the
     /// machine's memory if not given
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub(crate) memory: Option<usize>,
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
 
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
 
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-}
-
-/// Bytes, perhaps with k, M, G or T for powers of 1024.
-fn parse_size(text: &str) -> Result<usize, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        Some((at, 't' | 'T')) => (&text[..at], 40),
-        _ => (text, 0),
-    };
-    let number: usize = digits
-        .parse()
-        .map_err(|_| "expected a number, perhaps with k, M, G or T".to_owned())?;
-    match number.checked_mul(1 << shift) {
-        Some(0) => Err("must be greater than zero".to_owned()),
-        Some(bytes) => Ok(bytes),
-        None => Err("too large".to_owned()),
-    }
 }
 
 /// Where the bytes and packets of a flow that lasts are counted.

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compression;
 pub(crate) mod habits;
 pub(crate) mod key;
+pub(crate) mod shared;
 pub(crate) mod slot;
 
 use std::ffi::{OsStr, OsString};
@@ -16,8 +17,12 @@ use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
+pub(crate) use crate::args::shared::{
+    ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration,
+};
+
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 use nfdecode::output::csv::TokenList;
 
@@ -161,18 +166,6 @@ impl TypedValueParser for FormatParser {
     }
 }
 
-/// When to show a progress bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressMode {
-    /// On a terminal, when it takes longer than a moment
-    #[default]
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
     /// How to write flows
@@ -235,47 +228,6 @@ pub(crate) struct OutputArgs {
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
-}
-
-/// Which flows to select.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Selecting flows")]
-pub(crate) struct SelectArgs {
-    /// Only flows that this filter selects; nfdump's language
-    #[arg(long, value_name = "TEXT", conflicts_with = "filter_file")]
-    pub(crate) filter: Option<String>,
-
-    /// Read the filter from FILE
-    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) filter_file: Option<PathBuf>,
-
-    /// Only flows that end at or after TIME: RFC 3339, 2026/01/31.12:00:00, or -1h for an hour ago
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) since: Option<String>,
-
-    /// Only flows that began before TIME
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) until: Option<String>,
-
-    /// Only flows of the last 30m, 24h, 7d
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
-    pub(crate) last: Option<Duration>,
-
-    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
-    #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
-    pub(crate) window: Option<String>,
-
-    /// Look up host names in the filter
-    #[arg(long)]
-    pub(crate) resolve: bool,
-
-    /// Print only the number of flows
-    #[arg(long)]
-    pub(crate) count: bool,
-
-    /// Print how the filter is parsed, without reading flows
-    #[arg(long)]
-    pub(crate) explain: bool,
 }
 
 #[derive(Debug, Args)]
@@ -478,50 +430,6 @@ impl OutputArgs {
 pub(crate) fn file_named(path: &Path) -> Option<&Path> {
     let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
     (!is_stdout).then_some(path)
-}
-
-/// Bytes: a number, perhaps with a unit that is a power of 1024.
-fn memory_size(text: &str) -> Result<u64, String> {
-    let (number, unit) = match text.split_at_checked(text.len().saturating_sub(1)) {
-        Some((number, "K" | "k")) => (number, 1 << 10),
-        Some((number, "M" | "m")) => (number, 1 << 20),
-        Some((number, "G" | "g")) => (number, 1 << 30),
-        _ => (text, 1),
-    };
-    let number = number.parse::<u64>().ok();
-    number
-        .filter(|number| *number > 0)
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| "a number above 0 of bytes is needed, such as 256M".to_owned())
-}
-
-/// A character that can stand between values of CSV.
-pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        [b'"' | b'\n' | b'\r'] => Err("quotes and line ends cannot separate values".to_owned()),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        b"tab" | b"\\t" => Ok(b'\t'),
-        _ => Err("expected one ASCII character, or tab".to_owned()),
-    }
-}
-
-/// Reads a duration: a number of seconds, or a number with `s`, `m`, `h` or `d`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (digits, factor) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3_600),
-        Some((at, 'd')) => (&text[..at], 86_400),
-        _ => (text, 1),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "expected a number, optionally with s, m, h or d".to_owned())?;
-    match number.checked_mul(factor) {
-        Some(0) => Err("must be greater than zero".to_owned()),
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => Err("too long".to_owned()),
-    }
 }
 
 #[cfg(test)]

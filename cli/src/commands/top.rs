@@ -3,7 +3,6 @@
 use nfdecode::aggregate::{
     AggregateError, Collector, Direction, Group, Grouping, Groups, Key, Order, OrderBy, Side, Table,
 };
-use nfdecode::value::Zone;
 
 use crate::args::answer::TopArgs;
 use crate::input::having::Having;
@@ -52,7 +51,9 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let memory = args.memory.unwrap_or_else(memory_usual);
+    let memory = args.memory.map_or_else(memory_usual, |memory| {
+        usize::try_from(memory).unwrap_or(usize::MAX)
+    });
     let collector = Collector::new(&question.grouping, source.scan.thread_count())
         .with_memory(memory, std::env::var_os("TMPDIR").map(Into::into));
     let totals = source.run(

@@ -105,7 +105,7 @@ impl<'t> Rows<'t> {
     }
 
     /// `-s record` never turns rows around.
-    pub(crate) fn as_seen(mut self) -> Self {
+    pub(crate) fn unturned(mut self) -> Self {
         self.guesses = false;
         self
     }
@@ -332,7 +332,7 @@ pub(crate) fn print_tables(
     }
     let mut text = TextBuffer::default();
     let groups = table.groups();
-    let rows = Rows::new(&groups, aggregation).as_seen();
+    let rows = Rows::new(&groups, aggregation).unturned();
     let is_json = matches!(context.mode, Mode::Json);
     let mut ndjson = 0;
     for order in tables.tables() {

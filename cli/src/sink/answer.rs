@@ -22,7 +22,6 @@ use crate::args::answer::{AnswerArgs, AnswerFormat};
 use crate::args::file_named;
 use crate::run::stop::Stop;
 use crate::sink::answer_table::TableText;
-use crate::sink::arrow_ipc::Writer;
 use crate::sink::cell::{Cell, Column, Kind};
 use crate::sink::output::{Fault, Out};
 use crate::sink::target::{BUFFER, Target};
@@ -63,7 +62,8 @@ enum Style {
 }
 
 enum ColumnWriter {
-    Arrow(Writer),
+    ArrowFile(Box<FileWriter<BufWriter<Out>>>),
+    ArrowStream(Box<StreamWriter<BufWriter<Out>>>),
     Parquet(Box<ArrowWriter<BufWriter<Out>>>),
 }
 
@@ -116,10 +116,10 @@ impl Answer {
                             .map_err(Stop::failed)
                     }
                     _ if is_file => FileWriter::try_new(out, &schema)
-                        .map(|writer| ColumnWriter::Arrow(Writer::File(writer)))
+                        .map(|writer| ColumnWriter::ArrowFile(Box::new(writer)))
                         .map_err(Stop::failed),
                     _ => StreamWriter::try_new(out, &schema)
-                        .map(|writer| ColumnWriter::Arrow(Writer::Stream(writer)))
+                        .map(|writer| ColumnWriter::ArrowStream(Box::new(writer)))
                         .map_err(Stop::failed),
                 };
                 Form::Columns {
@@ -392,27 +392,19 @@ impl Columns {
 impl ColumnWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Stop> {
         match self {
-            Self::Arrow(Writer::File(writer)) => writer.write(batch).map_err(Stop::failed),
-            Self::Arrow(Writer::Stream(writer)) => writer.write(batch).map_err(Stop::failed),
+            Self::ArrowFile(writer) => writer.write(batch).map_err(Stop::failed),
+            Self::ArrowStream(writer) => writer.write(batch).map_err(Stop::failed),
             Self::Parquet(writer) => writer.write(batch).map_err(Stop::failed),
         }
     }
 
     fn finish(self) -> Result<Out, Stop> {
-        match self {
-            Self::Arrow(mut writer) => {
-                let ended = match &mut writer {
-                    Writer::File(writer) => writer.finish(),
-                    Writer::Stream(writer) => writer.finish(),
-                };
-                ended.map_err(Stop::failed)?;
-                writer.finish()
-            }
-            Self::Parquet(writer) => {
-                let out = writer.into_inner().map_err(Stop::failed)?;
-                out.into_inner()
-                    .map_err(|error| Stop::failed(error.error()))
-            }
-        }
+        let out = match self {
+            Self::ArrowFile(writer) => writer.into_inner().map_err(Stop::failed)?,
+            Self::ArrowStream(writer) => writer.into_inner().map_err(Stop::failed)?,
+            Self::Parquet(writer) => writer.into_inner().map_err(Stop::failed)?,
+        };
+        out.into_inner()
+            .map_err(|error| Stop::failed(error.error()))
     }
 }

@@ -409,7 +409,7 @@ impl<'a, S: Sink> Work for Writing<'a, S> {
             let label = u32::try_from(files.len() - 1).unwrap_or(u32::MAX);
             rows.add(block.block(), label, block.selected(), block.len());
         }
-        let mut piece = (rows.len() != 0).then(|| self.sink.make(worker, rows, &files));
+        let mut piece = (!rows.is_empty()).then(|| self.sink.make(worker, rows, &files));
         drop(files);
         lane.in_turn(|tally| {
             let mut result = interrupt::check();

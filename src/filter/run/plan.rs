@@ -5,6 +5,7 @@
 //! is then a load and a comparison.
 
 use crate::filter::run::program::Program;
+use crate::filter::run::sets::{IpSet, NumberSet};
 use crate::filter::run::test::{Range, Test, address6, known, read};
 use crate::filter::run::tree::{FIRST, Jump, NO, YES};
 use crate::filter::scope::Scope;
@@ -13,30 +14,35 @@ use crate::flow::stored::{HEADER, Stored, Width};
 use crate::flow::view::Flow;
 use crate::raw::RawShape;
 
-/// A test with the offset of its number in the record, or the index of a test to ask in full.
+/// A test with the offset of its number in the record, or a test to ask in full.
 #[derive(Clone, Copy, Debug)]
-enum Op {
+enum Op<'p> {
     One(u16, Range),
     Two(u16, Range),
     Four(u16, Range),
     Eight(u16, Range),
     Bits1(u16, u8, u8),
     Bits4(u16, u32, u32),
-    /// One of the larger tests, with the offset of its number in the record.
-    At(u16, u32),
-    Ask(u32),
+    /// Mask and value.
+    Bits6(u16, &'p u128, &'p u128),
+    Set4(u16, &'p IpSet),
+    Set6(u16, &'p IpSet),
+    /// A list of ports.
+    In2(u16, &'p NumberSet),
+    In(u16, Width, &'p NumberSet),
+    Ask(&'p Test),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    op: Op,
+struct Step<'p> {
+    op: Op<'p>,
     jump: Jump,
 }
 
 /// The plans for the shapes of one block.
 pub(crate) struct Plans<'p> {
     program: &'p Program,
-    steps: Vec<Step>,
+    steps: Vec<Step<'p>>,
     /// Tests looked at so far.
     work: usize,
     /// For each shape and combination of address families: where to start, plus one; 0 is unknown.
@@ -98,7 +104,7 @@ impl<'p> Plans<'p> {
     fn plan(&mut self, shape: &RawShape, present: u64) -> u32 {
         let mut target = Vec::with_capacity(self.program.len() + FIRST as usize);
         target.extend([NO, YES]);
-        for (index, (test, jump)) in self.program.steps().enumerate() {
+        for (test, jump) in self.program.steps() {
             let go = |target: &[u32], to: u32| target.get(to as usize).copied().unwrap_or(NO);
             let jump = Jump {
                 yes: go(&target, jump.yes),
@@ -116,7 +122,7 @@ impl<'p> Plans<'p> {
                 None => {
                     let at = self.steps.len() as u32 + FIRST;
                     self.steps.push(Step {
-                        op: operation(test, index as u32, shape),
+                        op: operation(test, shape),
                         jump,
                     });
                     at
@@ -130,17 +136,34 @@ impl<'p> Plans<'p> {
             .unwrap_or(NO)
     }
 
-    /// Whether a flow is selected. `flow` makes a view of the record, for tests that need one.
+    /// The plan that starts there. Ask for it once for many flows: it has all that a run needs.
     #[inline]
-    pub(crate) fn run<'a>(
-        &self,
-        start: u32,
+    pub(crate) fn at(&self, start: u32) -> Plan<'_> {
+        Plan {
+            steps: &self.steps,
+            start,
+        }
+    }
+}
+
+/// What the flows of one shape are tested for.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'p> {
+    steps: &'p [Step<'p>],
+    start: u32,
+}
+
+impl Plan<'_> {
+    /// Whether a flow is selected. `flow` makes a view of the record, for tests that need one.
+    #[inline(always)]
+    pub(crate) fn selects<'a>(
+        self,
         record: &'a [u8],
         flow: impl Fn() -> Flow<'a>,
         scope: Scope<'_>,
         number: u64,
     ) -> bool {
-        let mut at = start;
+        let mut at = self.start;
         while at >= FIRST {
             let Some(step) = self.steps.get((at - FIRST) as usize) else {
                 return false;
@@ -152,14 +175,12 @@ impl<'p> Plans<'p> {
                 Op::Eight(at, range) => range.contains(u64_at(record, at.into())),
                 Op::Bits1(at, mask, value) => u8_at(record, at.into()) & mask == value,
                 Op::Bits4(at, mask, value) => u32_at(record, at.into()) & mask == value,
-                Op::At(at, test) => self
-                    .program
-                    .test(test as usize)
-                    .is_some_and(|test| ask_at(test, record, at.into())),
-                Op::Ask(test) => self
-                    .program
-                    .test(test as usize)
-                    .is_some_and(|test| test.ask(&flow(), scope, number)),
+                Op::Bits6(at, mask, value) => address6(record, at.into()) & mask == *value,
+                Op::Set4(at, set) => set.contains_v4(u32_at(record, at.into())),
+                Op::Set6(at, set) => set.contains_v6(address6(record, at.into())),
+                Op::In2(at, set) => set.contains(u16_at(record, at.into()).into()),
+                Op::In(at, width, set) => set.contains(read(record, at.into(), width)),
+                Op::Ask(test) => test.ask(&flow(), scope, number),
             };
             at = if yes { step.jump.yes } else { step.jump.no };
         }
@@ -167,21 +188,8 @@ impl<'p> Plans<'p> {
     }
 }
 
-/// The larger tests, given the offset of their number in the record.
-#[inline]
-fn ask_at(test: &Test, record: &[u8], at: usize) -> bool {
-    match test {
-        Test::Bits6 { mask, value, .. } => address6(record, at) & mask == *value,
-        Test::Set4 { set, .. } => set.contains_v4(u32_at(record, at)),
-        Test::Set6 { set, .. } => set.contains_v6(address6(record, at)),
-        Test::In { stored, set, .. } => set.contains(read(record, at, stored.width)),
-        // No other test becomes such an operation.
-        _ => false,
-    }
-}
-
 /// The cheapest operation for a test on flows of a shape.
-fn operation(test: &Test, index: u32, shape: &RawShape) -> Op {
+fn operation<'p>(test: &'p Test, shape: &RawShape) -> Op<'p> {
     /// Bytes of an IPv6 address.
     const ADDRESS6: u16 = 16;
     let found = match test {
@@ -203,15 +211,24 @@ fn operation(test: &Test, index: u32, shape: &RawShape) -> Op {
             Width::Four => Some(Op::Bits4(at, *mask as u32, *value as u32)),
             _ => None,
         }),
-        Test::Bits6 { stored, .. } | Test::Set6 { stored, .. } => {
-            offset(shape, *stored, ADDRESS6).map(|at| Op::At(at, index))
+        Test::Bits6 {
+            stored,
+            mask,
+            value,
+        } => offset(shape, *stored, ADDRESS6).map(|at| Op::Bits6(at, mask, value)),
+        Test::Set6 { stored, set } => offset(shape, *stored, ADDRESS6).map(|at| Op::Set6(at, set)),
+        Test::Set4 { stored, set } => {
+            offset(shape, *stored, stored.width.bytes()).map(|at| Op::Set4(at, set))
         }
-        Test::Set4 { stored, .. } | Test::In { stored, .. } => {
-            offset(shape, *stored, stored.width.bytes()).map(|at| Op::At(at, index))
+        Test::In { stored, set, .. } => {
+            offset(shape, *stored, stored.width.bytes()).map(|at| match stored.width {
+                Width::Two => Op::In2(at, set),
+                width => Op::In(at, width, set),
+            })
         }
         _ => None,
     };
-    found.unwrap_or(Op::Ask(index))
+    found.unwrap_or(Op::Ask(test))
 }
 
 /// The offset of a number in records of a shape; `None` if not all its bytes are there.

@@ -24,10 +24,6 @@ impl Program {
         self.0.start
     }
 
-    pub(crate) fn test(&self, index: usize) -> Option<&Test> {
-        self.0.tests.get(index)
-    }
-
     /// The tests with their jumps. Targets are at earlier tests.
     pub(crate) fn steps(
         &self,

@@ -106,6 +106,9 @@ impl Sieve {
 
     #[inline]
     fn may_have(&self, piece: u64) -> bool {
+        if self.map.is_empty() {
+            return true;
+        }
         let bit = self.bit(piece);
         self.map
             .get(bit / 64)
