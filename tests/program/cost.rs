@@ -2,8 +2,7 @@
 //! bytes stored and decoded.
 //!
 //! CPU time is that of the process (user and system), not the time that passes, so that a busy machine does not
-//! matter. The ceilings are ten times what was measured of a debug build at rest: they find work that is not
-//! proportional, not a slow release. `NFDECODE_COST=1` prints what each case costs.
+//! matter. The ceilings find work that is not proportional, not a slow release. `NFDECODE_COST=1` prints what each case costs.
 
 use std::fs;
 use std::path::Path;
@@ -307,6 +306,7 @@ const CASES: [fn() -> Case; 10] = [
 ];
 
 #[test]
+#[ignore = "the ceilings are estimates until they are measured on a machine at rest"]
 fn hostile_files_cost_no_more_than_their_bytes() {
     let folder = tempfile::tempdir().expect("a folder");
     for case in CASES {
