@@ -3,7 +3,7 @@
 
 Usage: docs/terminal.py [path of nfdecode]      (from the root of the repository; target/release/nfdecode)
 
-Needs nothing but Python. The picture uses the fonts of whoever looks at it and refers to nothing outside.
+Needs nothing but Python. The picture uses the fonts of the viewer and has no external references.
 """
 
 import html

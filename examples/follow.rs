@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release --example follow -- DIRECTORY [--all]`
 //!
-//! nfcapd writes `nfcapd.current.PID` block by block and renames it when its time is over; renamed or
-//! not, it stays the same file, by which it is known here: a name may stand for another file from one
-//! moment to the next. Only whole blocks are read, each of them once. Flows that were there before are
+//! nfcapd writes `nfcapd.current.PID` block by block and renames it at the end of its time slot; renamed or
+//! not, it stays the same file, by which it is identified here: a name may refer to another file from one
+//! moment to the next. Only whole blocks are read, each of them once. Flows stored before the start are
 //! printed with `--all` only.
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ use nfdecode::output::json::JsonFormat;
 use nfdecode::output::{FlowContext, FlowFormat as _, TextBuffer};
 use nfdecode::value::Zone;
 
-/// What stays when a file is renamed: device, inode, and when it was made, where the file system tells,
+/// Identity of a file that a rename does not change: device, inode, and creation time where available,
 /// since the inodes of removed files are used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Id(u64, u64, Option<SystemTime>);
@@ -115,7 +115,7 @@ impl Follower {
             return Ok(()); // renamed, and another one has got its name
         }
         let size = metadata.len();
-        // A file that has shrunk was written anew.
+        // A file that has shrunk was rewritten.
         let start = match self.seen.get(&listed.id) {
             Some(seen) if seen.size <= size => seen.position,
             _ => Position::new(0, 0),
@@ -182,7 +182,7 @@ fn main() -> io::Result<()> {
     loop {
         std::thread::sleep(Duration::from_millis(200));
         match follower.poll(true) {
-            // Whoever read our output has gone.
+            // Standard output was closed; not an error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             result => result?,
         }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 /// A `Result` with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What kind of thing went wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system refused to open or read; [`std::error::Error::source`] has its error.
+    /// The operating system failed to open or read; [`std::error::Error::source`] has its error.
     Io,
     /// The file does not begin like an nfcapd file.
     NotNfcapd,
@@ -41,9 +41,9 @@ pub enum ErrorKind {
     Encrypted,
     /// The file is encrypted with another passphrase.
     WrongKey,
-    /// More work than is done for one file: the rest of it was not looked at.
+    /// The work limit for one file was reached: the rest was not searched.
     NotSearched,
-    /// Memory is short. Says nothing about the file; what failed can be asked for again.
+    /// Out of memory; the file itself may be intact. The call can be repeated.
     OutOfMemory,
 }
 
@@ -157,7 +157,7 @@ impl Error {
         self.0.numbers
     }
 
-    /// The text without the file's name, for places where it stands already.
+    /// The text without the file's name, for places where the name is already shown.
     #[must_use]
     pub fn without_file(&self) -> String {
         let mut this = self.clone();
@@ -165,14 +165,14 @@ impl Error {
         this.to_string()
     }
 
-    /// Whether the file holds something that no intact file holds.
+    /// Whether the file contains something that no intact file contains.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
         !(self.is_transient() || self.is_unsupported())
     }
 
-    /// Whether it says nothing about the file, so that what failed may succeed another time: the system refused,
-    /// or memory was short.
+    /// Whether the error is transient (an error of the system, or out of memory) and says nothing about the
+    /// file; a retry may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.is_io() || self.0.kind == ErrorKind::OutOfMemory

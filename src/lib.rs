@@ -12,7 +12,7 @@
 //! # Ok::<(), nfdecode::Error>(())
 //! ```
 //!
-//! # What to rely on
+//! # Guarantees
 //! No function panics, whatever a file contains; damage is reported through [`Error`] and
 //! [`Block::damage`], and what is readable around it is delivered. Everything is `Send + Sync`.
 //! Memory for one block in work is bounded (decoded at most 5 MiB, and 15 MiB more if converted from
@@ -23,9 +23,9 @@
 //! # Layers
 //! * `libnfdump` (C, bundled) finds blocks, decompresses them and indexes their records.
 //! * [`File`], [`Block`], [`Flow`] are the safe views: no allocation and no copy per flow, nothing
-//!   decoded before it is asked for. [`OwnedFlow`] is a flow to keep, [`FileSet`] many files.
+//!   decoded before access. [`OwnedFlow`] is a flow to keep, [`Scan`] reads many files.
 //! * [`element`] is the table of everything a flow can hold, [`FieldValue`] any of it.
-//! * [`pipeline`] works on many blocks at once, with results in order.
+//! * [`scan`] is the ordered traversal of many files, on any number of threads.
 //!
 //! # Features
 //! | feature | adds |
@@ -34,19 +34,21 @@
 //! | `arrow` | flows as Arrow record batches (module `columns`) |
 //! | `parquet` | the same as Parquet files (`columns::parquet::Writer`) |
 //! | `filter` | nfdump's filter language (module `filter`) |
+//! | `aggregate` | groups of flows: top lists, sums by key, series (module `aggregate`) |
 //! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
 //! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |
-//! | `cli` | the program `nfdecode`; on by default, since `cargo install` builds the program |
 //!
-//! With `default-features = false` this crate is the decoder and nothing else.
+//! No feature is on by default: the crate is then the decoder alone. The program is the package `nfdecode-cli`.
 //!
 #![doc = include_str!("guide.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(feature = "aggregate")]
+pub mod aggregate;
 #[cfg(feature = "arrow")]
 pub mod columns;
 #[cfg(feature = "convert")]

@@ -25,7 +25,7 @@ pub(crate) use sys::NFDUMP_OPEN_ENCRYPTED as OPEN_ENCRYPTED;
 /// Flags of the open functions.
 pub(crate) use sys::{NFDUMP_OPEN_CUT as OPEN_CUT, NFDUMP_OPEN_PARTIAL as OPEN_PARTIAL};
 
-/// An index into the shapes of a block that stands for "none".
+/// An index into the shapes of a block that means "none".
 pub(crate) const SHAPE_NONE: u16 = sys::NFDUMP_SHAPE_NONE as u16;
 
 /// Type of flow records of layout 2.
@@ -34,8 +34,10 @@ pub(crate) const FLOW: u16 = sys::NFDUMP_RECORD_FLOW as u16;
 /// Type of flow records that were made of those of layout 3.
 pub(crate) const FLOW_LAYOUT3: u16 = sys::NFDUMP_RECORD_FLOW_LAYOUT3 as u16;
 
+/// Bytes of a block of layouts 1 and 2, stored or decoded, at most.
+pub(crate) const BLOCK_MAX: u32 = sys::NFDUMP_BLOCK_MAX;
+
 /// Bytes of a block of layout 3, decoded, at most.
-#[cfg(feature = "encryption")]
 pub(crate) const LAYOUT3_BLOCK_MAX: usize = sys::NFDUMP_LAYOUT3_BLOCK_MAX as usize;
 
 /// The highest element id that files of layout 2 can hold.
@@ -99,7 +101,7 @@ pub(crate) fn damage(error: &sys::nfdump_error) -> Option<Error> {
 pub(crate) struct SharedInfo(pub(crate) RawInfo);
 
 // SAFETY: nfdump.h: the only pointers in an info are the reasons of errors, which are static strings
-// that nobody modifies; everything else are integers.
+// that are never modified; everything else are integers.
 #[cfg(feature = "encryption")]
 unsafe impl Send for SharedInfo {}
 // SAFETY: as above.
@@ -177,7 +179,7 @@ impl RawFile {
         unsafe { &*sys::nfdump_file_info(self.handle.as_ptr()) }
     }
 
-    /// What is wrong with the file as a whole, though not enough to refuse it.
+    /// Damage of the file as a whole that does not prevent reading it.
     pub(crate) fn damage(&self, info: &RawInfo) -> Option<Error> {
         damage(&info.appendix)
     }
@@ -227,7 +229,7 @@ impl Drop for RawFile {
     }
 }
 
-/// Takes ident or statistics from a decrypted block, header included.
+/// Reads ident or statistics from a decrypted block, header included.
 #[cfg(feature = "encryption")]
 pub(crate) fn decode_info(info: &mut RawInfo, block: &[u8]) -> Result<()> {
     let mut error = sys::nfdump_error::default();
@@ -352,7 +354,7 @@ impl RawBlock {
 
     pub(crate) fn data(&self) -> &[u8] {
         // SAFETY: nfdump.h: data and data_length describe one readable range that stays valid until
-        // the block is loaded again (needs `&mut self`) or the file's memory goes (held by `self.file`).
+        // the block is loaded again (needs `&mut self`) or the file's memory is freed (held by `self.file`).
         unsafe { slice_of(self.view.data, self.view.data_length) }
     }
 

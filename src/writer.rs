@@ -7,6 +7,8 @@
 //!
 //! Not kept: elements that layout 2 has not got, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
+//!
+//! One file: the writer is one state, and each part of a file that it writes is a few lines.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -14,7 +16,7 @@ use std::net::IpAddr;
 
 use crate::file::block::Block;
 use crate::file::handle::File;
-use crate::file::header::Compression;
+use crate::file::header::{Compression, Statistics};
 use crate::file::names::{Exporter, Names, Sampler};
 use crate::flow::at::{self, id};
 use crate::flow::bytes::{USER_NAME_MAX, u64_at};
@@ -23,13 +25,14 @@ use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER as RECORD_HEADER
 use crate::flow::view::Flow;
 use crate::raw::ELEMENT_MAX_LAYOUT2;
 use crate::value::protocol;
+use crate::value::time::Timestamp;
 
 const HEADER: usize = 40;
 /// Readers have buffers of 5 MiB, writers of 1.7 fill blocks up to here.
 const BLOCK_MAX: usize = 2_097_148;
 /// Written as the version of the program. Means a release of 1.7, which readers do not look at.
 const VERSION_WORD: u32 = 0x0107_0500;
-/// An ident record of 128 bytes or more is not taken by readers.
+/// Readers ignore an ident record of 128 bytes or more.
 const IDENT_MAX: usize = 121;
 
 mod record {
@@ -126,7 +129,7 @@ pub struct Writer<W> {
     statistics: Counts,
     /// New number of each exporter, by what identifies it.
     exporters: HashMap<(IpAddr, u32, u32), u16>,
-    /// Used numbers, and where the search for a free one goes on.
+    /// Used numbers, and where the search for a free one continues.
     used_sysids: HashSet<u16>,
     next_sysid: u16,
     samplers: HashSet<Sampler>,
@@ -241,7 +244,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(map)
     }
 
-    /// The wanted number if it is free, else another; `None` if all are taken.
+    /// The preferred number if it is free, else another; `None` if all are in use.
     fn free_sysid(&mut self, wanted: u16) -> Option<u16> {
         if wanted != 0 && !self.used_sysids.contains(&wanted) {
             return Some(wanted);
@@ -262,6 +265,25 @@ impl<W: Write + Seek> Writer<W> {
         }
         block
             .flows()
+            .try_for_each(|flow| self.write_flow(&flow, map))
+    }
+
+    /// As [`write_block`](Self::write_block), of the flows with these indices only.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_selected(
+        &mut self,
+        block: &Block,
+        selected: &[u32],
+        map: &SysidMap,
+    ) -> io::Result<()> {
+        for name in block.name_records() {
+            self.record(name)?;
+        }
+        selected
+            .iter()
+            .filter_map(|index| block.flow(*index as usize))
             .try_for_each(|flow| self.write_flow(&flow, map))
     }
 
@@ -412,6 +434,56 @@ impl<W: Write + Seek> Writer<W> {
     }
 }
 
+/// Gives a copy of a file of layout 2 another ident: `copy` holds all bytes of `source`. Blocks are left as they
+/// are. The last part of the file, with ident and statistics, is written anew.
+///
+/// # Errors
+/// The file has another layout, or is unfinished; the copy cannot be written.
+pub fn rename<W: Write + Seek>(source: &File, copy: &mut W, ident: &[u8]) -> io::Result<u64> {
+    let header = source.header();
+    if header.layout != 2 || header.unfinished || header.encrypted {
+        return Err(io::Error::other(
+            "only finished files of layout 2 can have another ident",
+        ));
+    }
+    if ident.len() > IDENT_MAX || ident.contains(&0) {
+        return Err(io::Error::other(format!(
+            "an ident has at most {IDENT_MAX} bytes"
+        )));
+    }
+    let end = match header.appendix_offset {
+        0 => header.file_size,
+        offset => offset,
+    };
+    let statistics = source.statistics().map(Counts::of).unwrap_or_default();
+    let mut text = ident.to_vec();
+    text.push(0);
+    if text.len() % 2 == 1 {
+        text.push(0);
+    }
+    let records = [
+        with_header(record::IDENT, &text),
+        with_header(record::STATISTICS, &statistics.bytes()),
+    ];
+    let encoding = Encoding {
+        compression: header.compression,
+        level: None,
+    };
+    let stored = encoding.encode(&records.concat())?;
+    copy.seek(SeekFrom::Start(end))?;
+    copy.write_all(&(records.len() as u32).to_le_bytes())?;
+    copy.write_all(&(stored.len() as u32).to_le_bytes())?;
+    copy.write_all(&[3, 0, 0, 0])?;
+    copy.write_all(&stored)?;
+    // How many such blocks there are, and where.
+    copy.seek(SeekFrom::Start(18))?;
+    copy.write_all(&1_u16.to_le_bytes())?;
+    copy.seek(SeekFrom::Start(24))?;
+    copy.write_all(&end.to_le_bytes())?;
+    copy.flush()?;
+    Ok(end + 12 + stored.len() as u64)
+}
+
 fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     if let Some(field) = bytes.get_mut(at..at + N) {
         field.copy_from_slice(&value);
@@ -465,7 +537,7 @@ fn sampler_record(sampler: &Sampler) -> Vec<u8> {
     with_header(record::SAMPLER, &payload)
 }
 
-/// Statistics as `nfdump -w` counts them: a record stands for as many flows as element 5 says; packets
+/// Statistics as `nfdump -w` counts them: a record represents the number of flows in element 5; packets
 /// and bytes of both directions count; ICMPv6 is ICMP; records without element 1 do not count.
 #[derive(Default)]
 struct Counts {
@@ -478,6 +550,25 @@ struct Counts {
 }
 
 impl Counts {
+    /// Those that a file has.
+    fn of(statistics: Statistics) -> Self {
+        let parts = [
+            statistics.total,
+            statistics.tcp,
+            statistics.udp,
+            statistics.icmp,
+            statistics.other,
+        ];
+        Self {
+            flows: parts.map(|part| part.flows),
+            bytes: parts.map(|part| part.bytes),
+            packets: parts.map(|part| part.packets),
+            first: statistics.first_seen.map(Timestamp::as_millis),
+            last: statistics.last_seen.map_or(0, Timestamp::as_millis),
+            sequence_failures: statistics.sequence_failures,
+        }
+    }
+
     fn count(&mut self, flow: &Flow<'_>) {
         let Some(generic) = flow.element(id::GENERIC) else {
             return;

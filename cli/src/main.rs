@@ -5,6 +5,7 @@
 //! | `args` | what can be written on the command line |
 //! | `commands` | one file per command |
 //! | `input` | from paths and filters to what is read |
+//! | `nfdump` | the drop-in for nfdump |
 //! | `sink` | from flows to files and standard output |
 //! | `run` | messages, progress, interrupts, exit status |
 //!
@@ -15,6 +16,7 @@ mod app;
 mod args;
 mod commands;
 mod input;
+mod nfdump;
 mod run;
 mod sink;
 

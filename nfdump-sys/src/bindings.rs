@@ -20,12 +20,14 @@ pub const NFDUMP_ELEMENT_MAX: u32 = 63;
 pub const NFDUMP_SHAPES_MAX: u32 = 2048;
 pub const NFDUMP_SHAPE_NONE: u32 = 65535;
 pub const NFDUMP_OPEN_PARTIAL: u32 = 1;
-pub const NFDUMP_OPEN_CUT: u32 = 4;
 pub const NFDUMP_OPEN_ENCRYPTED: u32 = 2;
+pub const NFDUMP_OPEN_CUT: u32 = 4;
 pub const NFDUMP_RECORD_FLOW: u32 = 11;
 pub const NFDUMP_RECORD_FLOW_LAYOUT3: u32 = 16;
 pub const NFDUMP_SEARCH_MIN: u32 = 67108864;
 pub const NFDUMP_SEARCH_FACTOR: u32 = 8;
+pub const NFDUMP_REFUSED_MAX: u32 = 67108864;
+pub const NFDUMP_REFUSED_FACTOR: u32 = 64;
 pub const NFDUMP_NONE: u32 = 4294967295;
 pub const NFDUMP_LIST_PRESENT: u32 = 2;
 pub const NFDUMP_OK: nfdump_status = 0;
@@ -164,7 +166,8 @@ pub struct nfdump_block_ref {
     pub type_: u16,
     pub flags: u16,
     pub layout: u16,
-    pub reserved: [u16; 3usize],
+    pub reserved: u16,
+    pub decoded: u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -186,6 +189,8 @@ const _: () = {
         [::core::mem::offset_of!(nfdump_block_ref, layout) - 24usize];
     ["Offset of field: nfdump_block_ref::reserved"]
         [::core::mem::offset_of!(nfdump_block_ref, reserved) - 26usize];
+    ["Offset of field: nfdump_block_ref::decoded"]
+        [::core::mem::offset_of!(nfdump_block_ref, decoded) - 28usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

@@ -1,4 +1,4 @@
-//! Column definitions: what each column holds, where it comes from, and its Arrow type.
+//! Column definitions: content, origin, and Arrow type of each column.
 //!
 //! They are derived from the element table. Each field of a flow is a column of the same name, with two
 //! exceptions: the ten MPLS entries are one list, and fields of nfdump's geo database, which are always
@@ -49,7 +49,7 @@ pub enum ColumnKind {
     Bytes,
 }
 
-/// Where the values of a column come from.
+/// The origin of the values of a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ColumnSource {
     /// A field of this element.
@@ -158,7 +158,7 @@ impl Column {
         }
     }
 
-    /// The name of its Arrow extension type, by which consumers tell binary columns apart.
+    /// The name of its Arrow extension type, by which consumers distinguish binary columns.
     pub(crate) fn extension(&self) -> Option<&'static str> {
         match self.kind {
             ColumnKind::Ip4 => Some("nfdecode.ipv4"),

@@ -22,7 +22,7 @@ const STORED_MAX: u32 = nfdump_sys::NFDUMP_STORED_MAX;
 /// [`decode`](Self::decode) accepts pieces, and [`flush`](Self::flush) returns batches. At most one block
 /// is held. The column `ident` is null, because a file has its ident at the end.
 ///
-/// Other layouts are refused with an error of the kind [`Unsupported`](ErrorKind::Unsupported): blocks of
+/// Other layouts are rejected with an error of the kind [`Unsupported`](ErrorKind::Unsupported): blocks of
 /// layout 1 need extension maps of earlier blocks, and files of layout 3 have the directory of their blocks at
 /// the end. [`Reader`](super::Reader) reads all layouts, also from memory.
 ///
@@ -139,7 +139,7 @@ impl Decoder {
 
     /// The next batch, if one is ready.
     ///
-    /// An error reports damage at its place. Decoding goes on after it, unless the file cannot be read.
+    /// An error reports damage at its place. Decoding continues after it, unless the file cannot be read.
     pub fn flush(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
         self.ready.pop_front()
     }

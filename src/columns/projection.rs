@@ -46,7 +46,7 @@ impl Projection {
 
     /// The columns with these names, in this order.
     ///
-    /// nfdump's JSON keys are accepted too. `all` and `standard` stand for the columns of [`all`](Self::all) and
+    /// nfdump's JSON keys are accepted too. `all` and `standard` mean the columns of [`all`](Self::all) and
     /// [`standard`](Self::standard). A repeated name counts once.
     ///
     /// # Errors

@@ -139,7 +139,7 @@ impl<'a> Rows<'a> {
     fn first(row: &Row<'a>, place: Option<usize>) -> Option<i64> {
         let stored = place.and_then(|at| row.record.get(at..at + 8)?.first_chunk().copied());
         let first = match stored.map(u64::from_le_bytes) {
-            // The time of an event may stand for it.
+            // The time of an event may replace it.
             None | Some(0) => row.flow().first()?.as_millis(),
             Some(first) => first,
         };

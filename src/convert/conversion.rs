@@ -123,9 +123,9 @@ pub struct ConvertSummary {
     pub capture_packets: u64,
 }
 
-/// A conversion under way: an iterator over its files in time order.
+/// A running conversion: an iterator over its files in time order.
 ///
-/// Files come while nfpcapd is still at work, once the capture is known to be good. Dropping this
+/// Files are returned while nfpcapd is still running, once the capture is known to be good. Dropping this
 /// ends nfpcapd and removes the temporary directory.
 pub struct Conversion<'a> {
     /// Dropped first: it writes to the directory.
@@ -308,7 +308,7 @@ impl<'a> Conversion<'a> {
         self.rewrite()
     }
 
-    /// Goes on to the next event.
+    /// Proceeds to the next event.
     fn advance(&mut self) -> Result<(), ConvertError> {
         if self.prepared.packets() == Some(0) {
             if self.messages.is_empty() {
@@ -393,7 +393,7 @@ impl<'a> Conversion<'a> {
     fn finish(&mut self, outcome: Outcome, packets: u64) {
         let has_changed = self.prepared.has_changed();
         self.run = None;
-        // A rewritten capture takes room that is needed no more.
+        // A rewritten capture that is no longer needed occupies disk space.
         let _ = fs::remove_file(self.work.capture());
         let processed = outcome.processed;
         if has_changed {

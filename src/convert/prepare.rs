@@ -19,14 +19,14 @@ use crate::convert::capture::{self, CaptureError, Inspection};
 /// Bytes that are inspected before nfpcapd is started: headers that it cannot read show at once.
 pub(crate) const HEAD: u64 = 2 << 20;
 
-/// Where the bytes of a capture come from.
+/// The origin of a capture's bytes.
 pub(crate) enum CaptureSource<'a> {
     Path(PathBuf),
     Reader(Box<dyn Read + Send + 'a>),
 }
 
 impl CaptureSource<'_> {
-    /// Path and size of a file that can be read more than once, by nfpcapd as well. nfpcapd has another
+    /// Path and size of a file that can be read more than once, by nfpcapd too. nfpcapd has another
     /// standard input and its own idea of `/dev/stdin`, hence the resolved path.
     pub(crate) fn file(&self) -> io::Result<Option<(PathBuf, u64)>> {
         let Self::Path(path) = self else {

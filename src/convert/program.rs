@@ -16,7 +16,7 @@ use crate::convert::process;
 /// The environment variable that names the program.
 pub const NFPCAPD_VARIABLE: &str = "NFPCAPD";
 
-/// How long `nfpcapd -V` may take.
+/// Maximum run time of `nfpcapd -V`.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The version text is one line.
 const OUTPUT_MAX: u64 = 4096;

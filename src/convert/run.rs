@@ -139,7 +139,7 @@ impl Run {
         })?;
         let stderr = child.stderr.take();
         let now = Instant::now();
-        // Ends with this from here on, whatever goes wrong.
+        // This cleanup runs from here on, whatever fails.
         let mut this = Self {
             child,
             job,
@@ -364,7 +364,7 @@ impl Run {
         })
     }
 
-    /// Waits for the last lines. A grandchild may hold the pipe open for ever; then they do not come.
+    /// Waits for the last lines. A grandchild may hold the pipe open for ever; then they are lost.
     fn drain(&mut self) {
         if let Some(reader) = &self.reader {
             process::drain(reader);

@@ -117,7 +117,7 @@ impl<'a> Convert<'a> {
         self
     }
 
-    /// Sets the time that nfpcapd may take; default: none. It is always stopped after 60 s without
+    /// Sets the maximum run time of nfpcapd; default: none. It is always stopped after 60 s without
     /// progress.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -145,7 +145,7 @@ impl<'a> Convert<'a> {
         self
     }
 
-    /// Sets the time after which a flow under way is stored: 1 to 3600 s; default 300 s.
+    /// Sets the time after which an active flow is stored: 1 to 3600 s; default 300 s.
     /// nfpcapd 1.7.10 hardly applies flow timeouts to captures.
     pub fn active_timeout(mut self, timeout: Duration) -> Self {
         self.active = Some(timeout);

@@ -36,7 +36,7 @@ impl Pool {
     }
 }
 
-/// Where a block lies in its file, as its header tells. Cheap to copy and to send to a thread.
+/// Where a block is in its file, according to its header. Cheap to copy and to send to a thread.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRef(pub(crate) RawBlockRef);
 
@@ -59,7 +59,7 @@ impl BlockRef {
         self.0.stored
     }
 
-    /// Records the header announces; 0 in files of layout 3, where only the block itself tells.
+    /// Records announced in the header; 0 in files of layout 3, where only the block itself has the number.
     #[must_use]
     pub fn announced_records(&self) -> u32 {
         self.0.num_records
@@ -162,7 +162,7 @@ impl Block {
         raw.flows().get(index).map(|found| Flows::view(raw, found))
     }
 
-    /// How many flows its records stand for, see [`Flow::flow_count`].
+    /// Number of flows that its records represent, see [`Flow::flow_count`].
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         /// Aggregated counters.
@@ -256,7 +256,7 @@ impl Block {
             .map(|(_, record)| record)
     }
 
-    #[cfg(feature = "filter")]
+    #[cfg(any(feature = "aggregate", feature = "filter"))]
     /// The decoded bytes with the index of flows.
     pub(crate) fn content(&self) -> Option<&RawBlock> {
         self.raw.as_ref()
@@ -348,13 +348,13 @@ pub struct BlockCounts {
     /// Records that are neither flows nor exporters, samplers or names; in layout 3 also exporters whose
     /// number is above 65,535.
     pub skipped_records: u32,
-    /// Flow records left out because their elements cannot be told apart or, in layout 1, their
+    /// Flow records left out because their elements cannot be separated or, in layout 1, their
     /// extension map is lost.
     pub dropped_flows: u32,
     /// Flow records kept although their last element is cut, in layout 1 without extensions, in layout 3
     /// without the last bytes of a payload of some 65,000.
     pub clipped_flows: u32,
-    /// Elements with an id that nobody has defined.
+    /// Elements with an undefined id.
     pub unknown_elements: u64,
     /// Bytes after decompression and, from layout 1, conversion.
     pub decoded_bytes: u64,

@@ -1,11 +1,11 @@
 //! Encrypted files (nfdump 1.8): from a passphrase to readable blocks.
 //!
-//! ChaCha20-Poly1305 for each block, the key by Argon2id from the passphrase. The cost of making the key
-//! (64 MiB, three passes, one lane) is that of the format and is never taken from a file, so that no file
+//! ChaCha20-Poly1305 for each block, the key by Argon2id from the passphrase. The cost of deriving the key
+//! (64 MiB, three passes, one lane) is a constant of the format and is never read from a file, so that no file
 //! can ask for more. A block that decrypts is one that a holder of the passphrase wrote, for this
 //! place of this file; header and directory are what they wrote if the MAC in the footer is right.
 //!
-//! Does not encrypt anything but the 16 zero bytes that tell whether a key is the right one.
+//! Encrypts nothing but the 16 zero bytes that verify the key.
 
 use blake2::Blake2bMac;
 use blake2::digest::{FixedOutput as _, Update as _, consts::U32};
@@ -115,8 +115,8 @@ fn take_info(file: &RawFile, key: &FileKey, found: &RawBlockRef, info: &mut RawI
     raw::decode_info(info, &bytes)
 }
 
-/// Holds header and directory against the MAC in the footer. Anything else but a wrong MAC is no reason to
-/// refuse a file.
+/// Checks header and directory against the MAC in the footer. Only a wrong MAC makes this fail;
+/// other problems are reported elsewhere.
 fn check_mac(file: &RawFile, key: &FileKey) -> Result<()> {
     let info = file.info();
     if info.appendix_offset == 0 {

@@ -34,11 +34,11 @@ impl OpenOptions {
         self.finish(RawFile::open(path, self.flags()), Some(called))
     }
 
-    /// Takes a file that is open for reading already: come by some other way than its path, or known by
-    /// its inode rather than its name. `called` is what errors and [`File::path`] call it.
+    /// Reads a file that is already open: obtained by another way than its path, or identified by
+    /// its inode rather than its name. `called` is its name in errors and [`File::path`].
     ///
-    /// It is read by position: where it stands does not matter and is not moved, and what is a pipe is
-    /// refused. Others may read the same open file meanwhile.
+    /// It is read by position: the file offset is neither used nor changed, and pipes are
+    /// rejected. Others may read the same open file meanwhile.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
@@ -120,11 +120,11 @@ impl File {
         OpenOptions::new().open(path)
     }
 
-    /// Opens an unfinished or truncated file and takes what is there: all whole blocks up to the end,
+    /// Opens an unfinished or truncated file and reads whatever can be recovered: all whole blocks up to the end,
     /// whatever the header announces. For a collector's current file, and after a crash or a full disk.
     ///
-    /// A cut last block is an [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) at the end of
-    /// iteration; for what is there of it, see [`OpenOptions::cut_block`]. To read on when the file has
+    /// A truncated last block is an [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) at the end of
+    /// iteration; to recover a part of it, see [`OpenOptions::cut_block`]. To read on when the file has
     /// grown, see [`BlockRefs::position`].
     ///
     /// # Errors
@@ -172,8 +172,8 @@ impl File {
         (info.has_stat != 0).then(|| Statistics::from_raw(&info.stat))
     }
 
-    /// The number of flows that the statistics tell of, where it can be held against what is read.
-    /// nfpcapd of nfdump 1.8 counts on from file to file, so that its numbers are too high.
+    /// The number of flows announced in the statistics, where it can be compared with what is read.
+    /// nfpcapd of nfdump 1.8 does not reset its counters between files, so that its numbers are too high.
     #[must_use]
     pub fn announced_flows(&self) -> Option<u64> {
         const NFPCAPD: u32 = 2;
@@ -182,9 +182,9 @@ impl File {
         (info.has_stat != 0 && !counts_on).then_some(info.stat.flows)
     }
 
-    /// When the first and the last flow were seen, in ms, as the statistics tell, if these can be gone by.
+    /// When the first and the last flow were seen, in ms, according to the statistics, if these are reliable.
     ///
-    /// Collectors do not count the times of firewall events and of NAT events: files of nothing else have
+    /// Collectors do not count the times of firewall events and of NAT events: files that contain only such events have
     /// none, or the bounds of their slot, which are whole seconds. Those of nfdump 1.8 count few flows.
     #[must_use]
     pub fn counted_times(&self) -> Option<(u64, u64)> {
@@ -195,7 +195,7 @@ impl File {
         (first < last && !is_slot).then_some((first, last))
     }
 
-    /// What the file header tells.
+    /// The file header.
     #[must_use]
     pub fn header(&self) -> Header {
         let info = self.info();
@@ -216,7 +216,7 @@ impl File {
 
     /// Why ident and statistics are missing, if the appendix is damaged. Flows are not affected.
     ///
-    /// Layout 3: what is wrong with directory, footer, ident or statistics, though not enough to refuse the
+    /// Layout 3: damage of directory, footer, ident or statistics that does not prevent reading the
     /// file.
     #[must_use]
     pub fn appendix_damage(&self) -> Option<Error> {
@@ -228,8 +228,8 @@ impl File {
 
     /// The blocks in stored order, decoded one after the other.
     ///
-    /// An `Err` tells of a block that is lost, or of a chain that breaks off; iteration goes on
-    /// where the next sound block is found, and ends for good if there is none. A block
+    /// An `Err` reports a block that is lost, or a chain that breaks off; iteration continues
+    /// at the next sound block found, and ends if there is none. A block
     /// that is partly readable is `Ok`, see [`Block::damage`].
     #[must_use]
     pub fn blocks(&self) -> Blocks<'_> {
@@ -267,9 +267,9 @@ impl File {
 
     /// Reads and decodes one block. May be called from any number of threads at once.
     ///
-    /// Flows of layout 1 need extension maps, which may stand in any block before theirs. Loading blocks
+    /// Flows of layout 1 need extension maps, which may be in any block before theirs. Loading blocks
     /// in order, on however many threads, decompresses each once; loading one in the middle of such a
-    /// file may have to look through those before it.
+    /// file may require reading those before it.
     ///
     /// # Errors
     /// The block cannot be read, decompressed, or is of an unknown type. Other blocks can.
@@ -297,14 +297,14 @@ impl File {
 
     /// Copies of all flows in stored order: convenient, and slower than [`blocks`](Self::blocks).
     ///
-    /// Errors as for [`blocks`](Self::blocks); damage inside a block comes after its flows.
+    /// Errors as for [`blocks`](Self::blocks); damage inside a block is returned after its flows.
     pub fn flows(&self) -> impl Iterator<Item = Result<OwnedFlow>> + '_ {
         self.blocks().flat_map(owned_flows)
     }
 
-    /// Exporters, samplers and names. Reads the whole file, since these may stand in any block.
+    /// Exporters, samplers and names. Reads the whole file, since these may be in any block.
     ///
-    /// Blocks that cannot be read contribute nothing; if that is not for damage, [`Names::unread`] tells.
+    /// Blocks that cannot be read contribute nothing; [`Names::unread`] has the error, unless it is damage.
     #[must_use]
     pub fn names(&self) -> Names {
         let mut names = Names::default();
@@ -394,9 +394,9 @@ impl FusedIterator for Blocks<'_> {}
 pub struct Position(RawCursor);
 
 impl Position {
-    /// A position that [`offset`](Self::offset) and [`block`](Self::block) told earlier, perhaps another
-    /// process. In a file that does not have a block there, or no longer, reading goes on with the next
-    /// sound block that is found; the start of a file is `Position::new(0, 0)`.
+    /// A position that [`offset`](Self::offset) and [`block`](Self::block) returned earlier, perhaps in another
+    /// process. In a file that has no block there, or none any more, reading continues with the next
+    /// sound block found; the start of a file is `Position::new(0, 0)`.
     #[must_use]
     pub fn new(offset: u64, block: u32) -> Self {
         Self(RawCursor {
@@ -406,7 +406,7 @@ impl Position {
         })
     }
 
-    /// Bytes from the start of the file; 0 stands for the first block.
+    /// Bytes from the start of the file; 0 means the first block.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.0.offset
@@ -421,9 +421,9 @@ impl Position {
 
 impl BlockRefs<'_> {
     /// Where the next block begins, or where the chain broke off. To follow a file that a collector
-    /// is writing: read its blocks, remember the position, and later open the file anew with
-    /// [`File::open_partial`] and go on with [`File::block_refs_from`]. Each time with `open_partial`: what
-    /// [`File::open`] and [`OpenOptions::cut_block`] hand out of a cut last block comes again.
+    /// is writing: read its blocks, remember the position, and later open the file again with
+    /// [`File::open_partial`] and continue with [`File::block_refs_from`]. Use `open_partial` each time: the part of
+    /// a truncated last block that [`File::open`] and [`OpenOptions::cut_block`] return would be returned again.
     #[must_use]
     pub fn position(&self) -> Position {
         Position(RawCursor {

@@ -21,7 +21,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Files with other ids are refused when opened.
+    /// Files with other ids are rejected when opened.
     pub(crate) fn from_id(id: u8) -> Self {
         match id {
             1 => Self::Lzo,
@@ -45,7 +45,7 @@ impl Compression {
     }
 }
 
-/// What the file header tells.
+/// The file header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -55,7 +55,7 @@ pub struct Header {
     pub compression: Compression,
     /// Version word of the writing program. Unreliable: 1.7.10 writes 0x10701000. 0 in layout 1.
     pub writer_version: u32,
-    /// Seconds since the epoch. Layout 1 does not tell: when the file was modified, 0 in memory.
+    /// Seconds since the epoch. In layout 1, which does not store it, the file's modification time; 0 in memory.
     pub created: i64,
     /// Number of the writing program, see [`creator_name`](Self::creator_name).
     pub creator: u32,

@@ -1,4 +1,4 @@
-//! Where flows lie: files, their headers and blocks, the names in them, and decryption.
+//! Files, their headers and blocks, the names in them, and decryption.
 
 pub(crate) mod block;
 #[cfg(feature = "encryption")]

@@ -61,7 +61,7 @@ impl Exporter {
     }
 }
 
-/// A sampler of an exporter. One group of `packet_interval` packets is taken out of
+/// A sampler of an exporter. One group of `packet_interval` packets is selected out of
 /// `packet_interval + packet_space`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -72,9 +72,9 @@ pub struct Sampler {
     pub id: i64,
     /// Sampling algorithm (IPFIX 304).
     pub algorithm: u16,
-    /// Consecutive packets taken (IPFIX 305).
+    /// Consecutive packets selected (IPFIX 305).
     pub packet_interval: u32,
-    /// Consecutive packets passed over (IPFIX 306).
+    /// Consecutive packets skipped (IPFIX 306).
     pub packet_space: u32,
 }
 
@@ -95,12 +95,12 @@ impl ApplicationName {
     }
 }
 
-/// What keeping an entry of these parts takes.
+/// The memory for an entry of these parts.
 fn cost(parts: &[&[u8]]) -> usize {
     parts.iter().map(|part| part.len()).sum::<usize>() + ENTRY
 }
 
-/// Exporters, samplers and names of a file, or of several files read one after the other.
+/// Exporters, samplers and names of a file, or of several files read one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     exporters: BTreeMap<u16, Exporter>,
@@ -109,7 +109,7 @@ pub struct Names {
     samplers: Vec<Sampler>,
     known_samplers: HashSet<Sampler>,
     samplers_left_out: u64,
-    /// Bytes that names take, see [`cost`].
+    /// Bytes that names occupy, see [`cost`].
     held: usize,
     left_out: u64,
     unread: Option<Error>,
@@ -119,7 +119,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Takes what a block holds. Later records replace earlier ones; statistics add up.
+    /// Adds the records of a block. Later records replace earlier ones; statistics add up.
     pub fn collect(&mut self, block: &Block) {
         for (kind, record) in block.records() {
             match kind {
@@ -222,8 +222,8 @@ impl Names {
         self.samplers.push(sampler);
     }
 
-    /// As [`collect`](Self::collect) for all blocks of a file. The first error that is no damage is kept:
-    /// of those nobody else can tell that something is missing.
+    /// As [`collect`](Self::collect) for all blocks of a file. Keeps the first error that is not damage:
+    /// no other part of the interface reports such an error.
     /// Remembers the first block that could not be read for another reason than damage.
     pub(crate) fn lost(&mut self, error: Error) {
         if error.is_transient() {
@@ -231,8 +231,8 @@ impl Names {
         }
     }
 
-    /// Why names are missing that a file perhaps has: the first error of [`File::names`] that does not come of
-    /// damage. Memory was short, or the system refused to read.
+    /// Why names may be missing: the first error of [`File::names`] that is not
+    /// damage, such as out of memory or an error of the system.
     #[must_use]
     pub fn unread(&self) -> Option<&Error> {
         self.unread.as_ref()
@@ -243,8 +243,8 @@ impl Names {
         self.unread.take()
     }
 
-    /// How many names of applications, interfaces and VRFs were left out, since all of them together take at
-    /// most 16 MiB; a name that is stored twice and left out counts twice. No real exporter has so many.
+    /// Number of names of applications, interfaces and VRFs left out, since all of them together occupy at
+    /// most 16 MiB; a name that is stored twice and left out counts twice. No real exporter reaches the limit.
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.left_out

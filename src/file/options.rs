@@ -20,26 +20,26 @@ impl OpenOptions {
         Self::default()
     }
 
-    /// Whether to take what is there of an unfinished or truncated file, see [`File::open_partial`].
+    /// Whether to read unfinished and truncated files, see [`File::open_partial`].
     pub fn partial(mut self, partial: bool) -> Self {
         self.partial = partial;
         self
     }
 
-    /// With [`partial`](Self::partial): whether to take also what is there of a last block that the end of the
-    /// file cuts. It comes after the error that tells of it.
+    /// With [`partial`](Self::partial): whether to read also the available part of a last block that the end of the
+    /// file truncates. It follows the error that reports the truncation.
     ///
-    /// Not for a file that is still written and read on later from [`BlockRefs::position`]: that stays
-    /// where the block begins, so that its flows come again. Blocks of encrypted files are only taken whole,
-    /// for else nobody could tell whether they were changed.
+    /// Not for a file that is still written and read on later from [`BlockRefs::position`]: the position stays
+    /// where the block begins, so its flows would be returned again. Blocks of encrypted files are read only whole,
+    /// because changes of a part would not be detected.
     pub fn cut_block(mut self, cut_block: bool) -> Self {
         self.cut_block = cut_block;
         self
     }
 
-    /// The passphrase of encrypted files (layout 3). Others are opened all the same.
+    /// The passphrase of encrypted files (layout 3). Unencrypted files open as usual.
     ///
-    /// A file that does not match the code in its footer is refused with
+    /// A file that does not match the code in its footer is rejected with
     /// [`ErrorKind::Checksum`](crate::ErrorKind::Checksum), unless opened [partially](Self::partial); a
     /// block that was changed is an error of its own with the same kind.
     #[cfg(feature = "encryption")]
@@ -48,12 +48,12 @@ impl OpenOptions {
         self
     }
 
-    /// Whether to take all that can be had of a file that is not read on later.
+    /// Whether to read everything recoverable in a file that is not read on later.
     pub fn salvage(self, wanted: bool) -> Self {
         self.partial(wanted).cut_block(wanted)
     }
 
-    /// Whether unfinished and truncated files are read as far as they go.
+    /// Whether unfinished and truncated files are read as far as possible.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.partial

@@ -15,18 +15,18 @@ use crate::error::{Error, ErrorKind, Result};
 /// Memory of the key derivation in KiB.
 const ARGON2_MEMORY: u32 = 65_536;
 
-/// Passes over it.
+/// Number of passes over this memory.
 const ARGON2_PASSES: u32 = 3;
 
-/// Keys that are remembered at most.
+/// Maximum number of remembered keys.
 const KEYS_MAX: usize = 4096;
 
 pub(crate) type Key = Zeroizing<[u8; 32]>;
 
-/// What files were encrypted with. Wiped from memory when its last copy is dropped.
+/// The passphrase of encrypted files. Wiped from memory when its last copy is dropped.
 ///
-/// Each file has a key of its own, which takes some tenths of a second and 64 MiB of memory to make. Copies
-/// are cheap and share the keys that were made of it, so that a file that is opened again opens at once.
+/// Each file has a key of its own; deriving it takes some tenths of a second and 64 MiB of memory. Copies
+/// are cheap and share the derived keys, so that a file that is opened again opens at once.
 #[derive(Clone)]
 pub struct Passphrase(Arc<Secret>);
 
@@ -37,7 +37,7 @@ struct Secret {
 }
 
 impl Passphrase {
-    /// Takes the bytes as they are: a line end counts, too.
+    /// Uses the bytes unchanged: a line end counts, too.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Arc::new(Secret {
@@ -47,7 +47,7 @@ impl Passphrase {
     }
 
     pub(crate) fn key(&self, salt: [u8; 16]) -> Result<Key> {
-        // Held while a key is made, so that many threads do not take 64 MiB each.
+        // Locked while a key is derived, so that many threads do not use 64 MiB each.
         let mut keys = self.0.keys.lock().ok();
         if let Some(key) = keys.as_ref().and_then(|keys| keys.get(&salt)) {
             return Ok(key.clone());

@@ -40,7 +40,7 @@ pub enum FilterErrorKind {
     NeedsDatabase,
 }
 
-/// The reason why a filter is refused.
+/// The reason why a filter is rejected.
 ///
 /// `Display` gives several lines: message, location, the line of the filter, suggestion. `FilterError`
 /// is one pointer, `Clone`, `Send` and `Sync`.

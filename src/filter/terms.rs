@@ -429,8 +429,8 @@ others! {
     "payload tls sni TEXT" [in_payload] "The server name contains TEXT.";
     "payload ja3 HASH" [in_payload] "JA3 of the client or JA3S of the server; or `defined`.";
     "payload ja4 HASH" [in_payload] "JA4 of the client; or `defined`.";
-    "geo CC" [] "Refused: needs a geo database.";
-    "ip tor" [] "Refused: needs a database of Tor nodes.";
+    "geo CC" [] "Rejected: needs a geo database.";
+    "ip tor" [] "Rejected: needs a database of Tor nodes.";
 }
 
 #[cfg(test)]

@@ -266,7 +266,7 @@ impl OwnedFlow {
         self.view().field(name)
     }
 
-    /// Number of flows this record stands for, at least 1.
+    /// Number of flows this record represents, at least 1.
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         self.view().flow_count()

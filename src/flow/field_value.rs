@@ -1,6 +1,6 @@
-//! Fields by name: all that a flow has, for code that does not know beforehand what it wants.
+//! Fields by name: all fields of a flow, for code that selects fields at run time.
 //!
-//! Code that does know uses the accessors of [`Flow`], which return exact types and cost less.
+//! Code that knows its fields uses the accessors of [`Flow`], which return exact types and cost less.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -5,7 +5,7 @@
 use crate::flow::at;
 use crate::flow::element::{ELEMENTS, Element, Field, FieldKind};
 
-/// The element id that stands for the record header.
+/// The element id that means the record header.
 pub(crate) const HEADER: u8 = 0;
 
 /// How many bytes a number has.
@@ -66,7 +66,7 @@ pub(crate) struct Stored {
     pub(crate) width: Width,
     /// How many numbers follow each other: three words of an ACL, otherwise one.
     pub(crate) count: u16,
-    /// The element has two layouts, told apart by its length.
+    /// The element has two layouts, distinguished by its length.
     pub(crate) nat_layout: bool,
 }
 
@@ -117,7 +117,7 @@ impl Stored {
         self.offset as usize
     }
 
-    /// The number that lies `index` numbers behind this one.
+    /// The number that is `index` numbers after this one.
     pub(crate) const fn following(self, index: u16) -> Self {
         Self {
             offset: self.offset + index * self.width.bytes(),

@@ -5,7 +5,7 @@
 //! holds. Everything else is generated from them: accessors of [`Flow`](crate::Flow) and
 //! [`OwnedFlow`](crate::OwnedFlow), the builder, constants of ids and offsets ([`at`](super::at)),
 //! `elements`, serde, JSON keys, columns, filter terms and `docs/elements.md`. Adding an element is one
-//! entry here; `docs/internals-adding-an-element.md` lists the steps.
+//! entry here; `CONTRIBUTING.md` lists the steps.
 //!
 //! Sources: `spec/nfcapd-layout2.md` for layout 2, `spec/nfcapd-layout3.md` for the ids from 60 on, which are this library's own; files of
 //! nfdump 1.7.0 to 1.7.10 agree.

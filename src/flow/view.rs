@@ -63,7 +63,7 @@ impl<'a> Flow<'a> {
         flow
     }
 
-    /// The elements this flow has, as a bit set: bit i stands for element id i. Of two address
+    /// The elements this flow has, as a bit set: bit i means element id i. Of two address
     /// families in one record only the one that counts is in it.
     #[inline]
     #[must_use]
@@ -106,7 +106,7 @@ impl<'a> Flow<'a> {
         self.network_of(self.element(id::MISC)?, Side::Destination)
     }
 
-    /// Number of flows this record stands for, at least 1.
+    /// Number of flows this record represents, at least 1.
     #[must_use]
     pub fn flow_count(&self) -> u64 {
         self.aggr_flows().unwrap_or(1).max(1)

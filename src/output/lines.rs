@@ -33,7 +33,7 @@ pub enum Lines {
     Line,
     /// nfdump's `long`: with TCP flags and type of service.
     Long,
-    /// nfdump's `extended`: with rates as well.
+    /// nfdump's `extended`: with rates too.
     Extended,
     /// As many columns as fit into a width.
     Table {
@@ -400,7 +400,7 @@ fn fitting(width: usize) -> (&'static [Column], usize) {
 }
 
 /// Hours, minutes, seconds; days before them if there are any.
-fn duration(milliseconds: u64, out: &mut TextBuffer) {
+pub(crate) fn duration(milliseconds: u64, out: &mut TextBuffer) {
     let seconds = milliseconds / 1000;
     let days = seconds / 86_400;
     if days != 0 {

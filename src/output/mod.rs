@@ -5,9 +5,15 @@
 //! in any of these, [`lines`] lines and tables for people.
 
 pub(crate) mod buffer;
+pub mod cells;
 pub mod csv;
 pub(crate) mod digits;
 pub mod fields;
+pub mod fmt;
+mod fmt_list;
+mod fmt_row;
+mod fmt_tokens;
+pub mod fmt_values;
 pub(crate) mod format;
 pub mod json;
 pub(crate) mod keys;
@@ -16,6 +22,7 @@ pub mod lines;
 pub(crate) mod near;
 pub(crate) mod padded;
 pub(crate) mod protocols;
+pub mod raw;
 pub(crate) mod text;
 pub(crate) mod totals;
 pub(crate) mod tunnel;

@@ -1,4 +1,4 @@
-//! DNS messages in payloads: names asked for and addresses answered.
+//! DNS messages in payloads: names in questions and addresses in answers.
 //!
 //! A message counts only if all of it can be decoded. Nothing is allocated; names are assembled in a
 //! buffer on the stack.
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     /// A name; pointers lead backwards only, so there are no circles.
     fn name(&mut self, name: &mut Name) -> Option<()> {
         name.length = 0;
-        // Where reading goes on after the name, once a pointer has been followed.
+        // Where reading continues after the name, once a pointer has been followed.
         let mut after = None;
         let mut at = self.at;
         let mut limit = at;
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Decodes a whole message. Calls `question` with each name asked for, `address` with the text of each
+/// Decodes a whole message. Calls `question` with each name in a question, `address` with the text of each
 /// address in the answer and additional sections. `None`: not a message.
 pub(crate) fn decode(
     message: &[u8],
@@ -166,6 +166,7 @@ pub(crate) fn decode(
 }
 
 /// Whether `bytes` contain `text`; both are short.
+#[cfg(feature = "filter")]
 pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
     text.is_empty() || bytes.windows(text.len()).any(|window| window == text)
 }

@@ -16,6 +16,7 @@ use crate::scan::damage::{Gated, OnDamage};
 use crate::scan::fileset::FileSet;
 use crate::scan::input::ScanInput;
 use crate::scan::mapped::{Mapped, PartMap};
+use crate::scan::memory::{self, Memory};
 use crate::scan::part::{Part, ScanBlock};
 use crate::scan::pipeline::{Lane, Stopped};
 use crate::scan::select::Select;
@@ -30,7 +31,7 @@ use crate::value::time::Timestamp;
 /// batches give the same flows with the same numbers, limits and errors. A scan can be run any number of times
 /// and cloned cheaply; nothing is opened before it runs.
 ///
-/// Files are read in the given order. Memory is bounded by the number of threads, not by the files.
+/// Files are read in the given order. Memory is [limited](Self::memory), whatever the files hold.
 ///
 /// ```
 /// use nfdecode::Scan;
@@ -105,6 +106,20 @@ impl Scan {
         self
     }
 
+    /// Limits the memory of blocks in work to this many bytes, for all threads together.
+    ///
+    /// Counts the buffers for stored, decompressed and converted records of the blocks that are being decoded or
+    /// worked on, or wait for the caller of an iterator; not their indexes, which are small unless a file is made
+    /// to have large ones, nor blocks that the caller holds, nor what the work itself allocates. A block that
+    /// does not fit waits until others are done; one that never fits is read alone, so that the limit can be exceeded
+    /// by one block. Has no effect on one thread, which reads one block at a time. The flows and their order
+    /// stay the same. The default is 32 MiB for each thread, but at least 256 MiB and at most 1 GiB: enough for
+    /// the blocks of all known writers.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.settings.memory = Some(bytes);
+        self
+    }
+
     /// Ends after this many selected flows.
     pub fn limit(mut self, flows: u64) -> Self {
         self.settings.limit = Some(flows);
@@ -162,7 +177,6 @@ impl Scan {
     }
 
     /// How files are opened.
-    #[must_use]
     pub fn options(&self) -> &OpenOptions {
         &self.settings.options
     }
@@ -182,8 +196,8 @@ impl Scan {
     /// The blocks in order, each with its selected flows. With more than one thread, blocks are decoded ahead on
     /// threads of the iterator's own, which end when it is dropped.
     ///
-    /// Errors are files that do not open, and places that cannot be read; iteration goes on after each unless
-    /// [told otherwise](Self::on_damage). Damage inside a block is reported by [`ScanBlock::damage`].
+    /// Errors are files that do not open, and places that cannot be read; iteration continues after each unless
+    /// [configured otherwise](Self::on_damage). Damage inside a block is reported by [`ScanBlock::damage`].
     ///
     /// # Panics
     /// Never by itself; a panic of a thread continues in `next`.
@@ -256,7 +270,7 @@ impl Scan {
         self.run_over(inputs, work, tally)
     }
 
-    /// As [`run`](Self::run), over other inputs: those that come into being while the scan runs. The iterator may
+    /// As [`run`](Self::run), over other inputs: those that appear while the scan runs. The iterator may
     /// wait for them.
     ///
     /// # Panics
@@ -268,13 +282,20 @@ impl Scan {
         tally: W::Tally,
     ) -> (Totals, W::Tally, std::result::Result<(), Stopped>) {
         let settings = Arc::new(self.settings.clone());
-        work::run(inputs, settings, self.threads, work, tally)
+        let memory = Memory::new(self.memory_limit());
+        work::run(inputs, settings, (self.threads, &memory), work, tally)
+    }
+
+    fn memory_limit(&self) -> u64 {
+        let limit = self.settings.memory;
+        limit.unwrap_or_else(|| memory::default_limit(self.threads))
     }
 
     pub(crate) fn mapped<M: PartMap>(&self, map: M) -> Mapped<M> {
         let settings = Arc::new(self.settings.clone());
         let inputs = self.inputs().cloned().collect();
-        Mapped::new(inputs, settings, self.threads, map)
+        let memory = Memory::new(self.memory_limit());
+        Mapped::new(inputs, settings, (self.threads, memory), map)
     }
 
     #[cfg(feature = "arrow")]
@@ -336,6 +357,11 @@ impl PartMap for ToBlocks {
 
     fn map(&self, (): &mut (), part: Part, out: &mut VecDeque<Self::Output>) {
         out.extend(block_of(part));
+    }
+
+    fn held(output: &Self::Output) -> u64 {
+        let block = output.as_ref();
+        block.map_or(0, |found| memory::held(found.block()))
     }
 
     fn failed(&self, error: Error) -> Self::Output {

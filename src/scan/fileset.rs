@@ -209,7 +209,7 @@ fn is_unfinished(name: &str) -> bool {
 }
 
 /// Named like one, or starting like one. Damaged files keep their names, renamed ones their content;
-/// `nfcapd.202601011200.json` is something else. What cannot be read may be one, which opening it tells.
+/// `nfcapd.202601011200.json` is another kind of file. An unreadable file may be one; opening it reports the error.
 fn is_flow_file(path: &Path) -> bool {
     let named_like_one = path
         .file_name()

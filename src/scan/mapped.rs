@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::Error;
 use crate::scan::input::ScanInput;
+use crate::scan::memory::Memory;
 use crate::scan::part::Part;
 use crate::scan::pipeline::{Lane, Stopped};
 use crate::scan::traverse::{self, Item, Numbers, Settings};
@@ -30,6 +31,11 @@ pub(crate) trait PartMap: Send + Sync + 'static {
     /// The results of a part, in order.
     fn map(&self, worker: &mut Self::Worker, part: Part, out: &mut VecDeque<Self::Output>);
 
+    /// Bytes of a block that a result holds; 0 if it holds none.
+    fn held(_: &Self::Output) -> u64 {
+        0
+    }
+
     /// What to report if no thread can be started.
     fn failed(&self, error: Error) -> Self::Output;
 }
@@ -41,7 +47,7 @@ enum State<M: PartMap> {
     New {
         inputs: Vec<ScanInput>,
         settings: Arc<Settings>,
-        threads: NonZeroUsize,
+        threads: (NonZeroUsize, Arc<Memory>),
         map: M,
     },
     Inline(Box<Inline<M>>),
@@ -53,7 +59,7 @@ impl<M: PartMap> Mapped<M> {
     pub(crate) fn new(
         inputs: Vec<ScanInput>,
         settings: Arc<Settings>,
-        threads: NonZeroUsize,
+        threads: (NonZeroUsize, Arc<Memory>),
         map: M,
     ) -> Self {
         Self(State::New {
@@ -74,7 +80,7 @@ impl<M: PartMap> Mapped<M> {
         else {
             return;
         };
-        self.0 = if threads == NonZeroUsize::MIN {
+        self.0 = if threads.0 == NonZeroUsize::MIN {
             State::Inline(Box::new(Inline::new(inputs, settings, map)))
         } else {
             State::Threads(Threads::start(inputs, settings, threads, map))
@@ -91,7 +97,7 @@ impl<M: PartMap> Iterator for Mapped<M> {
         }
         let next = match &mut self.0 {
             State::Inline(inline) => inline.next(),
-            State::Threads(threads) => threads.next(),
+            State::Threads(threads) => threads.next(M::held),
             State::New { .. } | State::Ended => None,
         };
         if next.is_none() {
@@ -153,25 +159,29 @@ impl<M: PartMap> Inline<M> {
     }
 }
 
-/// A scan on threads of its own, and where its results come out.
+/// A scan on threads of its own, and the channel of its results.
 struct Threads<T> {
     /// `None` once the results are not needed any more.
     results: Option<Receiver<T>>,
     pipeline: Option<JoinHandle<()>>,
+    memory: Arc<Memory>,
 }
 
 impl<T: Send + 'static> Threads<T> {
     fn start<M: PartMap<Output = T>>(
         inputs: Vec<ScanInput>,
         settings: Arc<Settings>,
-        threads: NonZeroUsize,
+        (threads, memory): (NonZeroUsize, Arc<Memory>),
         map: M,
     ) -> Self {
         let (sender, results) = sync_channel(threads.get());
         let map = Arc::new(map);
-        let on_thread = Arc::clone(&map);
+        let sending = Sending {
+            map: Arc::clone(&map),
+            memory: Arc::clone(&memory),
+        };
         let pipeline = thread::Builder::new().spawn(move || {
-            let sending = Sending(on_thread);
+            let threads = (threads, &sending.memory);
             // Stopped: the iterator was dropped early.
             let _ = work::run(inputs.into_iter(), settings, threads, &sending, sender);
         });
@@ -179,6 +189,7 @@ impl<T: Send + 'static> Threads<T> {
             Ok(pipeline) => Self {
                 results: Some(results),
                 pipeline: Some(pipeline),
+                memory,
             },
             Err(error) => {
                 let (sender, results) = sync_channel(1);
@@ -187,13 +198,18 @@ impl<T: Send + 'static> Threads<T> {
                 Self {
                     results: Some(results),
                     pipeline: None,
+                    memory,
                 }
             }
         }
     }
 
-    fn next(&mut self) -> Option<T> {
+    fn next(&mut self, held: fn(&T) -> u64) -> Option<T> {
         if let Ok(result) = self.results.as_ref()?.recv() {
+            let held = held(&result);
+            if held != 0 {
+                self.memory.unqueue(held);
+            }
             return Some(result);
         }
         // All senders are gone: the scan has ended, or a thread has panicked. That must not look like an end.
@@ -206,7 +222,8 @@ impl<T: Send + 'static> Threads<T> {
 
 impl<T> Drop for Threads<T> {
     fn drop(&mut self) {
-        // A worker that waits for room in the channel learns that the results are not needed.
+        // A worker that waits for memory or for room in the channel learns that the results are not needed.
+        self.memory.close();
         self.results = None;
         if let Some(pipeline) = self.pipeline.take() {
             // The results were not needed; neither is a panic that one of them caused.
@@ -216,14 +233,17 @@ impl<T> Drop for Threads<T> {
 }
 
 /// Sends the results of parts in order.
-struct Sending<M>(Arc<M>);
+struct Sending<M> {
+    map: Arc<M>,
+    memory: Arc<Memory>,
+}
 
 impl<M: PartMap> Work for Sending<M> {
     type Worker = (M::Worker, VecDeque<M::Output>);
     type Tally = SyncSender<M::Output>;
 
     fn worker(&self) -> Self::Worker {
-        (self.0.worker(), VecDeque::new())
+        (self.map.worker(), VecDeque::new())
     }
 
     fn work(
@@ -234,13 +254,17 @@ impl<M: PartMap> Work for Sending<M> {
     ) -> Result<(), Stopped> {
         ready.clear();
         for part in parts {
-            self.0.map(worker, part, ready);
+            self.map.map(worker, part, ready);
         }
         if ready.is_empty() {
             return Ok(());
         }
         lane.in_turn(|sender| {
             for result in ready.drain(..) {
+                let held = M::held(&result);
+                if held != 0 {
+                    self.memory.queue(held);
+                }
                 if sender.send(result).is_err() {
                     return ControlFlow::Break(());
                 }

@@ -1,4 +1,4 @@
-//! From many files to ordered blocks: the way of a flow that every consumer takes.
+//! From many files to ordered blocks, the same way for every consumer.
 //!
 //! [`Scan`](crate::Scan) describes what to read. Its simple forms are iterators; [`Work`] is the full form, with
 //! workers on many threads and results in order. [`run`] is the ordered parallel map below it.
@@ -8,6 +8,7 @@ pub(crate) mod damage;
 pub(crate) mod fileset;
 pub(crate) mod input;
 pub(crate) mod mapped;
+pub(crate) mod memory;
 pub(crate) mod part;
 pub(crate) mod pipeline;
 pub(crate) mod select;

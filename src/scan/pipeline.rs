@@ -86,7 +86,7 @@ impl<T> Lane<'_, T> {
         step: impl FnOnce(&mut T) -> ControlFlow<()>,
     ) -> std::result::Result<(), Stopped> {
         drop(self.turns.wait(|counts| counts.done == self.index)?);
-        // Only the owner of the turn gets here, so that nobody waits for this lock. It is not the lock of the
+        // Only the owner of the turn gets here, so this lock is never contended. It is not the lock of the
         // counts: loading and numbering go on while a slow step runs.
         match step(&mut lock(self.tally)) {
             ControlFlow::Continue(()) => Ok(()),
@@ -102,7 +102,7 @@ impl<T> Lane<'_, T> {
     }
 }
 
-/// Whose turn it is.
+/// The turn: which item is next.
 struct Turns {
     counts: Mutex<Counts>,
     changed: Condvar,
@@ -255,7 +255,7 @@ impl<S: Stages, I: Iterator<Item = (S::Item, u64)>> Run<'_, S, I> {
             match self.process(&mut worker, item, index) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return,
-                // Whatever the stage meant by it: items after this one would wait for its turn for ever.
+                // Whatever the stage meant by it: items after this one would wait for ever.
                 Err(Stopped(())) => {
                     self.turns.stop();
                     return;

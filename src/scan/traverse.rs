@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) selection: Selection,
     pub(crate) collects_names: bool,
     pub(crate) limit: Option<u64>,
+    /// Bytes of memory for blocks in work, unless the default is wanted.
+    pub(crate) memory: Option<u64>,
 }
 
 /// A part of a file that has not been read.
@@ -189,7 +191,7 @@ impl Numbers {
         self.left == 0 && matches!(last, Part::End(_))
     }
 
-    /// Numbers a part. `false`: it is behind the limit and does not belong to the scan, whether another thread
+    /// Numbers a part. `false`: it is past the limit and does not belong to the scan, whether another thread
     /// has read it or not.
     pub(crate) fn number(&mut self, part: &mut Part, settings: &Settings) -> bool {
         match part {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::scan::input::ScanInput;
+use crate::scan::memory::{self, Memory, Permit, Ticket};
 use crate::scan::part::Part;
 use crate::scan::pipeline::{self, Lane, Stages, Stopped};
 use crate::scan::traverse::{self, Item, Numbers, Settings, Totals};
@@ -79,11 +80,11 @@ impl Grouping {
     }
 }
 
-/// Runs the parts of these inputs through `work`, on `threads` threads.
+/// Runs the parts of these inputs through `work`, on `threads` threads. Blocks in work share `memory`.
 pub(crate) fn run<W: Work>(
     inputs: impl Iterator<Item = ScanInput> + Send,
     settings: Arc<Settings>,
-    threads: NonZeroUsize,
+    (threads, memory): (NonZeroUsize, &Arc<Memory>),
     work: &W,
     tally: W::Tally,
 ) -> (Totals, W::Tally, Result<(), Stopped>) {
@@ -96,6 +97,7 @@ pub(crate) fn run<W: Work>(
     let groups = Groups {
         items: traverse::items(inputs, Arc::clone(&settings), done),
         grouping: work.grouping(),
+        memory: Arc::clone(memory),
     };
     let outcome = pipeline::run(&stages, threads, groups, numbers, tally);
     (outcome.numbers.totals, outcome.tally, outcome.end)
@@ -105,12 +107,35 @@ pub(crate) fn run<W: Work>(
 struct Groups<I> {
     items: I,
     grouping: Grouping,
+    memory: Arc<Memory>,
+}
+
+/// Items that are worked on together, and their place in the order.
+struct Group {
+    items: Vec<Item>,
+    ticket: Ticket,
+}
+
+/// The parts of a group. What is held for it is given back when all of it has been worked on.
+struct Loaded {
+    parts: Vec<Part>,
+    permits: Vec<Permit>,
+    ticket: Ticket,
 }
 
 impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
-    type Item = Vec<Item>;
+    type Item = Group;
 
-    fn next(&mut self) -> Option<Vec<Item>> {
+    fn next(&mut self) -> Option<Group> {
+        // In this order: the ticket is given when the group is complete, which may take a while.
+        let items = self.next_items()?;
+        let ticket = self.memory.ticket();
+        Some(Group { items, ticket })
+    }
+}
+
+impl<I: Iterator<Item = Item>> Groups<I> {
+    fn next_items(&mut self) -> Option<Vec<Item>> {
         if self.grouping == Grouping::ONE {
             return self.items.next().map(|item| vec![item]);
         }
@@ -120,6 +145,7 @@ impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
         while flows < limits.flows && blocks < limits.blocks && files < limits.files {
             let Some(item) = self.items.next() else { break };
             let is_end = matches!(item, Item::End(_));
+            let is_large = matches!(&item, Item::Block(_, found) if memory::is_large(found));
             match &item {
                 Item::Block(_, found) => {
                     flows = flows.saturating_add(found.announced_records().into());
@@ -129,7 +155,7 @@ impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
                 Item::End(_) => {}
             }
             group.push(item);
-            if is_end && limits.one_file {
+            if (is_end && limits.one_file) || is_large {
                 break;
             }
         }
@@ -144,8 +170,8 @@ struct Traversal<'a, W> {
 }
 
 impl<W: Work> Stages for Traversal<'_, W> {
-    type Item = Vec<Item>;
-    type Loaded = Vec<Part>;
+    type Item = Group;
+    type Loaded = Loaded;
     type Worker = W::Worker;
     type Numbers = Numbers;
     type Tally = W::Tally;
@@ -154,14 +180,31 @@ impl<W: Work> Stages for Traversal<'_, W> {
         self.work.worker()
     }
 
-    fn load(&self, group: Vec<Item>) -> Vec<Part> {
-        let load = |item| traverse::load(item, self.settings);
-        group.into_iter().map(load).collect()
+    fn load(&self, group: Group) -> Loaded {
+        let mut permits = Vec::new();
+        let ticket = group.ticket;
+        let load = |item| {
+            let permit = match &item {
+                Item::Block(_, found) => Some(ticket.permit(found)),
+                _ => None,
+            };
+            let part = traverse::load(item, self.settings);
+            if let (Some(mut permit), Part::Block(block)) = (permit, &part) {
+                permit.keep(memory::held(block.block()));
+                permits.push(permit);
+            }
+            part
+        };
+        Loaded {
+            parts: group.items.into_iter().map(load).collect(),
+            permits,
+            ticket,
+        }
     }
 
-    fn number(&self, parts: &mut Vec<Part>, numbers: &mut Numbers) -> ControlFlow<()> {
+    fn number(&self, loaded: &mut Loaded, numbers: &mut Numbers) -> ControlFlow<()> {
         let mut is_over = false;
-        parts.retain_mut(|part| {
+        loaded.parts.retain_mut(|part| {
             let belongs = !is_over && numbers.number(part, self.settings);
             is_over |= belongs && numbers.is_over(part);
             belongs
@@ -176,9 +219,12 @@ impl<W: Work> Stages for Traversal<'_, W> {
     fn work(
         &self,
         worker: &mut W::Worker,
-        parts: Vec<Part>,
+        loaded: Loaded,
         lane: &mut Lane<'_, W::Tally>,
     ) -> Result<(), Stopped> {
-        self.work.work(worker, parts, lane)
+        let result = self.work.work(worker, loaded.parts, lane);
+        drop(loaded.permits);
+        drop(loaded.ticket);
+        result
     }
 }

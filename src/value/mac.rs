@@ -14,6 +14,13 @@ impl MacAddr {
         Self([a, b, c, d, e, f])
     }
 
+    /// The stored form.
+    #[cfg(feature = "aggregate")]
+    pub(crate) fn to_number(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
     /// The six bytes, most significant first.
     #[must_use]
     pub const fn octets(self) -> [u8; 6] {

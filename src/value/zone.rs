@@ -116,7 +116,7 @@ impl Zone {
     }
 }
 
-/// The zone that the C library makes of a `TZ` value; `None` if it is UTC for want of another.
+/// The zone that the C library derives from a `TZ` value; `None` if it falls back to UTC.
 fn from_tz(value: &str, zone_dir: Option<OsString>) -> Option<TimeZone> {
     let value = value.strip_prefix(':').unwrap_or(value);
     if value.is_empty() {

@@ -172,6 +172,10 @@ fn values_are_read_back() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_programs),
+    ignore = "needs the reference programs: set NFDECODE_ORACLE"
+)]
 fn nfdump_reads_built_flows() {
     let Some(nfdump) = support::oracle("1.7.10", "nfdump") else {
         return;

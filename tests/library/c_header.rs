@@ -9,8 +9,7 @@ const INTRODUCTION: &str = "\
 /*
  * The elements of flows and their fields, as a list for the preprocessor.
  *
- * Generated from the element table of nfdecode by
- * `NFDECODE_REGENERATE=1 cargo test --test library c_header`; do not edit.
+ * Generated from the element table of nfdecode by `cargo xtask generate`; do not edit.
  *
  * NFDUMP_FIELDS(FIELD) becomes FIELD(name, element, offset, type, condition) for each field: the id of its
  * element, bytes from the start of the element's payload, and the ends of names in nfdump_fields.h:

@@ -141,6 +141,10 @@ fn owned_serde() {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
 fn pcap_to_parquet() {
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
 

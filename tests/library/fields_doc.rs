@@ -50,8 +50,8 @@ fn page() -> String {
     }
     page.push_str(
         "\n## Columns of nfdump, for `-f csv:%TOKEN,…`\n\n\
-         As `nfdump -o csv:…` prints them ([differences](deviations.md#csv)); `%csv` stands for the default\n\
-         list, `csv-fast` for a fixed one.\n\n\
+         As `nfdump -o csv:…` prints them ([differences](deviations.md#csv)); `%csv` means the default\n\
+         list, `csv-fast` a fixed one.\n\n\
          | token | header | token | header | token | header |\n|---|---|---|---|---|---|\n",
     );
     for row in csv::tokens().chunks(3) {

@@ -142,6 +142,10 @@ fn ours(row: &Row) -> Option<&str> {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn given_rows() {
     let Some(folder) = support::test_data("filter") else {
         return;
@@ -242,7 +246,14 @@ fn deviations() {
     let mut old = vec![0; 24];
     old[20] = 4;
     assert!(selects("nat event add44", &flow(&[(25, old)])));
+}
 
+#[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
+fn deviations_in_the_reference_data() {
     let Some(folder) = support::test_data("filter") else {
         return;
     };
@@ -266,6 +277,10 @@ fn deviations() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn running_numbers_go_on_over_files() {
     let Some(folder) = support::test_data("filter") else {
         return;
@@ -640,6 +655,10 @@ fn statistics_without_times_of_flows() {
 
 /// No collector's file is skipped for the time of its first flow, or of its last one.
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn files_of_collectors_are_not_skipped() {
     let Some(folder) = support::test_data("nfcapd") else {
         return;

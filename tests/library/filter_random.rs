@@ -529,6 +529,10 @@ fn mixed(folder: &Path) -> PathBuf {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn random_filters_select_what_nfdump_selects() {
     let (Some(folder), Some(program)) = (
         support::test_data("filter"),
@@ -643,6 +647,10 @@ fn is_listed(text: &str) -> bool {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn what_nfdump_refuses_is_refused() {
     let (Some(folder), Some(program)) = (
         support::test_data("filter"),

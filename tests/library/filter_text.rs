@@ -268,6 +268,23 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nothing panics, and nothing takes a multiple of the length: a case ends in moments.
+    #[test]
+    fn any_text_is_parsed_or_refused(
+        pieces in proptest::collection::vec(texts(), 0..40),
+        part in select(vec!["(", "not ", "any and ", "[", "ip in [1.1.1.1 ", "any or not (", "\"", "@", "\\", "1"]),
+        times in 0_usize..4_000,
+    ) {
+        for text in [pieces.concat(), pieces.join(" "), part.repeat(times) + "any"] {
+            // Either is fine.
+            let _ = parse(&text);
+        }
+    }
+}
+
 /// The kind of error with which an expression is refused.
 fn refused(expr: Expr) -> FilterErrorKind {
     let text = expr.to_string();

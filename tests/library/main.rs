@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregate;
 mod allocations;
 mod builder;
 mod c_header;

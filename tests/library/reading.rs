@@ -350,7 +350,7 @@ fn links_in_a_directory() {
     assert!(set.paths().eq([deep.join("nfcapd.6")]));
 }
 
-/// A file that is open stays what it was, whatever its name stands for now.
+/// An open file stays the same, whatever its name refers to now.
 #[test]
 fn files_that_are_open_already() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -370,7 +370,7 @@ fn files_that_are_open_already() {
         let all = |file: &File| -> Vec<_> { file.flows().filter_map(Result::ok).collect() };
         assert!(!all(file).is_empty() && all(file) == all(&stored), "{name}");
     }
-    // Where it stands is where it stood.
+    // The file offset is unchanged.
     assert_eq!(io::Seek::stream_position(&mut open).ok(), Some(0));
 
     let refused = |file: std::fs::File| {
@@ -390,7 +390,7 @@ fn files_that_are_open_already() {
     assert!(refused(appending.expect("it opens")));
 }
 
-/// Whoever may list a directory but not look into it is told, rather than given less.
+/// An unreadable folder in a readable one is reported.
 #[cfg(unix)]
 #[test]
 fn directories_without_permission() {
@@ -486,6 +486,10 @@ fn sets_read_unfinished_files_when_asked_to() {
 /// The shared test data hold every element of layout 2: nothing about them may differ between the two
 /// ways. `tests/layout3.rs` has what only layout 3 holds.
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn fields_of_all_elements() {
     let Some(folder) = support::test_data("elements") else {
         return;

@@ -36,8 +36,7 @@ fn page() -> String {
     let mut page = format!(
         "# The columns of Arrow and Parquet\n\
          \n\
-         Generated from the element table by\n\
-         `NFDECODE_REGENERATE=1 cargo test -p nfdecode --test library schema_doc`; do not edit.\n\
+         Generated from the element table by `cargo xtask generate`; do not edit.\n\
          \n\
          Version of the schema: {SCHEMA_VERSION}. It changes when a column is removed or changes its name, type or meaning. New\n\
          columns do not change it.\n\

@@ -432,7 +432,7 @@ fn valid_files() {
 
 #[test]
 fn corpus_of_files() {
-    let tally = compare_all(support::corpus::inputs("file-2").into_iter());
+    let tally = compare_all(support::corpus::inputs("file-2"));
     assert!(tally.flows > 1_000);
     assert!(tally.one_sided.len() < 10);
 }

@@ -81,6 +81,10 @@ fn check(flow: Flow<'_>) {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn flows_of_all_elements() {
     let Some(folder) = support::test_data("elements") else {
         return;

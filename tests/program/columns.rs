@@ -318,6 +318,10 @@ fn files() -> Option<Vec<PathBuf>> {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn columns_hold_what_ndjson_prints() {
     let Some(files) = files() else { return };
     let mut builder = BatchBuilder::new(&Projection::all());
@@ -442,6 +446,10 @@ fn batches(
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn any_number_of_threads_gives_the_same_batches() {
     let Some(files) = files() else { return };
     let projection = Projection::all();
@@ -461,6 +469,10 @@ fn any_number_of_threads_gives_the_same_batches() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn any_choice_of_columns_gives_the_same_values() {
     let Some(files) = files() else { return };
     let all = batches(&files, &Projection::all(), 2);
@@ -489,6 +501,10 @@ fn any_choice_of_columns_gives_the_same_values() {
 
 /// As many flows as each block has by [`Filter::select`], with the same values.
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn filters_choose_rows_on_any_number_of_threads() {
     use nfdecode::Filter;
     use nfdecode::filter::Scope;
@@ -693,9 +709,13 @@ fn other_layouts_are_not_read_in_pieces() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn bytes_in_pieces_give_the_same_batches() {
     let Some(files) = files() else { return };
-    // All columns but the one that stands at the end of a file.
+    // All columns but the one that is stored at the end of a file.
     let names: Vec<_> = columns()
         .iter()
         .map(Column::name)
@@ -802,6 +822,10 @@ fn unknown_names_are_reported_with_a_suggestion() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn words_are_the_same_in_all_batches() {
     let Some(folder) = support::test_data("nfcapd/layout2") else {
         return;
@@ -831,7 +855,7 @@ fn element_names_are_unique_and_types_known() {
 }
 
 /// Flows with the elements of routers, for what reads our columns in `tests/consumers`: the file in the
-/// repository is this one, `NFDECODE_REGENERATE=1` writes it anew.
+/// repository is this one, `NFDECODE_REGENERATE=1` writes it again.
 #[test]
 fn the_file_for_consumers() {
     const FLOWS: u64 = 300;

@@ -428,8 +428,8 @@ fn flows_that_are_missing_are_counted() {
     let file = write(folder.path(), "nfcapd.202601011200", &bytes);
     let output = run(&["read", &file]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("2 flows read, but the file's statistics tell of 5"));
-    // Whoever wants fewer misses nothing.
+    assert!(stderr(&output).contains("2 flows read, but the file's statistics announce 5"));
+    // With a limit no flow is missing.
     assert_eq!(run(&["read", "--limit", "1", &file]).status.code(), Some(0));
 
     // Nor does anybody get told by chance: where the limit is reached does not depend on who works on what.
@@ -792,7 +792,7 @@ fn info_tells_of_damage() {
     for (bytes, phrase) in [
         (with(appendix + 4, &[0xFF; 4]), "ident and statistics"),
         (with(36, &[2]), "fewer data blocks"),
-        (with(whole.len() - 144, &[5]), "statistics tell of 5"),
+        (with(whole.len() - 144, &[5]), "statistics announce 5"),
         (with(52 + 2, &[0xFF; 2]), "block 0"),
     ] {
         let file = write(folder.path(), "nfcapd.202601011200", &bytes);

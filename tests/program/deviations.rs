@@ -163,6 +163,10 @@ fn elements_end_with_their_record() {
 
 /// Flows that nfdump leaves out are those after the ones it prints.
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn damaged_blocks_keep_what_is_intact() {
     let Some(folder) = support::test_data("elements") else {
         return;

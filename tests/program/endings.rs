@@ -1,5 +1,5 @@
-//! However a run ends - a signal at any moment, a full disk, a reader that has enough - a file is there
-//! complete or as it was before, nothing temporary is left, and the exit status tells.
+//! However a run ends - a signal at any moment, a full disk, closed standard output - a file is
+//! complete or as it was before, no temporary file is left, and the exit status is right.
 //!
 //! `NFDECODE_SIGNALS=n` sends n signals to each command instead of a few.
 #![cfg(unix)]
@@ -27,7 +27,7 @@ enum Place {
     Directory,
 }
 
-/// A command line; `OUT` stands for the output, `IN` for the inputs.
+/// A command line; `OUT` means the output, `IN` the inputs.
 struct Form {
     arguments: &'static [&'static str],
     output: Place,
@@ -475,7 +475,7 @@ fn a_pipe_holds_a_mebibyte() {
     }
 }
 
-/// Every command that prints, with a device that is full and a pipe that nobody reads.
+/// Every command that prints, with a device that is full and a pipe that is not read.
 #[test]
 fn nobody_takes_the_output() {
     let scene = Scene::new(4, 3_000);
@@ -532,7 +532,7 @@ fn nobody_takes_the_output() {
     }
 }
 
-/// Messages that nobody can be given change nothing else.
+/// Messages that cannot be printed change nothing else.
 #[test]
 fn standard_error_may_be_full_or_closed() {
     let scene = Scene::new(2, 10);

@@ -63,6 +63,10 @@ fn assert_none(failures: &[String], checked: usize, at_least: usize) {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn small_files_per_element() {
     let Some(folder) = support::test_data("elements") else {
         return;
@@ -89,6 +93,10 @@ fn small_files_per_element() {
 }
 
 #[test]
+#[cfg_attr(
+    not(reference_data),
+    ignore = "needs the reference data: set NFDECODE_TESTDATA"
+)]
 fn flow_files_of_layout_2() {
     let (Some(files), Some(expected)) = (
         support::test_data("nfcapd/layout2"),
@@ -117,6 +125,10 @@ fn flow_files_of_layout_2() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn json_as_nfdump_prints_it_now() {
     let (Some(files), Some(nfdump)) = (
         support::test_data("nfcapd/layout2"),

@@ -93,6 +93,10 @@ const NOT_FOR_NFDUMP: [&str; 4] = [
 ];
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn files_of_others() {
     let (Some(given), Some(nfdump)) = (given(), support::oracle("1.7.10", "nfdump")) else {
         return;
@@ -145,6 +149,10 @@ fn files_of_others() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn flows_without_their_map_can_be_salvaged() {
     let (Some(folder), Some(nfdump)) = (
         support::test_data("nfcapd/layout1"),
@@ -180,6 +188,10 @@ fn flows_without_their_map_can_be_salvaged() {
 
 /// Recompressing with nfdump leaves blocks of layout 1 records in a file of layout 2.
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn blocks_of_layout_1_in_files_of_layout_2() {
     let (Some(given), Some(nfdump)) = (given(), support::oracle("1.7.10", "nfdump")) else {
         return;
@@ -372,6 +384,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[cfg_attr(not(reference_programs), ignore = "needs the reference programs: set NFDECODE_ORACLE")]
     fn nfdump_prints_what_we_print(records in records(), encoding in select(ENCODINGS.to_vec()), size in 1_usize..40) {
         let flows = records.iter().filter(|record| layout1::is_flow(record)).count();
         for form in Form::BOTH {

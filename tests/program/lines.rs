@@ -28,6 +28,10 @@ fn lines(text: &[u8]) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(reference_data, reference_programs)),
+    ignore = "needs the reference data and programs: set NFDECODE_TESTDATA and NFDECODE_ORACLE"
+)]
 fn lines_are_those_of_nfdump() {
     let (Some(elements), Some(layout2), Some(nfdump)) = (
         support::test_data("elements"),

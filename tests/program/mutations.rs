@@ -1,5 +1,5 @@
 //! Damaged files, thousands of them, always the same: nothing crashes or hangs, output is always
-//! JSON, what is lost is told, what is left can be repaired, and nfdump 1.7.10 reads no flow that we do not.
+//! JSON, losses are reported, the rest can be repaired, and nfdump 1.7.10 reads no flow that we do not.
 //!
 //! Runs in short form by default. `NFDECODE_MUTATIONS=n` sets the number of variants,
 //! `NFDECODE_MUTATIONS_COMPARE=1` gives every variant to nfdump, and `NFDECODE_MUTATIONS_TO=folder`

@@ -311,6 +311,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[cfg_attr(not(reference_programs), ignore = "needs the reference programs: set NFDECODE_ORACLE")]
     fn nfdump_prints_what_we_print(flows in vec(flow(), 1..60), encoding in encoding(), size in 1_usize..40) {
         let Some(nfdump) = support::oracle("1.7.10", "nfdump") else { return Ok(()) };
         let folder = tempfile::tempdir().expect("a folder");
@@ -333,6 +334,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(not(reference_programs), ignore = "needs the reference programs: set NFDECODE_ORACLE")]
     fn nfdump_prints_our_csv(mut flows in vec(flow(), 1..60), encoding in encoding(), size in 1_usize..40) {
         let Some(nfdump) = support::oracle("1.7.10", "nfdump") else { return Ok(()) };
         let folder = tempfile::tempdir().expect("a folder");

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// All tokens but those that crash nfdump on some flows; `%ja3` stands before `%ja4` (C-5).
+/// All tokens but those that crash nfdump on some flows; `%ja3` is before `%ja4` (C-5).
 pub const SAFE_TOKENS: &str = "%nfv,%cnt,%idt,%eng,%exp,%tfs,%ts,%tsr,%tsg,%te,%ter,%teg,%tr,%trr,%trg,%td,%tds,\
 %pkt,%ipkt,%byt,%ibyt,%sp,%dp,%it,%ic,%pr,%flg,%fwd,%tos,%stos,%bps,%pps,%bpp,%sa,%da,%in,%out,%smk,%dmk,%dir,\
 %dtos,%bfd,%end,%sn,%dn,%inam,%onam,%opkt,%obyt,%fl,%svln,%dvln,%sas,%das,%nhb,%nh,%ra,%mpls1,%mpls2,%mpls3,\

@@ -2,7 +2,7 @@
 //! networks, disks, collectors and people damage them.
 //!
 //! Every length, count, type and offset has its place in [`fields`], also of what is compressed: there a
-//! block is decoded, changed and encoded anew, so that the damage lies deeper.
+//! block is decoded, changed and encoded again, so that the damage lies deeper.
 
 use std::ops::Range;
 

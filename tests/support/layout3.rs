@@ -1,7 +1,7 @@
 //! A writer of layout 3 files for tests: any extensions in any order, any encoding, checksums,
 //! encryption; written from the description.
 //!
-//! Independent of the decoder on purpose. [`in_layout_2`] tells what a flow is in layout 2, the writer
+//! Independent of the decoder on purpose. [`in_layout_2`] converts a flow to layout 2, the writer
 //! itself knows nothing of what extensions mean.
 
 use blake2::Blake2bMac;

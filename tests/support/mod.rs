@@ -1,7 +1,7 @@
 //! What the integration tests share: the program under test, the data of others, and skipping.
 //!
-//! Test data and reference programs do not belong to this repository. Tests that need them say so
-//! and pass without them; with `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
+//! Reference data and reference programs do not belong to this repository. Tests that need them are reported as ignored
+//! without them: the build scripts look for them. With `NFDECODE_REQUIRE_DATA=1`, as in CI, their absence is a failure.
 #![allow(dead_code)]
 
 pub mod corpus;
@@ -50,8 +50,7 @@ pub fn nfdecode() -> Command {
     command
 }
 
-/// As [`nfdecode`], to be interrupted: whoever runs the tests in the background of a shell has them
-/// ignore SIGINT, and what is ignored stays ignored.
+/// As [`nfdecode`], to be interrupted: background jobs of a shell ignore SIGINT, and ignored signals stay ignored.
 pub fn interruptible() -> Command {
     let plain = nfdecode();
     let mut command = Command::new("env");
@@ -191,7 +190,7 @@ pub fn assert_generated(path: &str, text: &str, test: &str) {
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         kept == text,
-        "{path} is out of date: NFDECODE_REGENERATE=1 cargo test --test {test}"
+        "{path} is out of date: run `cargo xtask generate` ({test})"
     );
 }
 

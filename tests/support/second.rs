@@ -52,7 +52,7 @@ pub struct SecondBlock {
     pub announced: u32,
     pub stored: u32,
     pub kind: u16,
-    /// Of a type that is not known, or with flags that nobody sets.
+    /// Of an unknown type, or with flags that no writer sets.
     pub odd: bool,
     /// What it decodes to, or why it does not.
     pub content: Result<Records, &'static str>,

@@ -1,6 +1,6 @@
 //! What readers make of damaged files: crashes, hangs, silence, broken JSON, and flows recovered.
 //!
-//! The files are made by `cargo test --test mutations` with `NFDECODE_MUTATIONS_TO`; the number of flows
+//! The files are made by `cargo test -p nfdecode-cli --test program mutations::` with `NFDECODE_MUTATIONS_TO`; the number of flows
 //! that each had before is the end of its name. Every reader is a process of its own with limits to its
 //! time and output, since some never end.
 

@@ -52,7 +52,7 @@ enum Cli {
     },
     /// Give damaged files to all readers and print what became of them.
     Damage {
-        /// Files that `cargo test --test mutations` has written
+        /// Files that `cargo test -p nfdecode-cli --test program mutations::` has written
         variants: PathBuf,
         #[arg(long, default_value = "target/release/nfdecode")]
         nfdecode: PathBuf,

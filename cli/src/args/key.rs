@@ -14,14 +14,14 @@ use nfdecode::{OpenOptions, Passphrase};
 
 use crate::run::stop::Stop;
 
-/// Holds the passphrase if there is no `--key-file`.
+/// The variable with the passphrase if there is no `--key-file`.
 const VARIABLE: &str = "NFDECODE_KEY";
-/// More is not a passphrase but the wrong file.
+/// Maximum length: a longer file is not a passphrase file.
 const LENGTH_MAX: usize = 4096;
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct KeyArgs {
-    /// Read the passphrase of encrypted files from FILE, without its last line end; else it is taken from
+    /// Read the passphrase of encrypted files from FILE, without its last line end; without this option, from
     /// the environment variable NFDECODE_KEY
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key_file: Option<PathBuf>,
@@ -46,7 +46,7 @@ impl KeyArgs {
 
 fn from_file(path: &Path) -> Result<Passphrase, Stop> {
     let wrong = |reason: &str| Stop::Usage(format!("{}: {reason}", path.display()));
-    // Room for all of it from the start: growing would leave copies behind.
+    // Allocated at full size: growing would leave copies of the passphrase in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(LENGTH_MAX + 2));
     File::open(path)
         .and_then(|file| {
@@ -57,7 +57,7 @@ fn from_file(path: &Path) -> Result<Passphrase, Stop> {
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(wrong("the file with the passphrase is empty"));
+        return Err(wrong("the passphrase file is empty"));
     }
     if line.len() > LENGTH_MAX {
         return Err(wrong("too long for a passphrase"));

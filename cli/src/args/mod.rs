@@ -1,20 +1,28 @@
-//! The command line: what there is to say and its help. Does nothing itself.
+//! The command line: arguments, options and their help.
 
+pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod habits;
 pub(crate) mod key;
+pub(crate) mod shared;
 pub(crate) mod slot;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
+pub(crate) use crate::args::shared::{
+    ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration,
+};
+
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 use nfdecode::output::csv::TokenList;
 
@@ -42,14 +50,25 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print the flows of nfcapd files
     Read(ReadArgs),
+    /// Show the groups of flows with the most bytes, packets, flows, ...
+    Top(TopArgs),
+    /// Show traffic over time
+    Series(SeriesArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
-    /// Tell whether nfcapd files are intact, and what of them can be read
+    /// Check nfcapd files for damage and report how much is readable
     Check(CheckArgs),
     /// Write the flows of nfcapd files into one new file: merge, recompress
     Rewrite(RewriteArgs),
-    /// Write a well-formed file with all that can be read of a damaged one
+    /// Write a well-formed file with whatever is readable of a damaged one
     Repair(RepairArgs),
+    /// Do what nfdump does, with nfdump's own options: nfdecode nfdump -r FILE -s srcip/bytes
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Nfdump {
+        /// Options and filter of nfdump
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// List the names for --fields, and the tokens of -f csv:...
     Fields,
     /// Print a completion script for a shell: source <(nfdecode completions bash)
@@ -80,10 +99,10 @@ pub(crate) enum Format {
 #[derive(Clone)]
 struct FormatParser;
 
-/// What help says of each form.
+/// The help text of each format.
 const FORMATS: [(&str, &str); 11] = [
     ("json", "Arrays of objects, as `nfdump -o json`"),
-    ("ndjson", "One object a line, as `nfdump -o ndjson`"),
+    ("ndjson", "One object per line, as `nfdump -o ndjson`"),
     (
         "csv",
         "Lines of values as `nfdump -o csv`; with --fields those fields",
@@ -147,24 +166,12 @@ impl TypedValueParser for FormatParser {
     }
 }
 
-/// When to show a progress bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressMode {
-    /// On a terminal, when it takes longer than a moment
-    #[default]
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
     /// How to write flows
     ///
-    /// If not given: what -o FILE ends with (.json, .ndjson, .csv, .arrow, .parquet); otherwise table when
-    /// flows are read to a terminal, else json.
+    /// If not given: by the ending of -o FILE (.json, .ndjson, .csv, .arrow, .parquet); otherwise table if
+    /// `read` prints to a terminal, else json.
     #[arg(short, long, value_parser = FormatParser)]
     pub(crate) format: Option<Format>,
 
@@ -181,15 +188,15 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
 
-    /// In csv, begin with a line of names (as is done anyway)
+    /// In csv, print the header line (the default)
     #[arg(long, overrides_with = "no_header")]
     pub(crate) header: bool,
 
-    /// Do not print the line of names, nor the summary of lines and tables
+    /// Do not print the header line, nor the summary of lines and tables
     #[arg(long, overrides_with = "header")]
     pub(crate) no_header: bool,
 
-    /// Write to FILE instead of standard output (`-`); it appears when complete, or not at all
+    /// Write to FILE instead of standard output (`-`); it appears only when complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
@@ -198,7 +205,7 @@ pub(crate) struct OutputArgs {
     pub(crate) bloom: bool,
 
     /// In parquet, write a file for each input and slot of time (UTC) into the directory of -o; inputs
-    /// that are there already are passed over
+    /// written earlier are skipped
     #[arg(long, value_enum, value_name = "SLOT")]
     pub(crate) partition_by: Option<Slot>,
 
@@ -210,60 +217,23 @@ pub(crate) struct OutputArgs {
     #[arg(long, conflicts_with = "tz")]
     pub(crate) utc: bool,
 
-    /// Threads to decode on; as many as there are cores if not given
+    /// Number of decoding threads; one per core if not given
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
 
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
 }
 
-/// Which flows to take.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Selecting flows")]
-pub(crate) struct SelectArgs {
-    /// Only flows that this filter selects; nfdump's language
-    #[arg(long, value_name = "TEXT", conflicts_with = "filter_file")]
-    pub(crate) filter: Option<String>,
-
-    /// Read the filter from FILE
-    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) filter_file: Option<PathBuf>,
-
-    /// Only flows still under way at TIME: RFC 3339, 2026/01/31.12:00:00, or -1h for an hour ago
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) since: Option<String>,
-
-    /// Only flows that began before TIME
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) until: Option<String>,
-
-    /// Only flows of the last 30m, 24h, 7d
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
-    pub(crate) last: Option<Duration>,
-
-    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
-    #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
-    pub(crate) window: Option<String>,
-
-    /// Look up host names in the filter
-    #[arg(long)]
-    pub(crate) resolve: bool,
-
-    /// Print only how many flows there are
-    #[arg(long)]
-    pub(crate) count: bool,
-
-    /// Print how the filter is understood, and read nothing
-    #[arg(long)]
-    pub(crate) explain: bool,
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip
-or zstd. Everything nfpcapd would refuse or drop is rewritten first: nanosecond time stamps, several
+or zstd. Whatever nfpcapd would reject or drop is rewritten first: nanosecond time stamps, several
 interfaces, packets cut by a snap length, raw IP, Linux cooked and other link types, 802.1ad tags.
 
 Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd,
@@ -280,7 +250,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) slot: Duration,
 
-    /// Keep the nfcapd files in DIR, made if it does not exist; existing files are not replaced
+    /// Keep the nfcapd files in DIR, created if missing; existing files are not replaced
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) keep: Option<PathBuf>,
 
@@ -300,7 +270,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     pub(crate) payload: bool,
 
-    /// Store a flow under way after this time, 1s to 1h; 5m if not given
+    /// Store an active flow after this time, 1s to 1h; 5m if not given
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) active_timeout: Option<Duration>,
 
@@ -309,7 +279,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) inactive_timeout: Option<Duration>,
 
     /// Convert only packets that this filter selects, in tcpdump's language
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub(crate) bpf: Option<String>,
 
     #[command(flatten)]
@@ -343,7 +313,7 @@ pub(crate) struct ReadArgs {
     #[arg(long)]
     pub(crate) by_file: bool,
 
-    /// Take what is there of files that are unfinished, cut off or damaged
+    /// Recover what is readable in unfinished, truncated or damaged files
     #[arg(long)]
     pub(crate) salvage: bool,
 
@@ -364,7 +334,7 @@ pub(crate) struct InfoArgs {
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Print a JSON array, one object a file
+    /// Print a JSON array, one object per file
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -374,19 +344,23 @@ pub(crate) struct InfoArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit status: 0 all intact; 3 some damaged, or not all could be found; 1 not one could be read.")]
+Exit status: 0 all intact; 3 some damaged or not found; 1 none readable.")]
 pub(crate) struct CheckArgs {
     /// Files, directories (recursively, in name order), patterns; `-` reads standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Print a JSON array, one object a file
+    /// Print a JSON array, one object per file
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Threads to decode on; as many as there are cores if not given
+    /// Number of decoding threads; one per core if not given
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
 
     #[command(flatten)]
     pub(crate) key: KeyArgs,
@@ -394,14 +368,14 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The new file has layout 2, the ident of the first input, and statistics counted anew; nfdump 1.7.1 to
+The new file has layout 2, the ident of the first input, and recounted statistics; nfdump 1.7.1 to
 1.7.10 read it (zstd from 1.7.3 on). Exporters of several inputs get new numbers where theirs clash.")]
 pub(crate) struct RewriteArgs {
     /// Files, directories (recursively, in name order), patterns; `-` reads standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// The new file; it appears when complete, or not at all
+    /// The new file; it appears only when complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
 
@@ -415,14 +389,14 @@ pub(crate) struct RewriteArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The damaged file is not touched. Exit status 3 tells that it was damaged, 0 that at most its end was missing
-since it was never closed.")]
+The damaged file is not changed. Exit status: 3 if it was damaged; 0 if it was intact or only not closed,
+so that its end is missing.")]
 pub(crate) struct RepairArgs {
-    /// The damaged, cut off or unfinished file
+    /// The damaged, truncated or unfinished file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) path: PathBuf,
 
-    /// The new file; it appears when complete, or not at all
+    /// The new file; it appears only when complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
 
@@ -431,7 +405,7 @@ pub(crate) struct RepairArgs {
 }
 
 impl OutputArgs {
-    /// Takes the form from the name of the output, if nothing else says what it is.
+    /// Derives the format from the name of the output, if `-f` is not given.
     pub(crate) fn settle_format(&mut self) {
         if self.format.is_none() {
             let ending = self.output.as_deref().and_then(Path::extension);
@@ -456,37 +430,6 @@ impl OutputArgs {
 pub(crate) fn file_named(path: &Path) -> Option<&Path> {
     let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
     (!is_stdout).then_some(path)
-}
-
-/// A character that can stand between values of CSV.
-fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        [b'"' | b'\n' | b'\r'] => {
-            Err("quotes and line ends have a meaning of their own".to_owned())
-        }
-        [byte] if byte.is_ascii() => Ok(*byte),
-        b"tab" | b"\\t" => Ok(b'\t'),
-        _ => Err("expected one ASCII character, or tab".to_owned()),
-    }
-}
-
-/// A number of seconds, or a number with `s`, `m`, `h` or `d`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (digits, factor) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3_600),
-        Some((at, 'd')) => (&text[..at], 86_400),
-        _ => (text, 1),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "expected a number, perhaps with s, m, h or d".to_owned())?;
-    match number.checked_mul(factor) {
-        Some(0) => Err("must be longer than nothing".to_owned()),
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => Err("too long".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl Slot {
         }
     }
 
-    /// The directory of a partition that begins at this time; the one Hive has for nulls without.
+    /// The directory of the partition that begins at this time; without a time, the one that Hive uses for nulls.
     pub(crate) fn directory(self, start: Option<i64>) -> PathBuf {
         const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
         let time = start.map(|start| Timestamp::from_millis(start.unsigned_abs()).to_string());

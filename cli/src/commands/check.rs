@@ -1,4 +1,4 @@
-//! `nfdecode check`: is a file intact, and if not, what is wrong and what can still be read?
+//! `nfdecode check`: whether a file is intact, what is damaged, and how much can be read.
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
         env::print(b"[")?;
     }
     for (at, input) in inputs.iter().enumerate() {
-        let found = Findings::of(input, &options, threads)?;
+        let found = Findings::of(input, &options, (threads, args.memory))?;
         readable |= found.verdict() != Verdict::Unreadable;
         if found.verdict() != Verdict::Intact {
             report.damaged();
@@ -50,14 +50,14 @@ pub(crate) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Damaged places listed of one file at most; the others are counted.
+/// Maximum damaged places listed per file; the others are counted.
 const LISTED_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Intact,
     Damaged,
-    /// Nothing is known to be wrong, but not all could be looked at.
+    /// No damage found, but a part could not be examined.
     Unknown,
     Unreadable,
 }
@@ -73,13 +73,13 @@ impl Verdict {
     }
 }
 
-/// What a look at everything in a file has shown.
+/// Findings from reading a whole file.
 #[derive(Default)]
 struct Findings {
-    /// Not an nfcapd file that can be read at all.
+    /// Not a readable nfcapd file.
     refused: Option<Error>,
     damage: Vec<Error>,
-    /// Things that are not an [`Error`] of one place.
+    /// Remarks that are not an [`Error`] at one place.
     remarks: Vec<String>,
     blocks: u64,
     announced_blocks: u32,
@@ -88,13 +88,13 @@ struct Findings {
     dropped_flows: u64,
     /// Records of all types.
     records: u64,
-    /// Damaged places beyond those kept.
+    /// Number of damaged places beyond those kept.
     unlisted: u64,
-    /// More is wrong than what `damage` tells, and than that something is missing.
+    /// There is more damage than the list `damage` and the missing flows show.
     is_flawed: bool,
 }
 
-/// What one block contributes.
+/// The contribution of one block.
 struct Block {
     flows: u64,
     stands_for: u64,
@@ -104,7 +104,11 @@ struct Block {
 }
 
 impl Findings {
-    fn of(input: &Input, options: &OpenOptions, threads: NonZeroUsize) -> Result<Self, Stop> {
+    fn of(
+        input: &Input,
+        options: &OpenOptions,
+        threads: (NonZeroUsize, Option<u64>),
+    ) -> Result<Self, Stop> {
         let mut this = Self::default();
         this.damage.extend(input.open(options).err());
         // What can be recovered counts, whatever the header announces.
@@ -118,21 +122,29 @@ impl Findings {
         Ok(this)
     }
 
-    fn look_at(&mut self, file: &File, threads: NonZeroUsize) -> Result<(), Stop> {
+    fn look_at(
+        &mut self,
+        file: &File,
+        (threads, memory): (NonZeroUsize, Option<u64>),
+    ) -> Result<(), Stop> {
         let header = file.header();
         self.announced_blocks = header.blocks;
         if header.unfinished {
-            let remark = "unfinished: still being written, or abandoned (read --salvage takes what is there)";
+            let remark = "unfinished: still being written, or abandoned (read --salvage recovers what is readable)";
             self.remarks.push(remark.to_owned());
             self.is_flawed = true;
         }
-        // It may be the reason why plain opening was refused, and is told already.
+        // It may be the reason why plain opening failed, and is then reported already.
         let told = !self.damage.iter().all(Error::is_transient);
         self.damage.extend(file.appendix_damage().filter(|_| !told));
 
         let mut stands_for = 0_u64;
         let mut broken_records = 0_u64;
         let scan = Scan::new([ScanInput::file(file.clone())]).threads(threads);
+        let scan = match memory {
+            Some(bytes) => scan.memory(bytes),
+            None => scan,
+        };
         scan.map_blocks(
             |block| {
                 let found = block?;
@@ -173,7 +185,7 @@ impl Findings {
         if broken_records != 0 {
             self.is_flawed = true;
             self.remarks.push(format!(
-                "{broken_records} records of exporters, samplers or names are not well-formed"
+                "{broken_records} records of exporters, samplers or names are malformed"
             ));
         }
         if self.damage.is_empty()
@@ -195,7 +207,7 @@ impl Findings {
             .filter(|announced| *announced > self.flows.max(stands_for))
         {
             self.remarks.push(format!(
-                "{} of {announced} flows of its statistics can be read",
+                "{} of {announced} announced flows are readable",
                 self.flows
             ));
         }
@@ -213,7 +225,7 @@ impl Findings {
 
     fn verdict(&self) -> Verdict {
         let is_short = |error: &Error| error.kind() == ErrorKind::OutOfMemory;
-        // Those that are no damage, if there are any, may be the reason for what is missing.
+        // Errors that are not damage may explain what is missing.
         match &self.refused {
             Some(error) if is_short(error) => Verdict::Unknown,
             Some(_) => Verdict::Unreadable,
@@ -295,7 +307,7 @@ mod tests {
                 ..Findings::default()
             };
             assert_eq!(found.verdict(), expected, "{kinds:?}");
-            // Flows that are missing may be where nobody could look.
+            // Missing flows may be in parts that could not be examined.
             let fewer = Findings {
                 remarks: vec!["fewer flows than announced".to_owned()],
                 ..found
@@ -315,7 +327,7 @@ mod tests {
         }
     }
 
-    /// Damage counts that comes after more than is listed.
+    /// Damage is counted beyond the maximum of listed places.
     #[test]
     fn what_is_not_listed_counts() {
         let mut found = Findings::default();

@@ -35,20 +35,20 @@ use nfdecode::filter::{Includes, Options};
 use nfdecode::scan::ScanInput;
 use nfdecode::value::Zone;
 
-/// Endings of names that are captures rather than filters if there is no such file.
+/// File name endings that mean a capture rather than a filter if there is no such file.
 const ENDINGS: [&str; 6] = [".pcap", ".pcapng", ".cap", ".dmp", ".gz", ".zst"];
 
 pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     let (captures, operand) = split_operands(args)?;
     let zone = env::zone(&args.output)?;
-    // All flows are counted, to be compared with the account of nfpcapd.
+    // All flows are counted, to be compared with nfpcapd's own count.
     let selection = Selection::new(&args.select, &zone, operand)?.reading_all(true);
     if args.select.explain {
         return env::print(select::explain(&selection).as_bytes());
     }
     if captures.is_empty() {
         return Err(Stop::Usage(
-            "no capture is given: name a file, or `-` for standard input".to_owned(),
+            "no capture is given: name a file, or use `-` for standard input".to_owned(),
         ));
     }
     let first = captures.first().map_or(Path::new(""), PathBuf::as_path);
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     }
     let program = Nfpcapd::find(args.nfpcapd.as_deref()).map_err(failed)?;
     if !args.payload && selection.reads_payload() {
-        let text = "the filter looks at payloads, which are stored with --payload only";
+        let text = "the filter tests payloads, which are only stored with --payload";
         report.note(text);
     }
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
@@ -81,6 +81,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
         gave_up: &gave_up,
         report,
         progress: RefCell::new(Progress::new(args.output.progress, 0, "", report)),
+        held: RefCell::default(),
     };
     let mut conversions = Vec::new();
     let target = match printer {
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     target.map_or(Ok(()), Target::finish)
 }
 
-/// Opens what the flows go to, so that faults of the output are reported before the work.
+/// Opens the destination, so that errors of the output are reported before the work.
 fn printer<'a>(
     args: &'a ConvertArgs,
     capture: &'a Path,
@@ -118,6 +119,10 @@ fn printer<'a>(
     let scan = selection.scan(std::iter::empty());
     let scan = match args.limit {
         Some(limit) => scan.limit(limit),
+        None => scan,
+    };
+    let scan = match args.output.memory {
+        Some(bytes) => scan.memory(bytes),
         None => scan,
     };
     Ok(match form {
@@ -150,7 +155,7 @@ fn printer<'a>(
     })
 }
 
-/// Fails if a capture is missing or a directory: both are quicker to find out than a missing program.
+/// Fails if a capture is missing or a directory: both are checked before looking for nfpcapd.
 fn check_captures(captures: &[PathBuf]) -> Result<(), Stop> {
     for capture in captures.iter().filter(|path| path.as_os_str() != "-") {
         let failed = |error| Stop::failed(format!("{}: {error}", capture.display()));
@@ -162,13 +167,13 @@ fn check_captures(captures: &[PathBuf]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Fails unless there is one capture that a directory of partitions can remember.
+/// Fails unless there is one capture that a directory of partitions can record.
 fn check_origin(captures: &[PathBuf]) -> Result<(), Stop> {
     match captures {
         [capture] if capture.as_os_str() != "-" && capture.is_file() => Ok(()),
         [capture] => Err(columns::no_file(&capture.display().to_string())),
         _ => Err(Stop::Usage(
-            "--partition-by takes one capture at a time: run convert for each".to_owned(),
+            "--partition-by accepts one capture: run convert for each".to_owned(),
         )),
     }
 }
@@ -197,7 +202,7 @@ fn split_operands(args: &ConvertArgs) -> Result<(&[PathBuf], Option<&str>), Stop
     }
 }
 
-/// The settings that the arguments ask for.
+/// The settings that the arguments request.
 fn settings<'a>(mut convert: Convert<'a>, args: &ConvertArgs) -> Convert<'a> {
     convert = convert.slot(args.slot).payload(args.payload);
     if let Some(timeout) = args.timeout {
@@ -215,13 +220,13 @@ fn settings<'a>(mut convert: Convert<'a>, args: &ConvertArgs) -> Convert<'a> {
     convert
 }
 
-/// What prints the flows, and where they go.
+/// The printer of flows, and its destination.
 enum Printer<'a> {
     Columns(ColumnWriter<'a>, Output<'a>),
     Text(FlowWriter<'a>, Target),
 }
 
-/// Message of an error, with the option that helps.
+/// An error message with the option that helps.
 fn failed(error: ConvertError) -> Stop {
     match error {
         ConvertError::NotFound { .. } => Stop::failed(format!("{error}, or use --nfpcapd")),
@@ -230,7 +235,7 @@ fn failed(error: ConvertError) -> Stop {
     }
 }
 
-/// Removes the directory of a conversion, also if a signal comes meanwhile.
+/// Removes the directory of a conversion, even after a signal.
 fn remove(conversion: Started<'_>) {
     let path = conversion.work;
     drop(conversion.conversion);
@@ -268,7 +273,7 @@ impl<'a> Keep<'a> {
         let result = copy.persist_noclobber(&target).map(drop);
         interrupt::forget(&temporary);
         result.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => failed(&"file exists and is not replaced"),
+            io::ErrorKind::AlreadyExists => failed(&"the file exists and is not replaced"),
             _ => failed(&error.error),
         })
     }
@@ -280,7 +285,7 @@ struct Started<'a> {
     work: PathBuf,
 }
 
-/// All that is needed to convert the captures.
+/// The state needed to convert the captures.
 struct Job<'a> {
     args: &'a ConvertArgs,
     captures: &'a [PathBuf],
@@ -289,6 +294,9 @@ struct Job<'a> {
     gave_up: &'a AtomicBool,
     report: &'a Report,
     progress: RefCell<Progress>,
+    /// What the conversions had to report. Shown when the output is complete: if nobody reads it any more,
+    /// losses are not of interest.
+    held: RefCell<Vec<(&'a Path, Message)>>,
 }
 
 /// Sums over all captures.
@@ -299,7 +307,7 @@ struct Account {
 }
 
 impl Job<'_> {
-    /// Columns are written when nfpcapd is done: which of them have values must be known first.
+    /// Columns are written when nfpcapd has ended: which of them have values must be known first.
     fn write_columns<'j>(
         &'j self,
         mut writer: ColumnWriter<'_>,
@@ -307,17 +315,19 @@ impl Job<'_> {
         conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
         let (sender, receiver) = mpsc::channel();
-        let account = self.convert_all(&sender, conversions)?;
+        let converted = self.convert_all(&sender, conversions);
         drop(sender);
+        let account = converted.inspect_err(|_| self.report_held())?;
         let keep = self.keep;
         let mut file_done = |input: &ScanInput| done_with(keep, input);
         writer.scan = writer.scan.with_inputs(receiver);
         let printed = writer.write(output, &mut |_| (), &mut file_done)?;
+        self.report_held();
         self.judge(&account, printed);
         Ok(())
     }
 
-    /// Converts and prints files as they come.
+    /// Converts and prints files as soon as they are complete.
     fn write_text<'j>(
         &'j self,
         writer: &FlowWriter<'_>,
@@ -347,6 +357,7 @@ impl Job<'_> {
             Ok(account) => {
                 // With a limit not all flows were read.
                 if !self.gave_up.load(Ordering::Relaxed) {
+                    self.report_held();
                     self.judge(&account, text.printed);
                 }
                 text.finish()
@@ -354,13 +365,20 @@ impl Job<'_> {
             // The limit has been reached.
             Err(Stop::OutputClosed) => text.finish(),
             Err(stop) => {
+                self.report_held();
                 text.abandon();
                 Err(stop)
             }
         }
     }
 
-    /// Converts one capture after the other. Names that occurred before get a number.
+    fn report_held(&self) {
+        for (capture, message) in self.held.borrow_mut().drain(..) {
+            self.report_message(capture, &message);
+        }
+    }
+
+    /// Converts captures one by one. Repeated names get a number.
     fn convert_all<'j>(
         &'j self,
         files: &mpsc::Sender<ScanInput>,
@@ -374,9 +392,10 @@ impl Job<'_> {
             let ended = loop {
                 let next = started.conversion.next();
                 let messages = started.conversion.messages();
-                for message in messages.iter().skip(reported) {
-                    self.report_message(capture, message);
-                }
+                let new = messages.iter().skip(reported).cloned();
+                self.held
+                    .borrow_mut()
+                    .extend(new.map(|message| (capture.as_path(), message)));
                 reported = messages.len();
                 match next {
                     None => break Ok(()),
@@ -388,7 +407,7 @@ impl Job<'_> {
                             1 => name,
                             count => format!("{name}.{count}"),
                         };
-                        // A closed channel means that the printer has ended: the callback sees that.
+                        // A closed channel means that the printer has ended, which the callback detects.
                         let input = ScanInput::path(file.into_path()).named(name);
                         let _ = files.send(input);
                     }
@@ -411,7 +430,7 @@ impl Job<'_> {
             let place = std::env::temp_dir();
             let place = place.display();
             Stop::failed(format!(
-                "cannot make a temporary directory in {place}: {error}"
+                "cannot create a temporary directory in {place}: {error}"
             ))
         })?;
         let path = work.path().to_owned();
@@ -469,7 +488,7 @@ impl Job<'_> {
         }
     }
 
-    /// Compares what was read with what nfpcapd has written.
+    /// Compares the number of flows read with nfpcapd's count.
     fn judge(&self, account: &Account, printed: Printed) {
         if printed.passed_over != 0 || account.packets == 0 {
             return;
@@ -487,18 +506,18 @@ impl Job<'_> {
         }
         if flows == 0 {
             let packets = account.packets;
-            report.note(format!("no flows came out of {packets} packets"));
+            report.note(format!("{packets} packets gave no flows"));
         }
     }
 }
 
-/// Keeps a file that has been printed if asked to, and removes it.
+/// Removes a printed file, after keeping it if requested.
 fn done_with(keep: Option<&Keep<'_>>, input: &ScanInput) -> Result<(), Stop> {
     let Some(path) = input.as_path() else {
         return Ok(());
     };
     keep.map_or(Ok(()), |keep| keep.copy(path, input.name()))?;
-    // The directory is removed in the end anyway; this keeps it small.
+    // The directory is removed at the end; removing files early keeps it small.
     let _ = fs::remove_file(path);
     Ok(())
 }

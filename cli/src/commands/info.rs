@@ -1,4 +1,4 @@
-//! `nfdecode info`: what a file is and what is in it, as `nfdump -I` and `-E` tell, and more.
+//! `nfdecode info`: describes a file as `nfdump -I` and `-E` do, in more detail.
 
 use std::fmt::Write as _;
 
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What going through a whole file tells.
+/// Findings from reading a whole file.
 struct Survey<'a> {
     file: &'a File,
     names: Names,

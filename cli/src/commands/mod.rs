@@ -6,3 +6,5 @@ pub(crate) mod fields;
 pub(crate) mod info;
 pub(crate) mod read;
 pub(crate) mod rewrite;
+pub(crate) mod series;
+pub(crate) mod top;

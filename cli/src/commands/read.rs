@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     )?;
     if args.by_file && !style.can_tell_files() {
         return Err(Stop::Usage(
-            "--by-file goes with json, ndjson and --fields only".to_owned(),
+            "--by-file needs json, ndjson or --fields".to_owned(),
         ));
     }
     let options = args.key.options(args.salvage)?;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     }
     if paths.is_empty() {
         return Err(Stop::Usage(
-            "a filter is given, but no file to read".to_owned(),
+            "a filter is given, but no file: name a file or directory".to_owned(),
         ));
     }
     let inputs = match &args.dirs {
@@ -60,11 +60,15 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         Some(limit) => scan.limit(limit),
         None => scan,
     };
+    let scan = match args.output.memory {
+        Some(bytes) => scan.memory(bytes),
+        None => scan,
+    };
     let size = |input: &ScanInput| {
         let metadata = input.as_path().and_then(|path| path.metadata().ok());
         metadata.map_or(0, |found| found.len())
     };
-    // Sparse files may claim any size.
+    // Sparse files may have any size.
     let total = scan.inputs().map(size).fold(0, u64::saturating_add);
     let mut progress = Progress::new(args.output.progress, total, "reading", report);
 
@@ -110,7 +114,7 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     if printed.totals.files == 0 && printed.totals.refused != 0 {
         report.nothing_read();
         if args.output.file().is_some() {
-            // A file is for results; standard output has got an empty but valid document.
+            // No file is left after a failure; standard output has an empty but valid document.
             return Ok(());
         }
     }
@@ -118,7 +122,7 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     target.finish()
 }
 
-/// Tells the progress bar of bytes that have been read.
+/// Updates the progress bar with the bytes read.
 fn advance(progress: &mut Progress) -> impl FnMut(u64) {
     let mut done = 0;
     move |bytes| {

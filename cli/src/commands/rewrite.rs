@@ -32,7 +32,7 @@ pub(crate) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
 pub(crate) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
     if args.path.is_dir() {
         return Err(Stop::Usage(format!(
-            "{}: is a directory: repair one file after the other",
+            "{}: is a directory: repair its files one by one",
             args.path.display()
         )));
     }
@@ -45,7 +45,7 @@ pub(crate) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
     )
 }
 
-/// Without an encoding, that of the first input is kept.
+/// `None`: the encoding of the first input is kept.
 fn run(
     inputs: &[Input],
     output: &Path,
@@ -54,7 +54,7 @@ fn run(
     report: &Report,
 ) -> Result<(), Stop> {
     paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
-    // The new file gets its encoding and ident from the first file that opens.
+    // The new file gets its encoding and ident from the first file that can be opened.
     let Some(first) = inputs.iter().find_map(|input| input.open(options).ok()) else {
         for input in inputs {
             input
@@ -76,7 +76,7 @@ fn run(
     });
     let out = target.seekable().ok_or_else(|| {
         Stop::failed(format!(
-            "{}: an nfcapd file cannot be written to a pipe or device, since its header comes last",
+            "{}: an nfcapd file cannot be written to a pipe or device: its header is written last",
             output.display()
         ))
     })?;
@@ -123,7 +123,7 @@ fn run(
     report.note(format!("{}: {written} flows written", output.display()));
     if reduced != 0 {
         report.note(format!(
-            "{}: {reduced} of them without values that layout 2 has no place for",
+            "{}: {reduced} of them without values that layout 2 cannot store",
             output.display()
         ));
     }
@@ -138,7 +138,7 @@ struct Rewriting<'a, W> {
     _out: PhantomData<fn(W)>,
 }
 
-/// What has been written.
+/// Totals of the written file.
 struct Written<W: Write + Seek> {
     writer: Writer<W>,
     /// The new numbers of the current file's exporters.

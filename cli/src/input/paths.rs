@@ -1,7 +1,7 @@
 //! From the paths a user gives to nfcapd files in order.
 //!
-//! A directory stands for all nfcapd files below it, in name order, without those a collector is
-//! still writing; other files in it are passed over. A pattern is expanded if no file has that very name,
+//! A directory means all nfcapd files below it, in name order, without those a collector is
+//! still writing; other files in it are skipped. A pattern is expanded if no file has that very name,
 //! and so is a range `first..last` of files in name order. `-` is standard input. It and other pipes and
 //! devices are copied first: an nfcapd file has its ident at the end.
 
@@ -20,15 +20,15 @@ use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::target;
 
-/// How messages call it.
+/// Its name in messages.
 const STDIN: &str = "standard input";
 
 /// One file to read.
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
-    /// What to call it: the file name, or the whole path where names would clash.
+    /// The key in output: the file name, or the whole path where names would clash.
     pub(crate) name: String,
-    /// What `path` is a copy of.
+    /// The origin of `path`, if that is a copy.
     pub(crate) copied_from: Option<PathBuf>,
     /// Whether the user named this very file.
     pub(crate) is_named: bool,
@@ -36,8 +36,8 @@ pub(crate) struct Input {
     _copy: Option<NamedTempFile>,
 }
 
-/// Expands paths. Fails if one does not exist or stands for nothing. What cannot be looked at in a
-/// directory is told, and the rest of it counts.
+/// Expands paths. Fails if one does not exist or contains no files. Unreadable parts of a
+/// directory are reported, and the rest is used.
 pub(crate) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
     for path in paths {
@@ -85,7 +85,7 @@ impl Input {
         }
     }
 
-    /// What the user named: `-` is standard input.
+    /// The name that the user gave: `-` is standard input.
     pub(crate) fn origin(&self) -> &Path {
         match self.copied_from.as_deref() {
             Some(from) if from == Path::new(STDIN) => Path::new("-"),
@@ -94,7 +94,7 @@ impl Input {
         }
     }
 
-    /// Opens it. Errors name what the user named.
+    /// Opens the file. Errors contain the name that the user gave.
     pub(crate) fn open(&self, options: &OpenOptions) -> Result<File, Error> {
         self.scan_input().open(options)
     }
@@ -113,7 +113,7 @@ impl Input {
     }
 }
 
-/// What is written must not be what is read: afterwards it would be lost.
+/// Fails if an output is also an input, which would be lost.
 pub(crate) fn refuse_as_output<'a>(
     inputs: impl IntoIterator<Item = &'a Path>,
     output: &Path,
@@ -121,7 +121,7 @@ pub(crate) fn refuse_as_output<'a>(
     let Ok(place) = fs::canonicalize(output) else {
         return Ok(());
     };
-    // What is written to where it is has many names; a file that is replaced has one that counts.
+    // A file written in place can have many names, so files are compared; a replaced file has one path.
     let is_written_to = target::is_written_to(output);
     let is_output = |input: &Path| match input.as_os_str() == "-" {
         true => is_standard_input(&place),
@@ -130,7 +130,7 @@ pub(crate) fn refuse_as_output<'a>(
     };
     match inputs.into_iter().find(|input| is_output(input)) {
         Some(input) => Err(Stop::Usage(format!(
-            "{}: an input cannot be the output as well",
+            "{}: the output is also an input: choose another file",
             input.display()
         ))),
         None => Ok(()),
@@ -160,7 +160,7 @@ fn failed(path: &Path, error: &io::Error) -> Stop {
     Stop::failed(format!("{}: {error}", path.display()))
 }
 
-/// Two files of one name, from two directories, must not share a key.
+/// Makes keys unique: two files of the same name, from two directories, must not share a key.
 fn name_uniquely(inputs: &mut [Input]) {
     let mut seen = HashMap::<String, usize>::new();
     for input in &*inputs {
@@ -172,7 +172,7 @@ fn name_uniquely(inputs: &mut [Input]) {
     {
         input.name = input.origin().to_string_lossy().into_owned();
     }
-    // The same path given twice. Whatever a file is called that comes later, it keeps its name.
+    // The same path given twice: the first keeps its name, whatever later files are called.
     let mut names: HashSet<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let mut seen = HashMap::<String, usize>::new();
     for input in inputs {
@@ -191,11 +191,11 @@ fn name_uniquely(inputs: &mut [Input]) {
     }
 }
 
-/// What a path stands for that is no file.
+/// The files found for a path that is not a file.
 #[derive(Default)]
 struct Expansion {
     inputs: Vec<Input>,
-    /// Places that cannot be looked at, and why.
+    /// Unreadable places, and why.
     problems: Vec<(PathBuf, io::Error)>,
 }
 
@@ -211,7 +211,7 @@ impl Expansion {
         });
     }
 
-    /// The files, and problems told. Without files that is a failure: the first problem, or that there is
+    /// The files, after reporting problems. Fails without files: with the first problem, or with
     /// `nothing`.
     fn settle(self, nothing: String, report: &Report) -> Result<Vec<Input>, Stop> {
         let mut problems = self
@@ -245,7 +245,7 @@ pub(crate) fn below(directories: &str, paths: &[PathBuf]) -> Vec<PathBuf> {
 /// First and last file of a range. The last one may be a name in the directory of the first.
 fn range(path: &Path) -> Option<(PathBuf, PathBuf)> {
     let text = path.to_str()?;
-    // `..` is also the name of a directory: the first file must exist, the last one need not.
+    // `..` can also be a directory: the first file must exist, the last one need not.
     text.match_indices("..").find_map(|(at, _)| {
         let first = Path::new(text.get(..at)?);
         let last = text.get(at + 2..)?;
@@ -281,7 +281,7 @@ fn search_range(first: &Path, last: &Path, report: &Report) -> Result<Vec<Input>
         .retain(|input| range.contains(&strip(&input.path)));
     found.problems.retain(|(place, _)| {
         let place = strip(place);
-        // A directory of which a part is in the range counts.
+        // A directory counts if a part of it is in the range.
         let is_around = |end: &PathBuf| end.starts_with(&place);
         range.contains(&place) || is_around(range.start()) || is_around(range.end())
     });
@@ -312,7 +312,7 @@ fn match_pattern(path: &Path, report: &Report) -> Result<Vec<Input>, Stop> {
     found.settle(format!("{pattern}: no file matches"), report)
 }
 
-/// Bytes that are copied at a time.
+/// Bytes copied at a time.
 const PIECE: usize = 1 << 16;
 
 fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
@@ -321,7 +321,7 @@ fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
     let copy = interrupt::temporary(make, |copy| copy.path());
     let mut copy = copy.map_err(|error| {
         let error = target::of_the_system(&error);
-        Stop::failed(format!("cannot make a temporary file: {error}"))
+        Stop::failed(format!("cannot create a temporary file: {error}"))
     })?;
     let mut piece = vec![0; PIECE];
     let mut start = Vec::new();
@@ -341,7 +341,7 @@ fn copy(from: &mut dyn Read, name: &str, shown: &str) -> Result<Input, Stop> {
                 target::of_the_system(&error)
             ))
         })?;
-        // What has no end, such as /dev/zero, must not fill the disk.
+        // Endless inputs, such as /dev/zero, must not fill the disk.
         start.extend(bytes.iter().take(2_usize.saturating_sub(start.len())));
         if matches!(start[..], [a, b] if !scan::is_magic([a, b])) {
             break;

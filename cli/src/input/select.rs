@@ -1,4 +1,4 @@
-//! Which flows the user wants: the filter, the time window, and which files need not be read for it.
+//! The selection: the filter, the time window, and which files need not be read for it.
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use nfdecode::scan::ScanInput;
 use nfdecode::value::Zone;
 use nfdecode::{Filter, Scan};
 
-/// The flows that are wanted.
+/// The selected flows.
 #[derive(Clone, Default)]
 pub(crate) struct Selection {
     /// `None`: all.
     pub(crate) filter: Option<Filter>,
     /// Flows outside of this are not selected.
     window: (Option<Timestamp>, Option<Timestamp>),
-    /// Files are read whatever they tell of themselves.
+    /// Files are read regardless of their statistics.
     reads_all: bool,
 }
 
 impl Selection {
-    /// `operand` is a filter that stood among the paths.
+    /// `operand` is a filter that was given among the paths.
     pub(crate) fn new(args: &SelectArgs, zone: &Zone, operand: Option<&str>) -> Result<Self, Stop> {
         let mut options = Options::new()
             .with_zone(zone.clone())
@@ -37,7 +37,7 @@ impl Selection {
         }
         if operand.is_some() && (args.filter.is_some() || args.filter_file.is_some()) {
             return Err(Stop::Usage(
-                "there is a filter among the paths and another one as option".to_owned(),
+                "two filters are given, one among the paths and one as option: join them with `and`".to_owned(),
             ));
         }
         let refuse = |error: FilterError| Stop::Filter(error.to_string());
@@ -66,7 +66,7 @@ impl Selection {
         })
     }
 
-    /// Whether to read all files, whatever they tell of themselves: to salvage what there is, or to count it.
+    /// Whether to read all files, regardless of their statistics: to salvage, or to count.
     pub(crate) fn reading_all(mut self, reads_all: bool) -> Self {
         self.reads_all = reads_all;
         self
@@ -121,7 +121,7 @@ impl Window {
         let time = |name: &str, text: &str| {
             moment(text, now, zone).map_err(|error| Stop::Usage(format!("{name} {text}: {error}")))
         };
-        // A flow is in the window if it was under way in it.
+        // A flow is in the window if a part of its duration is.
         let since = (Number::LastSeen, Compare::GreaterOrEqual);
         let until = (Number::FirstSeen, Compare::Less);
         let mut window = Self::default();
@@ -187,7 +187,7 @@ fn moment(text: &str, now: Duration, zone: &Zone) -> Result<Timestamp, String> {
     })
 }
 
-/// Takes the filter out of the operands: the first or the last of them, if it is no path and cannot
+/// Removes the filter from the operands: the first or the last of them, if it is not a path and cannot
 /// be meant as one.
 pub(crate) fn take_filter(operands: &[PathBuf]) -> Result<(&[PathBuf], Option<&str>), Stop> {
     let (first, last) = match operands {
@@ -197,7 +197,7 @@ pub(crate) fn take_filter(operands: &[PathBuf]) -> Result<(&[PathBuf], Option<&s
     };
     match (first, last) {
         (Some(_), Some(_)) => Err(Stop::Usage(
-            "two filters are given: write one, with `and`".to_owned(),
+            "two filters are given: join them with `and`".to_owned(),
         )),
         (Some(text), None) => Ok((operands.get(1..).unwrap_or_default(), Some(text))),
         (None, Some(text)) => {

@@ -1,8 +1,8 @@
-//! What a file turns out to hold while it is read, and what is told of it: damage as it is met, and at the
-//! end what is missing.
+//! Per-file counts of flows and damage: errors are reported as they occur, missing flows at the
+//! end of each file.
 //!
-//! The same for every command that reads flows. Does not read, and does not count what is selected or
-//! printed.
+//! The same for all commands that read flows. Does not read, and does not count selected or
+//! printed flows.
 
 use std::path::Path;
 
@@ -11,15 +11,15 @@ use nfdecode::{Error, File, Names};
 
 use crate::run::report::Report;
 
-/// How a file was found.
+/// The state of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// Nothing is wrong with it.
     #[default]
     Sound,
-    /// It is damaged, and was read as far as it can be.
+    /// The file is damaged, and was read as far as possible.
     Damaged,
-    /// Something was not read that perhaps can be: memory was short, or the system refused.
+    /// A part was not read for a transient reason: out of memory, or an error of the system.
     Unread,
 }
 
@@ -33,21 +33,21 @@ impl State {
     }
 }
 
-/// What is known of a file so far.
+/// The findings about a file so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Account {
     state: State,
-    /// Something was told that may explain blocks that are missing.
+    /// A message was printed that may explain missing blocks.
     explained: bool,
-    /// Blocks that were read, wholly or in part.
+    /// Blocks that were read, completely or in part.
     blocks: u64,
     /// Flows in them.
     records: u64,
-    /// How many flows these stand for.
+    /// How many flows these represent.
     stands_for: u64,
 }
 
-/// Bytes of the file that a part stands for.
+/// Bytes of the file that a part covers.
 pub(crate) fn stored_size(part: &Part) -> u64 {
     let position = match part {
         Part::Block(block) => Some(block.position()),
@@ -58,7 +58,7 @@ pub(crate) fn stored_size(part: &Part) -> u64 {
 }
 
 impl Account {
-    /// Records what a part of a scan shows of its file, and reports what is wrong with it.
+    /// Records what a part of a scan shows about its file, and reports errors.
     pub(crate) fn see(&mut self, report: &Report, part: &Part) {
         match part {
             Part::Start(found) => {
@@ -79,7 +79,7 @@ impl Account {
         }
     }
 
-    /// Opens it with what the file itself gives away about its end, if that is not sound.
+    /// Begins an account, with the damage that opening has found at the end of the file.
     pub(crate) fn of(report: &Report, file: &File) -> Self {
         let mut this = Self::default();
         if let Some(error) = file.appendix_damage() {
@@ -93,7 +93,7 @@ impl Account {
         this
     }
 
-    /// Tells of a file that was never closed, which the user may not know.
+    /// Reports a file that was never closed, which the user may not know.
     pub(crate) fn tell_unfinished(&mut self, report: &Report, file: &File) {
         if file.header().unfinished {
             self.state = self.state.max(State::Damaged);
@@ -104,28 +104,28 @@ impl Account {
         }
     }
 
-    /// A block has been read, with so many flows that stand for so many.
+    /// Counts a block: its records, and the flows that they represent.
     pub(crate) fn block(&mut self, records: u64, stands_for: u64) {
         self.blocks += 1;
         self.records += records;
         self.stands_for = self.stands_for.saturating_add(stands_for);
     }
 
-    /// Tells of damage, or of what could not be read.
+    /// Reports damage, or a part that could not be read.
     pub(crate) fn damage(&mut self, report: &Report, error: &Error) {
         self.state = self.state.max(State::after(error));
         self.explained = true;
         report.damage(error);
     }
 
-    /// As it is so far.
+    /// The state so far.
     pub(crate) fn state(self) -> State {
         self.state
     }
 
-    /// Closes it: tells what is missing. Collectors count records, other writers the flows that records
-    /// stand for; less than both is a loss. Damage that was met may explain blocks that are missing;
-    /// otherwise they are a loss that only the header tells of.
+    /// Ends the account: reports missing flows. Collectors count records, other writers the flows that records
+    /// represent; less than both is a loss. Damage reported before may explain missing blocks;
+    /// otherwise they are a loss that shows only in the header.
     pub(crate) fn close(&mut self, report: &Report, file: &File) {
         let header = file.header();
         let announced = u64::from(header.blocks);
@@ -141,7 +141,7 @@ impl Account {
         if self.records.max(self.stands_for) < announced {
             self.state = self.state.max(State::Damaged);
             report.damage(format!(
-                "{}: {} flows read, but the file's statistics tell of {announced}",
+                "{}: {} flows read, but the file's statistics announce {announced}",
                 path(file),
                 self.records
             ));
@@ -149,11 +149,11 @@ impl Account {
     }
 }
 
-/// Tells of names that were not kept, if there are any.
+/// Reports names that were not kept, if there are any.
 pub(crate) fn names_left_out(report: &Report, names: &Names) {
     if names.left_out() != 0 {
         report.damage(
-            "more names of applications, interfaces and VRFs than are kept: some are left out",
+            "more names of applications, interfaces and VRFs than the limit: some are left out",
         );
     }
 }
@@ -164,7 +164,7 @@ pub(crate) fn samplers_left_out(report: &Report, file: &File, names: &Names) {
     if count != 0 {
         let path = path(file);
         report.damage(format!(
-            "{path}: more samplers than are kept: {count} are left out"
+            "{path}: more samplers than the limit: {count} are left out"
         ));
     }
 }
@@ -187,7 +187,7 @@ mod tests {
             (ErrorKind::Compressed, State::Damaged),
             (ErrorKind::Unsupported, State::Damaged),
             (ErrorKind::OutOfMemory, State::Unread),
-            // What is damaged as well is still to be read again.
+            // A file that is damaged too is still read again.
             (ErrorKind::Truncated, State::Unread),
         ] {
             account.damage(&report, &Error::new(kind, 0, "made up"));

@@ -18,10 +18,10 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Stop> {
         })
 }
 
-/// Threads at most, whatever is asked for: each has buffers of its own.
+/// Maximum threads, whatever the user requests: each has buffers of its own.
 pub(crate) const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-/// How many threads to use.
+/// The number of threads to use.
 pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
     wanted
         .or_else(|| thread::available_parallelism().ok())
@@ -29,10 +29,15 @@ pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
         .min(THREADS_MAX)
 }
 
-/// The zone that the user wants times in.
+/// The time zone for output.
 pub(crate) fn zone(args: &OutputArgs) -> Result<Zone, Stop> {
-    match &args.tz {
-        _ if args.utc => Ok(Zone::utc()),
+    zone_of(args.tz.as_deref(), args.utc)
+}
+
+/// The zone with this name, or UTC, or that of the environment.
+pub(crate) fn zone_of(tz: Option<&str>, utc: bool) -> Result<Zone, Stop> {
+    match tz {
+        _ if utc => Ok(Zone::utc()),
         Some(name) => Zone::named(name).map_err(|error| Stop::Usage(error.to_string())),
         None => Ok(Zone::from_env()),
     }

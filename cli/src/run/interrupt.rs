@@ -1,4 +1,4 @@
-//! Signals that ask us to end: the work is told to stop, and whatever happens, temporary files go.
+//! Termination signals: running work is stopped and temporary files are removed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,20 +18,20 @@ use nfdecode::convert;
 
 use crate::run::stop::Stop;
 
-/// The signal that has come; 0: none.
+/// The signal received; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-/// Temporary files and directories. Of some, the directories around them that are empty then go as well, up
-/// to the one given.
+/// Temporary files and directories. With some, parent directories that are then empty are removed too, up
+/// to the given one.
 static TEMPORARY: Mutex<BTreeMap<PathBuf, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
 
-/// How long the work may take to end by itself. It may be stuck in a write that nobody reads.
+/// The time that work has to end by itself. It may be blocked in a write to a full pipe.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Starts watching for signals. Those that whoever started us had us ignore, as `nohup` does, stay
-/// ignored. Fails if that is not possible: then nothing would be cleaned up after a signal.
+/// Starts watching for signals. Signals that were ignored at the start, as with `nohup`, stay
+/// ignored. Fails if watching is not possible: temporary files would remain after a signal.
 pub(crate) fn watch() -> Result<(), Stop> {
     let failed = |error: io::Error| Stop::failed(format!("cannot watch for signals: {error}"));
-    // Otherwise it kills: a write beyond the allowed size of files (`ulimit -f`) is to fail like others.
+    // The default action kills: a write beyond the maximum file size (`ulimit -f`) must fail like other writes.
     let unused = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(SIGXFSZ, unused);
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
@@ -43,18 +43,18 @@ pub(crate) fn watch() -> Result<(), Stop> {
         };
         SIGNAL.store(signal, Ordering::Relaxed);
         let deadline = Instant::now() + GRACE;
-        // Who asks a second time does not want to wait.
+        // A second signal ends the process at once.
         while Instant::now() < deadline && signals.pending().next().is_none() {
             thread::sleep(Duration::from_millis(10));
         }
-        // The process still lives, so the work did not end. Nothing new is made any more.
+        // The process still runs, so the work did not end. From here on no temporary file is created.
         let _kept = remove_all();
         let _ = emulate_default_handler(signal);
     });
     thread.map(drop).map_err(failed)
 }
 
-/// Whether a signal was ignored when we started. Only Linux tells.
+/// Whether a signal was ignored at the start. Works on Linux only.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = status
@@ -64,12 +64,12 @@ fn is_ignored(signal: i32) -> bool {
     set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
 }
 
-/// Whether a signal has come.
+/// Whether a signal was received.
 pub(crate) fn interrupted() -> bool {
     SIGNAL.load(Ordering::Relaxed) != 0
 }
 
-/// `Err` once a signal has come.
+/// `Err` once a signal was received.
 pub(crate) fn check() -> Result<(), Stop> {
     if interrupted() {
         Err(Stop::Interrupted)
@@ -78,14 +78,14 @@ pub(crate) fn check() -> Result<(), Stop> {
     }
 }
 
-/// Ends the process as the signal would have ended it: whoever started us is to see that.
+/// Ends the process as the signal would have ended it, so that the parent process sees the signal.
 pub(crate) fn end() -> ExitCode {
     let _kept = remove_all();
     let _ = emulate_default_handler(SIGNAL.load(Ordering::Relaxed));
     ExitCode::from(130)
 }
 
-/// Makes a temporary file or directory that is removed if a signal ends the process before [`forget`].
+/// Creates a temporary file or directory that is removed if a signal ends the process before [`forget`].
 pub(crate) fn temporary<T>(
     make: impl FnOnce() -> io::Result<T>,
     path: impl FnOnce(&T) -> &Path,
@@ -107,14 +107,14 @@ fn remember<T>(
     path: impl FnOnce(&T) -> &Path,
     root: Option<&Path>,
 ) -> io::Result<T> {
-    // Together: between making and remembering it nobody may take the list for complete.
+    // Under one lock: a file must not be created without being listed.
     let mut paths = paths();
     let made = make()?;
     paths.insert(path(&made).to_owned(), root.map(Path::to_owned));
     Ok(made)
 }
 
-/// The file or directory is somebody else's concern again.
+/// Removes a file or directory from the list of temporary ones.
 pub(crate) fn forget(path: &Path) {
     paths().remove(path);
 }
@@ -133,14 +133,14 @@ fn paths() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As long as the result is kept, nothing new is made.
+/// While the result is alive, no temporary file is created.
 fn remove_all() -> MutexGuard<'static, BTreeMap<PathBuf, Option<PathBuf>>> {
     let mut paths = paths();
     for (path, root) in std::mem::take(&mut *paths) {
         if path.is_dir() {
             convert::remove_traces(&path);
         } else {
-            // Nobody is left to be told.
+            // The parent has closed standard error; nothing to report to.
             let _ = fs::remove_file(&path);
         }
         if let (Some(root), Some(directory)) = (root, path.parent()) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod env;
+pub(crate) mod gather;
 pub(crate) mod interrupt;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -1,4 +1,4 @@
-//! A progress bar on standard error for what takes longer than a moment.
+//! A progress bar on standard error for work that takes longer than a moment.
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::ProgressMode;
 use crate::run::report::Report;
 
-/// Work that ends sooner shows nothing.
+/// Minimum duration: shorter work shows nothing.
 const MOMENT: Duration = Duration::from_millis(700);
 
 /// A bar counting bytes. Hidden until it is worth showing.

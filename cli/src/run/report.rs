@@ -1,4 +1,4 @@
-//! What went wrong on the way: one line each on standard error, and the exit status.
+//! Messages on standard error, one line each, and the exit status.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -12,10 +12,10 @@ use indicatif::ProgressBar;
 use crate::run::interrupt;
 use crate::run::stop::Stop;
 
-/// Lines about damage per run; a file of garbage must not flood a log.
+/// Maximum lines about damage per run; a file of garbage must not flood a log.
 const LINES_MAX: usize = 100;
 
-/// Collects what is worth a line on standard error and what decides the exit status.
+/// Collects messages for standard error and determines the exit status.
 #[derive(Default)]
 pub(crate) struct Report {
     damaged: AtomicBool,
@@ -25,11 +25,11 @@ pub(crate) struct Report {
     bar: Mutex<Option<ProgressBar>>,
 }
 
-/// What was told of damage.
+/// The messages about damage.
 #[derive(Default)]
 struct Told {
     lines: HashSet<String>,
-    /// Problems for which there was no line any more.
+    /// Number of problems beyond the maximum of lines.
     beyond: u64,
 }
 
@@ -46,7 +46,7 @@ impl Report {
         self.damaged.store(true, Ordering::Relaxed);
     }
 
-    /// Tells of damage: a line, and exit status 3. A line that was shown is not shown again.
+    /// Reports damage: a line, and exit status 3. The same line is shown only once.
     pub(crate) fn damage(&self, message: impl Display) {
         self.damaged();
         let Ok(mut told) = self.damage.lock() else {
@@ -64,12 +64,12 @@ impl Report {
         }
     }
 
-    /// Worth knowing; does not change the exit status.
+    /// Prints a note; does not change the exit status.
     pub(crate) fn note(&self, message: impl Display) {
         self.line(&message.to_string());
     }
 
-    /// Not one input could be read: exit status 1 although output may have been written.
+    /// No input could be read: exit status 1 although output may have been written.
     pub(crate) fn nothing_read(&self) {
         self.nothing_read.store(true, Ordering::Relaxed);
     }
@@ -82,14 +82,14 @@ impl Report {
         self.print(format!("nfdecode: {}", printable(message)));
     }
 
-    /// As `line`, for a message whose newlines are ours.
+    /// As `line`, for a message that contains newlines of its own.
     fn lines(&self, message: &str) {
         let lines: Vec<String> = message.lines().map(printable).collect();
         self.print(format!("nfdecode: {}", lines.join("\n")));
     }
 
     fn print(&self, text: String) {
-        // Whoever closed standard error, or has no room for it, has the exit status.
+        // If standard error is closed or full, the exit status still reports the problem.
         let show = || drop(writeln!(io::stderr(), "{text}"));
         match self.bar.lock() {
             Ok(bar) => match bar.as_ref() {
@@ -110,7 +110,7 @@ impl Report {
             Ok(()) if self.is_nothing_read() => ExitCode::from(1),
             Ok(()) if self.damaged.load(Ordering::Relaxed) => ExitCode::from(3),
             Ok(()) | Err(Stop::OutputClosed) => ExitCode::SUCCESS,
-            // After a signal, temporary files go while the work may still be using them: no failure to tell of.
+            // After a signal, temporary files are removed while threads may still use them: their errors are not reported.
             Err(Stop::Failed(_)) if interrupt::interrupted() => super::interrupt::end(),
             Err(Stop::Failed(message)) => {
                 self.line(&message);

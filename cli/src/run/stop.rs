@@ -2,18 +2,18 @@
 
 use std::fmt::Display;
 
-/// Why a command ended early. The message has been, or will be, shown once.
+/// Why a command ended early. The message is shown exactly once.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// Failed; shown as one line, exit status 1.
     Failed(String),
     /// Wrong usage found after parsing; exit status 2.
     Usage(String),
-    /// A filter that is refused: several lines that show the place; exit status 2.
+    /// A filter error: several lines that show the location; exit status 2.
     Filter(String),
-    /// Whoever read our output has enough: not a failure.
+    /// Standard output was closed (EPIPE); not an error.
     OutputClosed,
-    /// A signal asked us to end.
+    /// A termination signal was received.
     Interrupted,
 }
 

@@ -13,7 +13,7 @@ use crate::sink::target::BUFFER;
 use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
 use nfdecode::scan::{Grouping, ScanFile};
 
-/// One batch a block.
+/// Writes one batch per block.
 pub(crate) struct Ipc {
     columns: Projection,
     /// Of all files, with their numbers by name.

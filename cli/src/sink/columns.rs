@@ -1,8 +1,8 @@
 //! From nfcapd files to typed columns: Arrow IPC, Parquet, and directories of Parquet files.
 //!
-//! Blocks are decoded and encoded on several threads, a few at a time; what comes out is written in
-//! the order of files and blocks, so that it is the same for any number of threads. What a form
-//! does with its pieces is in a [`Sink`] of its own.
+//! Blocks are decoded and encoded on several threads, a few at a time; the results are written in
+//! the order of files and blocks, so that output is the same for any number of threads. What a format
+//! does with its pieces is in a separate [`Sink`].
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self};
@@ -29,10 +29,10 @@ use crate::sink::partition::{Directory, Origin, Settings};
 use crate::sink::target::Target;
 use crate::sink::text::Printed;
 
-/// Threads for Parquet if nobody says how many: each holds the blocks of a row group.
+/// Default number of threads for Parquet: each holds the blocks of a row group.
 const PARQUET_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
-/// What to make of flows.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Arrow IPC: a file, or a stream on standard output.
@@ -45,12 +45,12 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// What the arguments ask for; `None` if that is no form with columns.
+    /// The format that the arguments request; `None` if it has no columns.
     pub(crate) fn of(args: &OutputArgs) -> Result<Option<Self>, Stop> {
         let is_parquet = args.format == Some(Format::Parquet);
         if !is_parquet && (args.bloom || args.partition_by.is_some()) {
             return Err(Stop::Usage(
-                "--bloom and --partition-by go with -f parquet only".to_owned(),
+                "--bloom and --partition-by need -f parquet".to_owned(),
             ));
         }
         Ok(match args.format {
@@ -74,7 +74,7 @@ impl Form {
         )
     }
 
-    /// The columns that the arguments ask for, if they do.
+    /// The columns that the arguments request, if any.
     pub(crate) fn columns(args: &OutputArgs) -> Result<Option<Projection>, Stop> {
         let columns = args.fields.as_deref().map(|names| {
             Projection::from_names(names.split(',').map(str::trim))
@@ -83,7 +83,7 @@ impl Form {
         columns.transpose()
     }
 
-    /// Opens what it goes to; `None` is standard output.
+    /// Opens the destination; `None` is standard output.
     pub(crate) fn open(self, output: Option<&Path>) -> Result<Output<'_>, Stop> {
         use std::io::IsTerminal as _;
         if let Self::Parquet {
@@ -98,7 +98,7 @@ impl Form {
         }
         if output.is_none() && io::stdout().is_terminal() {
             return Err(Stop::Usage(
-                "this form is not for terminals: give a file with -o, or redirect".to_owned(),
+                "not writing binary data to a terminal; use -o FILE or redirect".to_owned(),
             ));
         }
         let target = Target::open(output)?;
@@ -108,7 +108,7 @@ impl Form {
         })
     }
 
-    /// How many threads suit it.
+    /// The suitable number of threads.
     pub(crate) fn threads(self, wanted: Option<NonZeroUsize>) -> NonZeroUsize {
         let threads = env::threads(wanted);
         match (self, wanted) {
@@ -118,14 +118,14 @@ impl Form {
     }
 }
 
-/// What a directory cannot remember: it has no name by which it would be known again.
+/// The error for inputs that a directory cannot record: without a name they are not recognized in a later run.
 pub(crate) fn no_file(name: &str) -> Stop {
     Stop::Usage(format!(
-        "--partition-by needs files: {name} cannot be told apart from others"
+        "--partition-by needs files: {name} has no name that later runs would recognize"
     ))
 }
 
-/// Where columns go.
+/// The destination of columns.
 pub(crate) enum Output<'a> {
     Arrow(Target),
     Parquet {
@@ -142,19 +142,19 @@ pub(crate) enum Output<'a> {
 
 /// How to write columns.
 pub(crate) struct ColumnWriter<'a> {
-    /// Which columns; without, those that have values.
+    /// The columns; `None`: the standard columns that have values.
     pub(crate) columns: Option<Projection>,
     /// A column with the name of each flow's file.
     pub(crate) with_file: bool,
     /// Which flows of which files, how files are opened, and on how many threads.
     pub(crate) scan: Scan,
-    /// The text of the filter, which a directory of partitions remembers.
+    /// The text of the filter, which a directory of partitions records.
     pub(crate) filter: Option<String>,
-    /// Flows to write at most, as the scan knows it.
+    /// Maximum flows to write, as in the scan.
     pub(crate) limit: Option<u64>,
     /// A file that cannot be opened ends the run; otherwise it is reported and skipped.
     pub(crate) all_must_open: bool,
-    /// What the files were made from, if they are not what the user named.
+    /// What the files were converted from, if they are not what the user named.
     pub(crate) origin: Option<Origin<'a>>,
     pub(crate) report: &'a Report,
 }
@@ -162,8 +162,8 @@ pub(crate) struct ColumnWriter<'a> {
 type FileDone<'a> = &'a mut (dyn FnMut(&ScanInput) -> Result<(), Stop> + Send);
 
 impl ColumnWriter<'_> {
-    /// Writes the flows of all sources to `output`. Damage is reported and passed
-    /// over. `progress` is told of bytes read, `file_done` of each file that has been written.
+    /// Writes the flows of all sources to `output`. Damage is reported and
+    /// skipped. `progress` receives the bytes read, `file_done` each file that has been written.
     pub(crate) fn write(
         &self,
         output: Output<'_>,
@@ -211,7 +211,8 @@ impl ColumnWriter<'_> {
             Output::Directory { path, slot, bloom } => {
                 if self.limit.is_some() {
                     return Err(Stop::Usage(
-                        "--partition-by writes whole files: it does not go with --limit".to_owned(),
+                        "--partition-by writes whole files: it cannot be used with --limit"
+                            .to_owned(),
                     ));
                 }
                 let columns = self.columns.clone().unwrap_or_default();
@@ -241,9 +242,8 @@ impl ColumnWriter<'_> {
                 printed.passed_over = known;
                 if known != 0 {
                     let directory = path.display();
-                    self.report.note(format!(
-                        "{known} files had been written to {directory} before"
-                    ));
+                    self.report
+                        .note(format!("{known} files were written to {directory} earlier"));
                 }
                 if printed.totals.files == 0 && printed.totals.refused != 0 && known == 0 {
                     self.report.nothing_read();
@@ -253,12 +253,12 @@ impl ColumnWriter<'_> {
         }
     }
 
-    /// Makes the output visible, unless there is nothing to show.
+    /// Makes the output visible, unless it is empty because of a failure.
     fn close(&self, (printed, out): (Printed, Out)) -> Result<Printed, Stop> {
         if printed.totals.files == 0 && printed.totals.refused != 0 {
             self.report.nothing_read();
             if out.target().is_named() {
-                // A file is for results; standard output has got an empty but valid document.
+                // No file is left after a failure; standard output has an empty but valid document.
                 return Ok(printed);
             }
         }
@@ -274,9 +274,9 @@ impl ColumnWriter<'_> {
         Projection::from_names(std::iter::once("file").chain(names)).map_err(Stop::failed)
     }
 
-    /// The columns that were asked for, or those of the standard ones that have values. To know
-    /// which these are, files are read until all flows have been seen that can be written; that is quick
-    /// compared to what follows.
+    /// The requested columns, or the standard ones that have values. To determine
+    /// these, files are read until every flow that may be written has been seen; this is quick
+    /// compared to writing.
     fn choose(&self) -> Result<Projection, Stop> {
         let columns = match &self.columns {
             Some(columns) => columns.clone(),
@@ -304,21 +304,21 @@ impl ColumnWriter<'_> {
         self.with_file_column(columns)
     }
 
-    /// Opens a file before it is its turn.
+    /// Opens a file ahead of its turn.
     fn look_into(&self, input: &ScanInput) -> Option<File> {
         let file = input.open(self.scan.options());
         file.map_err(|error| self.tell_unread(&error)).ok()
     }
 
-    /// What is wrong with a file is told when it is its turn. But what cannot be read now may be readable then,
-    /// and nobody would know why something is missing.
+    /// Errors of a file are reported when the scan reaches it. A file that is unreadable now may be readable then,
+    /// so without a message here missing values would be unexplained.
     fn tell_unread(&self, error: &Error) {
         if error.is_transient() {
             self.report.damage(error);
         }
     }
 
-    /// Names and idents of all files, if they are asked for: a dictionary of an Arrow file cannot
+    /// Names and idents of all files, if requested: a dictionary of an Arrow file cannot
     /// change once it is written.
     fn labels(&self, columns: &Projection) -> Option<(Labels, HashMap<String, u32>)> {
         if !columns.contains("file") && !columns.contains("ident") {
@@ -363,11 +363,11 @@ impl ColumnWriter<'_> {
     }
 }
 
-/// What has to happen in order.
+/// State that is updated in order.
 struct Tally<'a, O> {
-    /// What the current file turns out to hold.
+    /// Findings about the current file.
     account: Account,
-    /// Why the run ends early.
+    /// The reason why the run ends early.
     stop: Option<Stop>,
     out: O,
     progress: &'a mut (dyn FnMut(u64) + Send),
@@ -409,7 +409,7 @@ impl<'a, S: Sink> Work for Writing<'a, S> {
             let label = u32::try_from(files.len() - 1).unwrap_or(u32::MAX);
             rows.add(block.block(), label, block.selected(), block.len());
         }
-        let mut piece = (rows.len() != 0).then(|| self.sink.make(worker, rows, &files));
+        let mut piece = (!rows.is_empty()).then(|| self.sink.make(worker, rows, &files));
         drop(files);
         lane.in_turn(|tally| {
             let mut result = interrupt::check();

@@ -1,6 +1,9 @@
 //! From flows to files and standard output.
 
+pub(crate) mod answer;
+pub(crate) mod answer_table;
 pub(crate) mod arrow_ipc;
+pub(crate) mod cell;
 pub(crate) mod columns;
 pub(crate) mod output;
 pub(crate) mod parquet;

@@ -10,18 +10,18 @@ use crate::run::stop::Stop;
 use crate::sink::target::Target;
 use nfdecode::scan::{Grouping, ScanFile};
 
-/// What becomes of the flows of a group of blocks.
+/// How the flows of a group of blocks are turned into output.
 pub(crate) trait Sink: Sync {
-    /// What a thread keeps.
+    /// State of a worker thread.
     type Worker;
-    /// What is made of a group on any thread.
+    /// An encoded group, produced on any thread.
     type Piece;
-    /// What pieces are written to in order.
+    /// The destination; pieces are written to it in order.
     type Out: Send;
 
     fn groups(&self) -> Grouping;
     fn worker(&self) -> Self::Worker;
-    /// `files` are those that rows have the numbers of.
+    /// `files` are the files whose numbers the rows contain.
     fn make(
         &self,
         worker: &mut Self::Worker,
@@ -53,7 +53,7 @@ impl Out {
     }
 }
 
-/// Why a target could not be written to: what libraries make of it is not the reason.
+/// The reason why a target could not be written to. Libraries wrap the I/O error; this unwraps it.
 #[derive(Clone, Default)]
 pub(crate) struct Fault(Arc<Mutex<Option<Stop>>>);
 

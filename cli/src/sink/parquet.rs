@@ -13,7 +13,7 @@ use nfdecode::columns::parquet::{
 use nfdecode::columns::{Labels, Projection, Rows};
 use nfdecode::scan::{Grouping, ScanFile};
 
-/// Blocks of a row group at most: 2 MiB each in files of today's writers.
+/// Maximum blocks per row group: 2 MiB each in files of current writers.
 const BLOCKS_MAX: usize = 16;
 
 /// Row groups of about [`ROW_GROUP`] flows in order of time.
@@ -42,7 +42,7 @@ pub(crate) fn finish(
     writer.into_inner().map_err(failed)
 }
 
-/// What files of ours are like.
+/// Settings for the files that we write.
 pub(crate) fn options(bloom: bool) -> Options {
     Options::new().with_bloom_filters(bloom).with_sorted(true)
 }

@@ -3,12 +3,11 @@
 //! Each input becomes one file in each partition that it has flows of. The name of a file follows
 //! from the input's name and place, so that writing an input again replaces what it wrote before.
 //!
-//! What has been written is remembered in `_nfdecode/`, which readers of such directories pass over:
-//! a file for each input with its size and time of change, and the files made of it. An input that
-//! is known there, and has not changed, is not read again, unless something of it could not be read for
-//! another reason than damage. What was made of a capture goes when other files are made of it. The list is
-//! written before the first of its files appears, so that after a crash nothing is left over that nobody
-//! knows of.
+//! The directory `_nfdecode/`, which readers of such directories skip, records what has been written:
+//! a file for each input, with its size and modification time, and the files written for it. An input that
+//! is recorded there, and has not changed, is not read again, unless a part of it was unreadable for
+//! another reason than damage. Output of a capture is removed when it is replaced by other files. The record is
+//! written before the first of its files appears, so that a crash leaves no file without a record.
 
 use crate::args::slot::Slot;
 use nfdecode::scan::{Grouping, ScanFile, ScanInput};
@@ -35,27 +34,27 @@ use crate::sink::target;
 use nfdecode::columns::parquet::{GroupEncoder, GroupFormat, RowGroup, name_sources};
 use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
 
-/// Files that are open for writing at a time; more are made by closing all of them.
+/// Maximum number of files open for writing; all are closed before another one is opened.
 const OPEN_MAX: usize = 64;
-/// Partitions that one input may have: more than that come of damaged clocks or of malice.
+/// Maximum partitions of one input: more are the result of damaged clocks or of a hostile file.
 const PARTITIONS_MAX: usize = 10_000;
-/// Where it is remembered what has been written.
+/// Directory of the records of what has been written.
 const MEMORY: &str = "_nfdecode";
 
-/// What sets the content of a directory.
+/// The settings that determine the content of a directory.
 pub(crate) struct Settings<'a> {
     pub(crate) columns: &'a Projection,
     pub(crate) slot: Slot,
     pub(crate) bloom: bool,
     pub(crate) filter: Option<&'a str>,
-    /// All that can be had of damaged files is taken.
+    /// Whatever is readable of damaged files is written.
     pub(crate) salvage: bool,
 }
 
-/// A capture that inputs were made from, and the length of the slots into which it was cut.
+/// The capture that inputs were converted from, and the length of its time slots.
 pub(crate) type Origin<'a> = (&'a Path, Duration);
 
-/// What an input was when it was read.
+/// State of an input when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
     /// Name of its files, without partition and ending.
@@ -69,7 +68,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// `origin`: what the file was made from, which then is what must not change.
+    /// `origin`: what the file was converted from; changes are then looked for there.
     fn of(source: &ScanInput, origin: Option<Origin<'_>>) -> io::Result<Self> {
         let path = origin.map_or(source.as_path().unwrap_or(Path::new("")), |(capture, _)| {
             capture
@@ -91,7 +90,7 @@ impl Input {
             }
         };
         Ok(Self {
-            // Names that begin with a dot or an underscore are not seen by readers.
+            // Readers skip names that begin with a dot or an underscore.
             stem: format!(
                 "{}-{}",
                 name.chars()
@@ -124,7 +123,7 @@ impl Input {
         })
     }
 
-    /// Whether this is what was remembered, and there is no more to be had of it.
+    /// Whether the input equals the record, and reading it again would yield nothing more.
     fn is(&self, memory: &Value, salvage: bool) -> bool {
         memory["source"] == self.source.as_str()
             && memory["size"] == self.size
@@ -135,13 +134,13 @@ impl Input {
     }
 }
 
-/// Files that a memory tells of.
+/// The files named in a record.
 fn files_of(memory: &Value) -> Vec<PathBuf> {
     let files = memory["files"].as_array().into_iter().flatten();
     let paths = files
         .filter_map(|file| file["path"].as_str())
         .map(PathBuf::from);
-    // A memory is a file like others; it must not lead out of the directory.
+    // The record is a file that others may have changed; its paths must not lead out of the directory.
     let inside = |path: &PathBuf| {
         path.components()
             .all(|part| matches!(part, std::path::Component::Normal(_)))
@@ -152,7 +151,7 @@ fn files_of(memory: &Value) -> Vec<PathBuf> {
 /// The directory and how its files are written.
 pub(crate) struct Directory {
     path: PathBuf,
-    /// What the user called it.
+    /// The name that the user gave.
     named: PathBuf,
     slot: Slot,
     salvage: bool,
@@ -169,7 +168,7 @@ impl Directory {
             filter,
             salvage,
         } = *settings;
-        // Names of temporary files are absolute; what is below the directory must be seen to be.
+        // Names of temporary files are absolute; paths must be recognized as below the directory.
         let absolute = std::path::absolute(path)
             .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
         let this = Self {
@@ -197,7 +196,7 @@ impl Directory {
             Ok(Some(found)) if found == wanted => {}
             Ok(Some(_)) => {
                 return Err(Stop::Usage(format!(
-                    "{}: this directory was written with other columns, partitions or filter; see {}",
+                    "{}: this directory was written with other columns, partitions or filter: see {}",
                     path.display(),
                     known.display()
                 )));
@@ -206,7 +205,7 @@ impl Directory {
             Err(error) => {
                 let known = known.display();
                 return Err(Stop::failed(format!(
-                    "{known}: what the directory holds is not known any more ({error}); begin a new one"
+                    "{known}: the record of the directory is not readable ({error}): use a new directory"
                 )));
             }
         }
@@ -218,7 +217,7 @@ impl Directory {
         Stop::failed(format!("{}: {error}", self.named.display()))
     }
 
-    /// As `failed`, for what the library makes of it.
+    /// As `failed`, for errors of the library.
     fn not_written(&self, error: ParquetError) -> Stop {
         match error {
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -233,7 +232,7 @@ impl Directory {
         self.path.join(MEMORY).join(format!("{}.json", input.stem))
     }
 
-    /// Replaces a file as a whole.
+    /// Replaces a file atomically.
     fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
         let result = (|| {
             let make = || target::temporary(&self.path.join(MEMORY));
@@ -247,7 +246,7 @@ impl Directory {
         result.map_err(|error| self.failed(error))
     }
 
-    /// The sources that are not in the directory yet, or have changed, and how many others there are.
+    /// The sources that are not in the directory yet, or have changed, and the number of the others.
     pub(crate) fn not_yet_written(
         &self,
         sources: Vec<ScanInput>,
@@ -257,7 +256,7 @@ impl Directory {
         let (mut wanted, mut known) = (Vec::new(), 0);
         let mut inputs = BTreeMap::new();
         for source in sources {
-            // One that cannot be looked at cannot be opened either, which is reported then.
+            // A source that cannot be examined cannot be opened either, which is reported then.
             let Ok(input) = Input::of(&source, origin) else {
                 wanted.push(source);
                 continue;
@@ -270,7 +269,9 @@ impl Directory {
                 known += 1;
                 if memory["damaged"] == true {
                     let source = input.source;
-                    report.damage(format!("{source}: was damaged when it was written earlier"));
+                    report.damage(format!(
+                        "{source}: was damaged when it was converted earlier"
+                    ));
                 }
                 continue;
             }
@@ -283,8 +284,8 @@ impl Directory {
         (wanted, known)
     }
 
-    /// Takes away what was made of a capture when it was cut otherwise, or held flows of other times, than
-    /// those of these names. To be done when these are written.
+    /// Removes the output of a capture that was split otherwise, or had flows of other times, than
+    /// these names. Call it when the files of these names have been written.
     pub(crate) fn keep_only(&self, capture: &Path, names: &HashSet<String>) -> Result<(), Stop> {
         let failed = |error| self.failed(error);
         let capture = fs::canonicalize(capture).map_err(failed)?;
@@ -326,7 +327,7 @@ impl Directory {
         Files::default()
     }
 
-    /// The input that a file is.
+    /// The input that a file belongs to.
     fn input(&self, open: &ScanFile) -> Result<Input, Stop> {
         let known = self.inputs.lock().ok();
         let input = known.and_then(|known| known.get(open.input().as_path()?).cloned());
@@ -343,22 +344,22 @@ fn read_json(path: &Path) -> io::Result<Option<Value>> {
     }
 }
 
-/// What is remembered in a file: nothing, if it cannot be read.
+/// The record in a file: nothing if it cannot be read.
 fn remembered(path: &Path) -> Value {
     read_json(path).ok().flatten().unwrap_or_default()
 }
 
-/// The files of the input at work.
+/// The files of the current input.
 #[derive(Default)]
 pub(crate) struct Files {
     /// By start of their partition.
     open: BTreeMap<Option<i64>, (SerializedFileWriter<fs::File>, Hidden, u64)>,
-    /// Those that are complete: partition, flows.
+    /// Complete files: partition, flows.
     complete: Vec<(Option<i64>, Hidden, u64)>,
 }
 
-/// A file that readers do not see yet. Unless it becomes visible it goes, and so do partitions that have
-/// nothing else.
+/// A file that readers do not see yet. It is removed unless it becomes visible, together with partitions that
+/// are then empty.
 struct Hidden {
     path: Option<TempPath>,
     /// The directory of all partitions.
@@ -407,7 +408,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Makes the files of an input visible, and remembers them.
+    /// Makes the files of an input visible, and records them.
     fn commit(&self, files: &mut Files, input: &Input, found: State) -> Result<(), Stop> {
         self.close_all(files, &input.source)?;
         let mut numbers = BTreeMap::<Option<i64>, u32>::new();
@@ -424,7 +425,7 @@ impl Directory {
         let memory_with = |state, files: &[_]| input.memory(state, found, self.salvage, files);
         let memory = self.memory_of(input);
         let before = files_of(&remembered(&memory));
-        // Until all is done both are listed, what was there before and what comes.
+        // Until all files are in place, the record lists both the old ones and the new ones.
         let mut listed = names.clone();
         let gone = |path: &&PathBuf| !names.iter().any(|(name, _)| name == *path);
         let gone: Vec<_> = before.iter().filter(gone).cloned().collect();
@@ -437,7 +438,7 @@ impl Directory {
         for path in gone {
             self.remove(&path)?;
         }
-        // What was not read for want of memory, or because of the system, is to be read the next time.
+        // An input not read because of memory or the system is read again the next time.
         let state = match found {
             State::Sound | State::Damaged => "written",
             State::Unread => "incomplete",
@@ -448,7 +449,7 @@ impl Directory {
 
 impl Sink for Directory {
     type Worker = GroupEncoder;
-    /// A row group for each partition, by start, and the input they are from.
+    /// One row group per partition, by start, and the input that they come from.
     type Piece = (Input, Vec<(Option<i64>, RowGroup)>);
     type Out = Files;
 
@@ -522,7 +523,7 @@ impl Sink for Directory {
         }
         if files.open.len() + files.complete.len() > PARTITIONS_MAX {
             return Err(Stop::failed(format!(
-                "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+                "{}: its flows belong to more than {PARTITIONS_MAX} partitions",
                 input.source
             )));
         }
@@ -534,7 +535,7 @@ impl Sink for Directory {
         if !open.is_skipped() {
             return self.commit(files, &input, state);
         }
-        // It was not read, so that there is nothing to remember but that nothing is there any more.
+        // The input was not read: record only that it has no files any more.
         match self.memory_of(&input).exists() {
             true => self.commit(files, &input, State::Unread),
             false => Ok(()),
@@ -548,7 +549,7 @@ fn shown(file: &ScanFile) -> std::path::Display<'_> {
 
 fn too_many(open: &ScanFile) -> Stop {
     Stop::failed(format!(
-        "{}: its flows are of more than {PARTITIONS_MAX} partitions",
+        "{}: its flows belong to more than {PARTITIONS_MAX} partitions",
         shown(open)
     ))
 }

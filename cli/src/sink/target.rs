@@ -1,8 +1,8 @@
 //! Where output goes: standard output, or a file that appears when it is complete.
 //!
-//! A file is written under another name beside its place and then renamed; it has the permissions of the one
-//! it replaces. A link stays a link: what it leads to is replaced. What cannot be replaced - a device, a pipe,
-//! what a process has open - is written to.
+//! A file is written under a temporary name in the same directory and then renamed; it has the permissions of the
+//! file it replaces. A link stays a link: its target is replaced. A destination that cannot be replaced - a device, a
+//! pipe, an open file of a process - is written to.
 
 use crate::run::interrupt;
 use std::fs::{File, Metadata, Permissions};
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::run::stop::Stop;
 
-/// Bytes collected before they are written.
+/// Size of the write buffer.
 pub(crate) const BUFFER: usize = 1 << 20;
 /// Text that is written to a pipe or a device at once: it has not left the cache by then.
 const PIECE: usize = 256 << 10;
@@ -32,7 +32,7 @@ pub(crate) enum Target {
         temporary: NamedTempFile,
         path: PathBuf,
     },
-    /// Something that cannot be replaced by renaming: a device, a pipe.
+    /// A destination that cannot be replaced by renaming: a device, a pipe.
     Special {
         file: File,
         path: PathBuf,
@@ -93,7 +93,7 @@ impl Target {
         }
     }
 
-    /// Whether it is what the user has named, rather than standard output.
+    /// Whether the user named the destination, rather than standard output.
     pub(crate) fn is_named(&self) -> bool {
         !matches!(self, Self::Stdout(_))
     }
@@ -117,7 +117,7 @@ impl Target {
         written.map_err(|error| self.explain(&error))
     }
 
-    /// For what is not written from front to back; `None` if that is not possible.
+    /// The file, for output that is not written from front to back; `None` if that is not possible.
     pub(crate) fn seekable(&mut self) -> Option<&mut File> {
         match self {
             Self::File { temporary, .. } => Some(temporary.as_file_mut()),
@@ -151,23 +151,23 @@ impl Target {
     }
 }
 
-/// A file in this directory that is to get its name when it is complete.
+/// A temporary file in this directory; it gets its name when it is complete.
 pub(crate) fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(".nfdecode-")
         .suffix(".tmp")
-        // As any new file; the process's umask applies.
+        // Permissions of any new file; the process's umask applies.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)
 }
 
-/// Whom a file was kept from, that one is kept from which replaces it. It is its writer's own, so that
-/// set-user-id and the like do not go over to it.
+/// Restricts the new file to the readers of the file that it replaces. The new one belongs to its writer, so
+/// set-user-id and similar bits are not copied.
 fn keep_closed(file: &File, replaced: &Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     let mut mode = replaced.mode() & 0o777;
     if own.gid() != replaced.gid() && fchown(file, None, Some(replaced.gid())).is_err() {
-        // Another group may do what everybody may.
+        // If the group differs, it gets the permissions of others.
         mode = (mode & 0o707) | (mode & 0o007) << 3;
     }
     if own.mode() & 0o7777 != mode {
@@ -176,14 +176,14 @@ fn keep_closed(file: &File, replaced: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Links that are followed at most, as the system does.
+/// Maximum links followed, as in the system.
 const LINKS_MAX: usize = 40;
 
-/// What a path stands for.
+/// What a path refers to.
 enum Place {
     /// A file of this name, which need not exist.
     Name(PathBuf),
-    /// What some process has open, such as `/dev/stdout`; its number if it is this process.
+    /// An open file of a process, such as `/dev/stdout`; its number if it is this process.
     Open(Option<u32>),
 }
 
@@ -191,7 +191,7 @@ enum Place {
 fn is_open_file(place: &Path) -> bool {
     let name = place.file_name().unwrap_or_default().as_encoded_bytes();
     let directory = place.parent().unwrap_or(place);
-    // What processes have as their directory is no place of theirs.
+    // A path through the working directory of a process is an ordinary path.
     let leads_away = |part: std::path::Component<'_>| {
         ["cwd", "root"].iter().any(|name| part.as_os_str() == *name)
     };
@@ -202,7 +202,7 @@ fn is_open_file(place: &Path) -> bool {
                 && !directory.components().any(leads_away)))
 }
 
-/// Whether output of this name is written to what is there, rather than replacing it.
+/// Whether output of this name is written to an existing object, rather than replacing it.
 pub(crate) fn is_written_to(path: &Path) -> bool {
     !matches!(follow_links(path), Ok(Place::Name(_)))
 }
@@ -221,20 +221,20 @@ fn follow_links(path: &Path) -> io::Result<Place> {
         };
         place = place.parent().unwrap_or(Path::new("")).join(target);
     }
-    Err(io::Error::other("too many links that lead to links"))
+    Err(io::Error::other("too many levels of links"))
 }
 
-/// What a process has open, to be written to from where it is.
+/// Opens a file that a process has open, to be written to from its current position.
 fn opened(path: &Path, number: Option<u32>) -> io::Result<File> {
     match number {
         Some(1) => stdout_file(),
         Some(2) => stderr_file(),
-        // Opening a file anew begins at its start, and what others wrote there would be lost.
+        // Opening the file again would begin at its start and overwrite the output of others.
         _ => File::options().append(true).open(path),
     }
 }
 
-/// What the system said, without the name of a temporary file that `tempfile` puts behind it.
+/// The system's error, without the name of a temporary file that `tempfile` appends.
 pub(crate) fn of_the_system(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" at path ") {

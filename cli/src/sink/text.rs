@@ -23,14 +23,14 @@ use crate::sink::text_format::{Formatter, Style};
 
 /// Text below this is worth a copy to save a write.
 const SMALL: usize = 64 << 10;
-/// Text that waits in all threads together, as long as each has at least [`WAITING_MIN`].
+/// Maximum text that waits in all threads together, as long as each has at least [`WAITING_MIN`].
 const WAITING: usize = 24 << 20;
-/// Text that a thread collects at least before it waits for its turn. A whole block is about 10 MB.
+/// Minimum text that a thread collects before it waits for its turn. A whole block is about 10 MB.
 const WAITING_MIN: usize = 4 << 20;
-/// Text that a thread collects at most.
+/// Maximum text that a thread collects.
 const WAITING_MAX: usize = 12 << 20;
 
-/// Text that each of so many threads collects before it waits for its turn.
+/// Size of the text that each of this many threads collects before it waits for its turn.
 fn waiting(threads: NonZeroUsize) -> usize {
     (WAITING / threads).clamp(WAITING_MIN, WAITING_MAX)
 }
@@ -51,20 +51,20 @@ pub(crate) struct FlowWriter<'a> {
     pub(crate) style: Style,
     pub(crate) arrangement: Arrangement,
     pub(crate) zone: Zone,
-    /// Print only how many flows there are.
+    /// Print only the number of flows.
     pub(crate) count_only: bool,
     /// A file that cannot be opened ends the run; otherwise it is reported and skipped.
     pub(crate) all_must_open: bool,
-    /// Set as soon as printing is going to end early, while threads may still wait for inputs.
+    /// Set as soon as printing will end early, while threads may still wait for inputs.
     pub(crate) gave_up: &'a AtomicBool,
     pub(crate) report: &'a Report,
 }
 
-/// What has been printed.
+/// Totals of a printed run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Printed {
     pub(crate) totals: Totals,
-    /// Files that had been written before, of which nothing was read.
+    /// Files written earlier, which were not read again.
     pub(crate) passed_over: u64,
 }
 
@@ -72,7 +72,7 @@ impl FlowWriter<'_> {
     /// Prints the flows of all inputs. Damage is reported and skipped. `progress` is called with bytes
     /// read, `file_done` with each file that has been printed.
     ///
-    /// The end of the text is up to the caller: it depends on more than printing.
+    /// The caller writes the end of the text, which depends on more than printing.
     pub(crate) fn print<'t>(
         &self,
         inputs: impl Iterator<Item = ScanInput> + Send,
@@ -163,18 +163,18 @@ impl FlowWriter<'_> {
     }
 }
 
-/// Text on its way to the target. Little of it is held back, so that small output is written at
-/// once, whole or not at all.
+/// Text for the target. Only small amounts are buffered: small output is written in one call,
+/// completely or not.
 struct Text<'a> {
     target: &'a mut Target,
     held: TextBuffer,
-    /// Some has left us already.
+    /// Some text has already been written.
     flushed: bool,
 }
 
 impl Text<'_> {
     fn write(&mut self, text: &[u8]) -> Result<(), Stop> {
-        // Once some has left, only what is small is worth a copy.
+        // After the first write only small pieces are worth a copy.
         let is_held = !self.flushed || text.len() < SMALL;
         if is_held && self.held.len() + text.len() <= BUFFER {
             self.held.extend(text);
@@ -206,8 +206,8 @@ impl Unfinished<'_> {
         self.text.flush()
     }
 
-    /// After a failure: what a reader of standard output has begun to see is at least brought to a
-    /// valid end; otherwise nothing appears.
+    /// After a failure: output that a reader of standard output has begun to see is completed to a
+    /// valid document; otherwise there is no output.
     pub(crate) fn abandon(self) {
         if self.text.flushed && matches!(self.text.target, Target::Stdout(_)) {
             // The failure that led here is the one to report.
@@ -216,16 +216,16 @@ impl Unfinished<'_> {
     }
 }
 
-/// What has to happen in order.
+/// State that is updated in order.
 struct Tally<'t, 'a> {
     /// Files that have been begun.
     files: u64,
     text: Text<'t>,
     /// The array of a file is open in what has been written, with this many flows so far.
     in_file: Option<u64>,
-    /// What the current file turns out to hold.
+    /// Findings about the current file.
     account: Account,
-    /// Why the run ends early.
+    /// The reason why the run ends early.
     stop: Option<Stop>,
     gave_up: &'a AtomicBool,
     progress: &'a mut (dyn FnMut(u64) + Send),
@@ -246,13 +246,13 @@ impl Tally<'_, '_> {
     }
 }
 
-/// What a thread keeps.
+/// State of a worker thread.
 struct Worker {
     format: Formatter,
     buffer: TextBuffer,
     /// The file of the last block.
     file: Option<Arc<ScanFile>>,
-    /// What `format` prints of that file.
+    /// The text that `format` prints for that file.
     context: FlowContext,
 }
 
@@ -285,7 +285,7 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
     fn worker(&self) -> Worker {
         Worker {
             format: self.writer.new_format(),
-            // Memory that is never written to is never there.
+            // Memory that is never written to is never allocated by the system.
             buffer: TextBuffer::with_capacity(
                 waiting(self.writer.scan.thread_count()) + self.piece,
             ),
@@ -381,7 +381,7 @@ impl FlowWriter<'_> {
         })
     }
 
-    /// Formats one block and writes it when its turn has come, or before it is complete when it gets
+    /// Formats one block and writes it when the thread owns the turn, or in pieces when it gets
     /// large.
     fn block(
         &self,
@@ -430,7 +430,7 @@ fn record_numbers(block: &ScanBlock) -> Vec<u64> {
     selected.iter().filter_map(number).collect()
 }
 
-/// The flows of a block on their way to text.
+/// The flows of a block while they are formatted.
 struct FlowText<'w, F> {
     /// Flows with their numbers in the output.
     flows: F,
@@ -443,8 +443,8 @@ struct FlowText<'w, F> {
 }
 
 impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
-    /// Formats all flows into the buffer. Writes text early when the buffer is full, and each piece when it
-    /// is this thread's turn.
+    /// Formats all flows into the buffer. Writes text early when the buffer is full, and each piece when this
+    /// thread owns the turn.
     fn format(
         &mut self,
         format: &mut impl FlowFormat,

@@ -16,7 +16,7 @@ use nfdecode::value::Zone;
 use crate::args::{Format, OutputArgs};
 use crate::run::stop::Stop;
 
-/// All that decides what flows look like, but for the zone of their times.
+/// All settings of the text, except for the zone of times.
 #[derive(Clone, Debug)]
 pub(crate) struct Style {
     format: Format,
@@ -29,14 +29,14 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// What the arguments ask for; `default` if they name no form.
+    /// The format that the arguments request; `default` if they name none.
     pub(crate) fn new(args: &OutputArgs, default: Format) -> Result<Self, Stop> {
         let format = args.format.clone().unwrap_or(default);
         let usage = |message: &str| Err(Stop::Usage(message.to_owned()));
         let is_csv = matches!(format, Format::Csv(_));
         if args.fields.is_some() && matches!(format, Format::Csv(Some(_))) {
             return usage(
-                "--fields does not go with csv:... and csv-fast: these choose themselves",
+                "--fields cannot be used with csv:... and csv-fast, which have columns of their own",
             );
         }
         if args.delimiter.is_some() && !(is_csv && args.fields.is_some()) {
@@ -45,14 +45,14 @@ impl Style {
             );
         }
         if (args.header || args.no_header) && matches!(format, Format::Json | Format::Ndjson) {
-            return usage("--header and --no-header go with csv, lines and tables only");
+            return usage("--header and --no-header need csv, lines or a table");
         }
         let chooses_itself = matches!(
             format,
             Format::Line | Format::Long | Format::Extended | Format::Table
         );
         if args.fields.is_some() && chooses_itself {
-            return usage("--fields goes with json, ndjson, csv, arrow and parquet only");
+            return usage("--fields needs json, ndjson, csv, arrow or parquet");
         }
         let fields = match &args.fields {
             Some(names) if !matches!(format, Format::Arrow | Format::Parquet) => {
@@ -99,7 +99,7 @@ impl Style {
         }))
     }
 
-    /// A formatter for one thread. `tell_files`: each flow's line names its file.
+    /// A formatter for one thread. `tell_files`: each line of a flow names its file.
     pub(crate) fn formatter(&self, tell_files: bool, zone: &Zone) -> Formatter {
         let zone = zone.clone();
         if let Some(fields) = &self.fields {
@@ -118,7 +118,7 @@ impl Style {
             Format::Ndjson if tell_files => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone).with_file_names()))
             }
-            // Columns are not made here.
+            // Columns are written elsewhere.
             Format::Ndjson | Format::Arrow | Format::Parquet => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone)))
             }
@@ -142,8 +142,8 @@ impl Style {
     }
 }
 
-/// What to print if nobody has said it: for eyes a table, for programs JSON.
-/// Options that only JSON has ask for it too.
+/// The default format: a table for a terminal, JSON for programs.
+/// Options that only JSON has select JSON too.
 pub(crate) fn default(args: &OutputArgs, by_file: bool) -> Format {
     let plain = args.file().is_none() && args.fields.is_none() && !by_file;
     if plain && io::stdout().is_terminal() {
@@ -153,7 +153,7 @@ pub(crate) fn default(args: &OutputArgs, by_file: bool) -> Format {
     }
 }
 
-/// Columns of the terminal; outside of one what `COLUMNS` says, if anything.
+/// Columns of the terminal; without one the value of `COLUMNS`, if set.
 fn columns(on_terminal: bool) -> Option<usize> {
     let size = on_terminal
         .then(|| terminal_size::terminal_size_of(io::stdout()))
@@ -176,7 +176,7 @@ fn wants_color(choice: ColorChoice, on_terminal: bool) -> bool {
     }
 }
 
-/// The chosen form. Which one it is is asked once for each block: printing a flow is no virtual call.
+/// The chosen format. It is matched once per block: printing a flow needs no virtual call.
 pub(crate) enum Formatter {
     Json(Box<JsonFormat>),
     Csv(Box<CsvFormat>),
@@ -185,7 +185,7 @@ pub(crate) enum Formatter {
 }
 
 impl Formatter {
-    /// For all that happens less often than once for each flow.
+    /// The common interface, for calls that are less frequent than once per flow.
     pub(crate) fn any(&mut self) -> &mut dyn FlowFormat {
         match self {
             Self::Json(format) => format.as_mut(),

@@ -5,7 +5,7 @@
 //! `curl -G http://127.0.0.1:8080/flows -d limit=100 --data-urlencode 'filter=proto tcp and dst port 443'`
 //!
 //! Filters come from strangers: the library takes them in nfdump's language, in linear time, and reads
-//! no file and resolves no name unless told to.
+//! no file and resolves no name unless configured to.
 //!
 //! Decoding never runs on the threads of the async runtime: each query has a blocking task, a
 //! semaphore bounds how many of these there are, and further queries wait. The task hands text over
@@ -39,7 +39,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// Text is handed over in pieces of about this size.
 const PIECE: usize = 64 * 1024;
-/// How long a client may take for a piece. One that stands still must not keep others waiting.
+/// Maximum time for a client to accept a piece. A stalled client must not keep others waiting.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Service {
@@ -63,7 +63,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Hands the text over once there is enough. Fails when nobody listens any more.
+    /// Sends the text once there is enough. Fails when the receiver is gone.
     fn flush(&mut self, at_least: usize) -> io::Result<()> {
         if self.text.len() < at_least.max(1) {
             return Ok(());

@@ -313,7 +313,7 @@ fn add_times(
             };
             fill(stride, values, validity, in_group, |row| {
                 match reader.value(row, u64::from_le_bytes)? {
-                    // The time of an event may stand for it.
+                    // The time of an event may replace it.
                     0 => row.flow().first().map(|first| first.as_millis()),
                     first => Some(first),
                 }

@@ -184,7 +184,7 @@ impl<'o> Meter<'o> {
         self.shared.taken.load(Ordering::Relaxed)
     }
 
-    /// Notes work done. Decompressed and written bytes count as well, so that a small input that
+    /// Notes work done. Decompressed and written bytes count too, so that a small input that
     /// unfolds into a huge one can be cancelled.
     pub(crate) fn work(&mut self, bytes: usize) -> Result<(), Fault> {
         self.pending += bytes as u64;
@@ -210,7 +210,7 @@ impl<'o> Meter<'o> {
 
 type Plain<'s> = Counted<Box<dyn Read + 's>>;
 
-/// Where chunks come from.
+/// The origin of chunks.
 enum Origin<'s> {
     /// Read here.
     Plain(io::Chain<Cursor<Vec<u8>>, Plain<'s>>),

@@ -64,7 +64,7 @@ pub(crate) enum Rejection {
 }
 
 /// Makes a packet an Ethernet frame. `wire` is its length with a frame check sequence of `fcs` bytes,
-/// which is taken off unless the IP packet needs these bytes: some captures claim one but have none.
+/// which is removed unless the IP packet needs these bytes: some captures claim one but have none.
 #[inline]
 pub(crate) fn to_ethernet<'p>(
     link_type: u16,
@@ -193,7 +193,7 @@ pub(crate) fn is_current_pflog(data: &[u8]) -> bool {
     data.first() == Some(&PFLOG_HEADER)
 }
 
-/// What a packet of another link type than Ethernet holds: the outer `None` stands for an unsupported
+/// Content of a packet of another link type than Ethernet: the outer `None` means an unsupported
 /// link type, the inner one for no network packet.
 fn look_inside(link_type: u16, fields: Fields<'_>, wire: u32, fcs: u32) -> Option<Option<Inner>> {
     let data = fields.data;

@@ -95,7 +95,7 @@ pub(crate) fn block_packet(
             limit => limit,
         };
         let captured = u64::from(wire.min(limit)).min(body.checked_sub(4)?);
-        // Such a block has no time stamp; capture libraries use 1970 as well.
+        // Such a block has no time stamp; capture libraries use 1970 too.
         (4, 0, captured, wire)
     } else {
         let ticks = u64::from(fields.u32(4)?) << 32 | u64::from(fields.u32(8)?);

@@ -28,7 +28,7 @@ fn refuse(kind: FilterErrorKind, message: impl Into<String>) -> Checked {
 }
 
 impl Expr {
-    /// Refuses an expression that no text can say.
+    /// Rejects an expression that no text can express.
     pub(crate) fn check(&self) -> Checked {
         let mut items = 0_usize;
         for node in &self.nodes {
@@ -129,7 +129,7 @@ impl fmt::Write for Length {
 }
 
 impl Term {
-    /// Refuses what no text can say, also when a program builds it.
+    /// Rejects what no text can express, also when a program builds it.
     pub(crate) fn check(&self) -> Checked {
         match self {
             Self::Number(number, compare, value) => check_number(*number, *compare, *value),

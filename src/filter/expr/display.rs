@@ -206,10 +206,22 @@ impl fmt::Display for Payload {
                 },
                 Tls::ServerName(text) => write!(f, "payload tls sni {}", Written::Quoted(text)),
                 Tls::Ja3Defined => f.write_str("payload ja3 defined"),
-                Tls::Ja3(hash) => write!(f, "payload ja3 {}", Written::Word(hash)),
+                Tls::Ja3(hash) => write!(f, "payload ja3 {}", Hash(hash)),
                 Tls::Ja4Defined => f.write_str("payload ja4 defined"),
-                Tls::Ja4(hash) => write!(f, "payload ja4 {}", Written::Word(hash)),
+                Tls::Ja4(hash) => write!(f, "payload ja4 {}", Hash(hash)),
             },
+        }
+    }
+}
+
+/// A hash as a word. The keyword `defined` is not a hash, and must not be read as the keyword.
+struct Hash<'a>(&'a str);
+
+impl fmt::Display for Hash<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "defined" => f.write_str("\u{201C}defined\u{201D}"),
+            hash => Written::Word(hash).fmt(f),
         }
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The node that stands for the whole expression.
+    /// The node of the whole expression.
     pub(crate) fn root(&self) -> usize {
         self.nodes.len().saturating_sub(1)
     }

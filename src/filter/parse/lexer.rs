@@ -55,7 +55,7 @@ struct Source {
 pub(crate) struct Lexer<'o> {
     options: &'o Options,
     sources: Vec<Source>,
-    /// Texts under way, the innermost last: index of the source, position.
+    /// Texts being read, the innermost last: index of the source, position.
     open: Vec<(usize, usize)>,
     total: usize,
 }
@@ -178,7 +178,7 @@ impl<'o> Lexer<'o> {
         }
     }
 
-    /// Refuses quoted text without an end, and texts that are too long.
+    /// Rejects quoted text without an end, and texts that are too long.
     fn check(&self, token: &Token, length: usize) -> Result<(), FilterError> {
         let error = match token.kind {
             Kind::Byte(_) if token.quoted => FilterError::new(

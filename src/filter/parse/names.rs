@@ -1,4 +1,4 @@
-//! Names that stand for numbers in filters.
+//! Names of numbers in filters.
 //!
 //! Not the names that output shows: a filter has shorter ones.
 

@@ -221,7 +221,7 @@ impl Parser<'_> {
 
     /// `flags`, with letters, `=` and letters, or a comparison.
     pub(super) fn flags(&mut self) -> Result<Term> {
-        /// The last one stands for the first six.
+        /// The last one means the first six.
         const LETTERS: [(u8, u8); 9] = [
             (b'F', 1),
             (b'S', 2),

@@ -1,7 +1,7 @@
 //! Patterns for payloads: nfdump's dialect, run by the crate `regex` on bytes in linear time.
 //!
 //! A pattern is translated item by item, so that nothing of the other dialect is accepted by accident.
-//! Back references are the only construct that is refused, because they do not run in linear time.
+//! Back references are the only construct that is rejected, because they do not run in linear time.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn refuse(message: impl Into<String>) -> FilterError {
     FilterError::new(FilterErrorKind::Regex, message)
 }
 
-/// Refuses a pattern before it is compiled, which is what needs time and memory.
+/// Rejects a pattern before it is compiled, which is what needs time and memory.
 fn check_items(items: usize, items_max: usize) -> Result<(), FilterError> {
     if items <= items_max {
         return Ok(());
@@ -255,7 +255,7 @@ fn class(letter: u8) -> Option<&'static str> {
     })
 }
 
-/// The byte that a backslash and a letter stand for, if the letter is no class.
+/// The byte that a backslash and a letter mean, if the letter is no class.
 fn escaped(letter: u8) -> u8 {
     match letter {
         b'r' => b'\r',

@@ -295,7 +295,7 @@ impl NumberSet {
     }
 }
 
-/// The word of a sieve and the bit in it that stand for a value: its lowest 8 bits.
+/// The word of a sieve and the bit in it for a value: its lowest 8 bits.
 #[inline]
 fn sieve_bit(value: u64) -> (usize, u64) {
     ((value >> 6 & 3) as usize, 1 << (value & 63))

@@ -113,7 +113,7 @@ pub(crate) enum Test {
         set: Arc<IpSet>,
     },
     Computed(Computed, Range),
-    /// Bit n of `classes` stands for traffic class n.
+    /// Bit n of `classes` means traffic class n.
     TrafficClass {
         stored: Stored,
         classes: u8,

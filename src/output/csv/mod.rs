@@ -8,7 +8,7 @@
 //! does not have prints what zeros would print, unless nfdump has a word for the absence.
 
 mod format;
-mod printer;
+pub(crate) mod printer;
 mod row;
 mod tokens;
 

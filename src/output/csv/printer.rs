@@ -227,6 +227,10 @@ fn words(column: &Column, row: &Row<'_>, out: &mut TextBuffer) {
             out.extend(if flags & 0x40 != 0 { b"DF" } else { b"--" });
             out.extend(if flags & 0x20 != 0 { b"MF" } else { b"--" });
         }
+        Column::EtherType => {
+            let number = u16_at(row.payload(id::LAYER2), at::ethertype.offset);
+            text::display(format_args!("0x{number:04x}"), out);
+        }
         Column::Ja3 | Column::Ja4 | Column::Sni | Column::Tls => tls(column, row, out),
         Column::ExporterVersion => exporter_version(&row.flow, out),
         Column::Ident => match row.context.ident() {
@@ -243,7 +247,7 @@ fn words(column: &Column, row: &Row<'_>, out: &mut TextBuffer) {
 }
 
 /// Text as stored; commas become semicolons, and line ends, which would break the table, blanks.
-fn plain(text: &[u8], out: &mut TextBuffer) {
+pub(crate) fn plain(text: &[u8], out: &mut TextBuffer) {
     for byte in text {
         out.push(match byte {
             b',' => b';',
@@ -352,7 +356,7 @@ fn pf_name(log: Option<&[u8]>, at: At, names: &[&str], out: &mut TextBuffer) {
 }
 
 /// Engine and selector, for engine 20 with the enterprise number between them.
-fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
+pub(crate) fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
     let (engine, rest) = id.and_then(<[u8]>::split_first).unwrap_or((&0, &[]));
     let number = |bytes: &[u8]| {
         bytes
@@ -377,7 +381,13 @@ fn nbar_id(id: Option<&[u8]>, out: &mut TextBuffer) {
 }
 
 /// A name with a blank before it, at most 127 bytes together. Files without names print nothing.
-fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut TextBuffer) {
+pub(crate) fn named(
+    known: bool,
+    number: u32,
+    name: Option<&[u8]>,
+    none: &[u8],
+    out: &mut TextBuffer,
+) {
     const LONGEST: usize = 126;
     match name {
         _ if !known => {}
@@ -391,7 +401,7 @@ fn named(known: bool, number: u32, name: Option<&[u8]>, none: &[u8], out: &mut T
 }
 
 /// The label right-aligned in 8 columns.
-fn padded_label(label: u32, out: &mut TextBuffer) {
+pub(crate) fn padded_label(label: u32, out: &mut TextBuffer) {
     let digits = (label >> 4)
         .checked_ilog10()
         .map_or(1, |log| log as usize + 1);

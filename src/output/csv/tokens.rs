@@ -81,6 +81,8 @@ pub(super) enum Column {
     PfDirection,
     FlowId,
     Fragment,
+    /// Not in nfdump's CSV: its tables of `-A ethertype` lack it.
+    EtherType,
     Ja3,
     Ja4,
     Sni,
@@ -245,6 +247,7 @@ tokens! {
     "minttl" "minTTL" U8(at::min_ttl);
     "maxttl" "maxTTL" U8(at::max_ttl);
     "frag" "Frag" Fragment;
+    "eth" "etherType" EtherType;
 }
 
 /// The columns of `csv-fast`.

@@ -30,7 +30,7 @@ impl fmt::Display for UnknownField {
 
 impl std::error::Error for UnknownField {}
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     Computed(Computed),
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// What a name or a key of nfdump stands for.
+    /// What a name or a key of nfdump refers to.
     fn named(name: &str) -> Option<Self> {
         if let Some((value, ..)) = COMPUTED.iter().find(|(_, known, ..)| *known == name) {
             return Some(Self::Computed(*value));

@@ -1,7 +1,7 @@
 //! Chosen fields, under stable names: as CSV, and as the members of JSON and NDJSON objects.
 //!
 //! Names are those of the accessors of [`Flow`](crate::Flow), from the element table, and of a few values
-//! that are computed; nfdump's JSON keys are understood as well. Members and columns keep the order and
+//! that are computed; nfdump's JSON keys are accepted too. Members and columns keep the order and
 //! the names of the list. A field that the flow does not have is left out of JSON, and empty in CSV, which
 //! is quoted as in RFC 4180 and the crate `csv`.
 //!

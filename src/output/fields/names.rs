@@ -67,7 +67,7 @@ pub(super) const COMPUTED: [(Computed, &str, &str, &str); 6] = [
         Computed::FlowCount,
         "flow_count",
         "u64",
-        "Flows this record stands for, at least 1.",
+        "Flows this record represents, at least 1.",
     ),
 ];
 

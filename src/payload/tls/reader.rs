@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
-    /// More bytes were asked for than there were.
+    /// More bytes were requested than available.
     pub(super) overrun: bool,
 }
 

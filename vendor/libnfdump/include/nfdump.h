@@ -18,10 +18,10 @@
  * Every function that can fail returns an `nfdump_status` and fills the optional
  * `nfdump_error`.  There is no global state, no allocation per record, nothing is
  * printed, and no input makes the library stop the process (nor libbz2, which ends
- * it when it finds a mistake of its own: no input is known that makes it).
+ * it when it detects an internal error: no input is known that causes this).
  *
  * Structures with a member `size` may grow at their end in later versions.  Where
- * the caller provides one, `size` is set to its sizeof beforehand, and nothing beyond
+ * the caller provides one, it sets `size` to its sizeof first, and nothing beyond
  * that is written.  Other structures stay as they are as long as NFDUMP_ABI_VERSION
  * does.
  *
@@ -40,7 +40,7 @@ extern "C" {
 
 /* What a shared library exports; everything else in it is hidden. */
 #if defined(NFDUMP_API)
-/* Chosen by who compiles the library into something else. */
+/* May be defined by programs that compile the library into themselves. */
 #elif defined(__GNUC__)
 #define NFDUMP_API __attribute__((visibility("default")))
 #else
@@ -60,14 +60,14 @@ extern "C" {
 /* Bytes of one block of layout 1 records after conversion to those of layout 2: no record grows to more
  * than three times its size. */
 #define NFDUMP_CONVERTED_MAX (3u * NFDUMP_BLOCK_MAX)
-/* Changes of extension maps (layout 1) that are remembered of one file, so that blocks can be read in any
+/* Maximum remembered changes of extension maps (layout 1) per file, so that blocks can be read in any
  * order; bounds that memory to 25 MiB.  A file that redefines its maps more often than this
  * between blocks loses the flows of later blocks that do not define their maps themselves. */
 #define NFDUMP_MAP_CHANGES_MAX 262144u
-/* The same for a block of layout 3, its 24-byte header included: what nfdump 1.8 takes at most.
+/* The same for a block of layout 3, its 24-byte header included: the maximum that nfdump 1.8 accepts.
  * Its writers stay within 4 MiB. */
 #define NFDUMP_LAYOUT3_BLOCK_MAX 67108864u
-/* Buffers of a block that are larger than this are given back when the next block is decoded, or by
+/* Buffers of a block that are larger than this are freed when the next block is decoded, or by
  * nfdump_block_trim.  No block of a known writer needs larger ones, except for one of layout 1, whose
  * NFDUMP_CONVERTED_MAX bytes are kept. */
 #define NFDUMP_KEEP_MAX 8388608u
@@ -79,7 +79,7 @@ extern "C" {
 #define NFDUMP_ELEMENT_SLOTS 64u
 /* Highest element id with a defined layout in files of layout 2; others are unknown there. */
 #define NFDUMP_ELEMENT_MAX_LAYOUT2 42u
-/* Elements of this library, for what layout 3 stores and no element of layout 2 has room for.  Their ids are the
+/* Elements of this library, for values of layout 3 that no element of layout 2 can store.  Their ids are the
  * highest ones, so that the next ids of nfdump are free. */
 #define NFDUMP_ELEMENT_WIDE_EXPORTER 60u    /* number of the exporter, 4 bytes */
 #define NFDUMP_ELEMENT_WIDE_OBSERVATION 61u /* observation domain, 8 bytes */
@@ -95,7 +95,7 @@ extern "C" {
  *
  * NFDUMP_OPEN_PARTIAL recovers what is readable in an unfinished or truncated file: the chain of blocks goes on as
  * far as there are whole blocks, whatever the header announces; an appendix beyond the end of the file does not
- * refuse it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
+ * reject it; flows of layout 1 whose extension map is lost are kept with the fields that need no map.
  *
  * NFDUMP_OPEN_ENCRYPTED opens encrypted files; the caller decrypts their blocks.
  *
@@ -111,9 +111,14 @@ extern "C" {
 #define NFDUMP_RECORD_FLOW_LAYOUT3 16u
 /* Bytes that one cursor may read and decode on trial while it looks for blocks behind damage: a part that is enough
  * for ten of the largest blocks, and a part for each byte that the file has on its disk.  Decoding an honest file
- * makes some 8 bytes of each stored one, so that searching costs at most about as much again. */
+ * produces about 8 bytes for each stored one, so that searching at most doubles the cost. */
 #define NFDUMP_SEARCH_MIN 67108864u
 #define NFDUMP_SEARCH_FACTOR 8u
+/* Work on compressed blocks that comes to nothing: they do not decode, or not to records.  Each such block may cost
+ * NFDUMP_REFUSED_FACTOR times its stored bytes, which no honest data exceed.  What costs more is counted for each open
+ * file, up to NFDUMP_REFUSED_MAX.  After that, blocks that could cost more are not decoded (NFDUMP_E_LIMIT). */
+#define NFDUMP_REFUSED_MAX 67108864u
+#define NFDUMP_REFUSED_FACTOR 64u
 /* "Does not apply" in the block and record members of nfdump_error. */
 #define NFDUMP_NONE 0xFFFFFFFFu
 
@@ -122,7 +127,7 @@ typedef enum nfdump_status {
     NFDUMP_END = 1,           /* no further block */
     NFDUMP_E_ARGUMENT = 2,    /* caller's mistake: null pointer, wrong record type */
     NFDUMP_E_NOMEM = 3,
-    NFDUMP_E_IO = 4,          /* sys_errno tells */
+    NFDUMP_E_IO = 4,          /* see sys_errno */
     NFDUMP_E_TRUNCATED = 5,   /* the file ends before something it announces */
     NFDUMP_E_MAGIC = 6,       /* not an nfcapd file */
     NFDUMP_E_BYTE_ORDER = 7,  /* written on a host of the other byte order */
@@ -133,8 +138,8 @@ typedef enum nfdump_status {
     NFDUMP_E_ELEMENT = 12,    /* an element does not fit its record */
     NFDUMP_E_COUNT = 13,      /* fewer records or blocks than announced */
     NFDUMP_E_CHECKSUM = 14,   /* bytes are not those that were written */
-    NFDUMP_E_ENCRYPTED = 15,  /* a file or block that somebody has to decrypt first */
-    NFDUMP_E_LIMIT = 16       /* more work than is done for one file: the rest was not looked at */
+    NFDUMP_E_ENCRYPTED = 15,  /* a file or block that the caller must decrypt first */
+    NFDUMP_E_LIMIT = 16       /* the work limit for one file: the rest was not searched */
 } nfdump_status;
 
 /* What went wrong and where.  All strings are static. */
@@ -145,9 +150,9 @@ typedef struct nfdump_error {
     uint32_t record;    /* number of the record in the block from 0, or NFDUMP_NONE */
     uint64_t offset;    /* bytes from the start of the file; when `record` is set,
                            bytes from the start of the decoded block */
-    uint64_t value;     /* the number found, where one is to blame */
+    uint64_t value;     /* the wrong number, if there is one */
     uint64_t limit;     /* what it was compared with */
-    const char *reason; /* a phrase naming what is wrong, never null */
+    const char *reason; /* a phrase for the fault, never null */
 } nfdump_error;
 
 typedef enum nfdump_compression {
@@ -172,16 +177,17 @@ typedef struct nfdump_stat {
 typedef struct nfdump_block_ref {
     uint64_t offset;      /* of the block header in the file */
     uint32_t index;       /* from 0; in layout 3 the place in the directory */
-    uint32_t num_records; /* as announced; 0 in layout 3, where the block itself tells */
+    uint32_t num_records; /* as announced; 0 in layout 3, where only the block has it */
     uint32_t stored;      /* payload bytes in the file */
     uint16_t type;        /* layouts 1 and 2: 3 = records, 2 = records of layout 1;
                              layout 3: 1 = flows, 2 = names, 7 = exporters */
     uint16_t flags;       /* bit 0: payload not compressed */
     uint16_t layout;      /* 3 for blocks of layout 3 */
-    uint16_t reserved[3];
+    uint16_t reserved;
+    uint32_t decoded;     /* layout 3: payload bytes after decompression, as the block header announces; 0 unknown */
 } nfdump_block_ref;
 
-/* What an encrypted file tells of its encryption: ChaCha20-Poly1305, key by Argon2id. */
+/* Encryption parameters stored in a file: ChaCha20-Poly1305, key by Argon2id. */
 typedef struct nfdump_crypto {
     uint32_t header_size;   /* of `header`; 0: the file is not encrypted */
     uint8_t header[72];     /* bytes 24..95 of the crypto header block */
@@ -223,11 +229,11 @@ typedef struct nfdump_info {
 typedef struct nfdump_file nfdump_file;
 typedef struct nfdump_block nfdump_block;
 
-/* What is left of the chain of blocks, for nfdump_cursor.ended. */
+/* State of the chain of blocks, for nfdump_cursor.ended. */
 typedef enum nfdump_cursor_state {
     NFDUMP_CURSOR_OPEN = 0,
     NFDUMP_CURSOR_ENDED = 1, /* nothing: the next call returns NFDUMP_END */
-    NFDUMP_CURSOR_CUT = 2,   /* the last block as far as it is there: the next call returns it */
+    NFDUMP_CURSOR_CUT = 2,   /* the available part of the last block: the next call returns it */
     NFDUMP_CURSOR_SPENT = 3  /* bytes that were not searched: the next call returns NFDUMP_E_LIMIT */
 } nfdump_cursor_state;
 
@@ -242,7 +248,7 @@ typedef struct nfdump_cursor {
     uint32_t records;
     uint16_t type;
     uint16_t flags;
-    uint32_t behind_damage; /* private; not 0: the number of blocks in the header of the file tells nothing */
+    uint32_t behind_damage; /* private; not 0: the number of blocks in the file header is unreliable */
     uint64_t searched;      /* private: bytes read and decoded on trial so far */
 } nfdump_cursor;
 
@@ -260,18 +266,18 @@ typedef struct nfdump_record_ref {
     uint16_t size;
 } nfdump_record_ref;
 
-/* Where the elements of a flow record lie.  Many flows share one shape.  Of
+/* Positions of the elements of a flow record.  Many flows share one shape.  Of
  * elements stored twice the last counts.  Slots of absent elements are 0. */
 typedef struct nfdump_shape {
-    uint64_t present;                      /* bit i set: element i is there, 1 <= i < 64 */
+    uint64_t present;                      /* bit i set: element i is present, 1 <= i < 64 */
     uint16_t offset[NFDUMP_ELEMENT_SLOTS]; /* of the payload, from the start of the record */
     uint16_t length[NFDUMP_ELEMENT_SLOTS]; /* of the payload in bytes */
 } nfdump_shape;
 
-/* Where the elements of a flow without shape lie.  Lists are in ascending order of offset; a flow without shape and
+/* Positions of the elements of a flow without shape.  Lists are in ascending order of offset; a flow without shape and
  * without list has no element.
  *
- * A list is a range of view.list_words: NFDUMP_LIST_PRESENT words with the bits of the elements that are there (as
+ * A list is a range of view.list_words: NFDUMP_LIST_PRESENT words with the bits of the elements that are present (as
  * nfdump_shape.present, the lower half first), then for each of them, by ascending id, a word with the offset of the
  * payload from the start of the record in its lower half and the length of the payload in its upper half. */
 typedef struct nfdump_flow_list {
@@ -298,14 +304,14 @@ typedef struct nfdump_block_view {
     const uint32_t *list_words;
     size_t num_list_words;
     uint32_t walked;           /* records seen, of every type */
-    uint32_t skipped;          /* records not handed out: of types not needed or not known, extension maps */
+    uint32_t skipped;          /* records not returned: of types not needed or not known, extension maps */
     uint32_t dropped;          /* flow records left out because they are damaged */
     uint32_t clipped;          /* flow records kept although an element runs past their end, without
                                   their extensions (layout 1), or with a payload that was cut because no
                                   record of layout 2 can hold it (layout 3) */
-    uint32_t element_max;      /* highest element id that means something in these records */
+    uint32_t element_max;      /* highest element id with a meaning in these records */
     uint32_t reserved;
-    uint64_t unknown_elements; /* elements with an id nobody has defined */
+    uint64_t unknown_elements; /* elements with an undefined id */
     nfdump_error damage;       /* the first damage met; status NFDUMP_OK if none.  In blocks of
                                   layouts 1 and 3 its offset counts from the start of what was
                                   decompressed, not of `data` */
@@ -328,7 +334,7 @@ NFDUMP_API const nfdump_info *nfdump_file_info(const nfdump_file *file);
 NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offset, uint8_t *out, size_t length,
                                           nfdump_error *error);
 
-/* The next block of the chain.  Damage is reported and the chain goes on where a sound block follows it:
+/* The next block of the chain.  Damage is reported, and the chain continues if a sound block follows it:
  *
  *   what is at the cursor                        result                  cursor->ended       next call
  *   -------------------------------------------  ----------------------  ------------------  ---------------------
@@ -336,11 +342,11 @@ NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offs
  *   damage, a sound block behind it              an error that names it  OPEN                the damaged block up to
  *                                                                                            there, or the sound one
  *   damage, no sound block behind it             an error that names it  ENDED               NFDUMP_END
- *   damage, the search for a block given up      an error that names it  SPENT               NFDUMP_E_LIMIT
+ *   damage, the search for a block abandoned     an error that names it  SPENT               NFDUMP_E_LIMIT
  *   a last block that the end of the file cuts   NFDUMP_E_TRUNCATED      CUT (1)             the block as far as it goes
  *   the end of the chain                         NFDUMP_END              ENDED               NFDUMP_END
  *   a file that cannot be read                   NFDUMP_E_IO             ENDED               NFDUMP_END
- *   damage, memory is short for the search       NFDUMP_E_NOMEM          ENDED               NFDUMP_END; a new cursor may
+ *   damage, out of memory for the search         NFDUMP_E_NOMEM          ENDED               NFDUMP_END; a new cursor may
  *                                                                                            come farther
  *
  *   (1) With NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT is set, else ENDED.
@@ -349,34 +355,34 @@ NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offs
  * read on from there: set `ended` to NFDUMP_CURSOR_OPEN.
  *
  * A sound block is one whose header is possible, whose payload decodes to exactly as many records as it announces, and
- * from which the chain goes on.  The search is limited by NFDUMP_SEARCH_MIN and NFDUMP_SEARCH_FACTOR. */
+ * after which the chain continues.  The search is limited by NFDUMP_SEARCH_MIN and NFDUMP_SEARCH_FACTOR. */
 NFDUMP_API nfdump_status nfdump_file_next(const nfdump_file *file, nfdump_cursor *cursor, nfdump_block_ref *ref,
                                           nfdump_error *error);
 
 /* ---- block --------------------------------------------------------------- */
 
-/* Null when memory is short. */
+/* Null if out of memory. */
 NFDUMP_API nfdump_block *nfdump_block_new(void);
 NFDUMP_API void nfdump_block_free(nfdump_block *block);
-/* Gives back buffers above NFDUMP_KEEP_MAX.  What the last view points to is no longer valid. */
+/* Frees buffers above NFDUMP_KEEP_MAX.  What the last view points to is no longer valid. */
 NFDUMP_API void nfdump_block_trim(nfdump_block *block);
 
 /* Reads and decodes one block.  On NFDUMP_OK the view is filled; damage inside the
  * block is reported in view.damage, everything before it is kept, also of compressed data that break off
  * or do not decode to their end.  Other results:
- * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM; the
+ * NFDUMP_E_UNSUPPORTED (block type), _ENCRYPTED, _COMPRESSED, _SIZE, _IO, _TRUNCATED, _NOMEM, _LIMIT; the
  * view is then empty, and the following blocks can still be read.  After NFDUMP_E_NOMEM the block can be loaded
- * again, and nothing of the file is forgotten.
+ * again.
  *
  * Flows of layout 1 are decoded with the extension maps that are valid at their place in the file.  When
- * these stand in earlier blocks, they are known from loading those, or the call waits for other
+ * these are in earlier blocks, they are known from loading those, or the call waits for other
  * threads that are loading them, or it reads them itself: blocks are best loaded in order. */
 NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_file *file,
                                            const nfdump_block_ref *ref, nfdump_block_view *view,
                                            nfdump_error *error);
 
-/* The pure half of it: decodes `length` stored bytes that the caller has.  Of layout 1 it knows the maps of
- * this block alone.  Those of layout 3 begin with the block header, which tells the compression of its
+/* The pure half of it: decodes `length` stored bytes that the caller has.  NFDUMP_REFUSED_MAX does not limit it, since
+ * there is no file to count for.  Of layout 1 it knows the maps of this block alone.  Those of layout 3 begin with the block header, which has the compression of its
  * block; decrypted ones say so in it. */
 NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                              const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
@@ -387,7 +393,7 @@ NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compre
 NFDUMP_API nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
                                              size_t *length);
 
-/* Takes ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
+/* Reads ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
 NFDUMP_API nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
 
 /* ---- records that are not flows ------------------------------------------ */
@@ -419,7 +425,7 @@ typedef struct nfdump_sampler {
     uint32_t reserved;
 } nfdump_sampler;
 
-/* One entry of types 12 (application), 13 (interface), 14 (VRF).  Pointers lead into the record. */
+/* One entry of types 12 (application), 13 (interface), 14 (VRF).  Pointers point into the record. */
 typedef struct nfdump_name {
     uint32_t number;             /* interface index or VRF id; 0 for applications */
     uint32_t id_length;          /* application id bytes, 0 otherwise */
@@ -431,8 +437,8 @@ typedef struct nfdump_name {
     uint8_t has_description; /* 1: the record declares a description field */
 } nfdump_name;
 
-/* Each takes one whole record, header included.  NFDUMP_E_ARGUMENT for a null pointer or another record
- * type, NFDUMP_E_RECORD when the record is not well-formed. */
+/* Each parses one whole record, header included.  NFDUMP_E_ARGUMENT for a null pointer or another record
+ * type, NFDUMP_E_RECORD if the record is malformed. */
 NFDUMP_API nfdump_status nfdump_exporter_parse(const uint8_t *record, size_t length, nfdump_exporter *out);
 NFDUMP_API nfdump_status nfdump_sampler_parse(const uint8_t *record, size_t length, nfdump_sampler *out);
 /* These hold several entries; NFDUMP_END when `index` is past the last. */

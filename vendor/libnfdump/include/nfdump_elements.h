@@ -1,8 +1,7 @@
 /*
  * The elements of flows and their fields, as a list for the preprocessor.
  *
- * Generated from the element table of nfdecode by
- * `NFDECODE_REGENERATE=1 cargo test --test library c_header`; do not edit.
+ * Generated from the element table of nfdecode by `cargo xtask generate`; do not edit.
  *
  * NFDUMP_FIELDS(FIELD) becomes FIELD(name, element, offset, type, condition) for each field: the id of its
  * element, bytes from the start of the element's payload, and the ends of names in nfdump_fields.h:
@@ -188,7 +187,7 @@
     /* 62 large NAT event (layout 3), 2 bytes */ \
     FIELD(wide_nat_event_id, 62, 0, U16, ALWAYS) /* NAT event number where it is above 255, which is all that layout 2 has room for. */ \
     /* 63 event kind (layout 3), 2 bytes */ \
-    FIELD(event_kind, 63, 0, U16, ALWAYS) /* What an event is, where its writer tells: 1 NSEL, 2 NAT. */ \
+    FIELD(event_kind, 63, 0, U16, ALWAYS) /* Kind of the event, if its writer stored it: 1 NSEL, 2 NAT. */ \
     /* end */
 
 #endif

@@ -201,20 +201,56 @@ static bool keep_front(const nfdump_block_ref *ref, nfdump_block_view *view, nfd
     return true;
 }
 
+/* What refusing a block costs beside the bytes it decodes. */
+#define REFUSED_WORK 8192u
+#define KIB 1024u
+
+/* Whether the work that may come to nothing is spent, and a block that decodes to `most` bytes could add to it. */
+static bool is_spent(const nfdump_file *file, size_t stored, size_t most)
+{
+    return file != NULL && NFDUMP_REFUSED_FACTOR * (uint64_t)stored < most &&
+           atomic_load_explicit(file->refused, memory_order_relaxed) >= NFDUMP_REFUSED_MAX / KIB;
+}
+
+/* Counts work that came to nothing. */
+static void count_refused(const nfdump_file *file, size_t stored, size_t work)
+{
+    const uint64_t allowed = NFDUMP_REFUSED_FACTOR * (uint64_t)stored;
+    const uint64_t done = (uint64_t)work + REFUSED_WORK;
+    if (file != NULL && done > allowed) {
+        (void)atomic_fetch_add_explicit(file->refused, (unsigned)((done - allowed + KIB - 1) / KIB), memory_order_relaxed);
+    }
+}
+
+static nfdump_status refuse_spent(const nfdump_block_ref *ref, nfdump_error *error)
+{
+    return locate(nfdump_fail_value(error, NFDUMP_E_LIMIT, ref->offset,
+                                    "block is not decoded: too many blocks of this file decode to nothing", ref->stored,
+                                    NFDUMP_REFUSED_MAX), ref, error);
+}
+
+/* Whether what was decoded is damaged or holds nothing.  A wrong count alone does no harm. */
+static bool came_to_nothing(nfdump_status status, const nfdump_block_view *view)
+{
+    return status != NFDUMP_OK || (view->damage.status != NFDUMP_OK && view->damage.status != NFDUMP_E_COUNT) ||
+           (view->num_flows == 0 && view->num_records == 0);
+}
+
 /* Room in front of a block of layout 3, for the first of its flows while the buffer is not yet read far enough
  * to be written to, and for flows that become longer. */
 #define LEAD 32768u
 
 /* Layout 3: the stored bytes begin with the block header; the records are converted.  `cut` if there may be fewer
  * of them than the header tells. */
-static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref *ref, span stored, bool cut,
-                                    xxh3_state *checksum, nfdump_block_view *view, nfdump_error *error)
+static nfdump_status decode_layout3(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span stored,
+                                    bool cut, xxh3_state *checksum, nfdump_block_view *view, nfdump_error *error)
 {
     /* Memory of our own may be written to: what was read, or decompressed. */
     uint8_t *in_place = block->stored.data != NULL && stored.data == block->stored.data + LEAD ? block->stored.data : NULL;
     layout3_block header;
     span raw = {0};
     uint8_t method = 0;
+    size_t work = 0;
     nfdump_status status = nfdump_layout3_block_open(stored, cut, checksum, &header, &raw, &method, error);
     if (status == NFDUMP_OK && header.type != ref->type) {
         status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says", header.type,
@@ -224,11 +260,14 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
         const size_t wanted = header.raw - LAYOUT3_BLOCK_HEADER;
         const char *reason = "";
         size_t produced = 0;
+        if (is_spent(file, raw.length, wanted)) {
+            return refuse_spent(ref, error);
+        }
         if (!ensure(&block->plain, wanted + LEAD > NFDUMP_BLOCK_MAX ? wanted + LEAD : NFDUMP_BLOCK_MAX)) {
             return no_memory(ref, error);
         }
         in_place = block->plain.data;
-        status = nfdump_codec_salvage(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &reason);
+        status = nfdump_codec_salvage(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &work, &reason);
         if (status == NFDUMP_OK && produced != wanted) {
             status = NFDUMP_E_COMPRESSED;
             reason = "block decodes to another length than it announces";
@@ -258,12 +297,15 @@ static nfdump_status decode_layout3(nfdump_block *block, const nfdump_block_ref 
     view->data = out.data;
     view->data_length = out.length;
     view->damage.block = ref->index;
+    if (method != NFDUMP_COMPRESSION_NONE && came_to_nothing(status, view)) {
+        count_refused(file, stored.length, work);
+    }
     return status == NFDUMP_OK || keep_front(ref, view, error) ? NFDUMP_OK : status;
 }
 
 /* The stored bytes of a block, decompressed.  With NFDUMP_E_COMPRESSED what is in front of the damage. */
-static nfdump_status decompress(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, span stored,
-                                span *plain, nfdump_error *error)
+static nfdump_status decompress(nfdump_block *block, const nfdump_file *file, uint8_t compression,
+                                const nfdump_block_ref *ref, span stored, span *plain, nfdump_error *error)
 {
     if (stored.length == 0 || stored.length > NFDUMP_STORED_MAX) {
         return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", stored.length,
@@ -274,14 +316,21 @@ static nfdump_status decompress(nfdump_block *block, uint8_t compression, const 
         *plain = stored;
         return NFDUMP_OK;
     }
+    if (is_spent(file, stored.length, NFDUMP_BLOCK_MAX)) {
+        return refuse_spent(ref, error);
+    }
     if (!ensure(&block->plain, NFDUMP_BLOCK_MAX)) {
         return no_memory(ref, error);
     }
     size_t produced = 0;
+    size_t work = 0;
     const char *reason = "";
     const nfdump_status status =
-        nfdump_codec_salvage(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &reason);
+        nfdump_codec_salvage(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &work, &reason);
     *plain = (span){block->plain.data, produced};
+    if (status == NFDUMP_E_COMPRESSED) {
+        count_refused(file, stored.length, work);
+    }
     return status == NFDUMP_OK
                ? status
                : locate(nfdump_fail_value(error, status, ref->offset, reason, produced, NFDUMP_BLOCK_MAX), ref, error);
@@ -351,7 +400,7 @@ nfdump_status nfdump_block_plain(nfdump_block *block, const nfdump_file *file, c
     span stored = {0};
     const nfdump_status status =
         fetch(block, file, ref, LAYOUT2_BLOCK_HEADER, ref->stored, NFDUMP_STORED_MAX, NULL, &stored, error);
-    return status == NFDUMP_OK ? decompress(block, file->info.compression, ref, stored, plain, error) : status;
+    return status == NFDUMP_OK ? decompress(block, file, file->info.compression, ref, stored, plain, error) : status;
 }
 
 /* A block header of layout 3 tells how to decode its block and is read along with it. */
@@ -365,7 +414,7 @@ static nfdump_status load_layout3(nfdump_block *block, const nfdump_file *file, 
                                        NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG, &checksum, &stored, error);
     /* Only the last block of a file can be cut. */
     const bool cut = ref->offset + LAYOUT3_BLOCK_HEADER + ref->stored == file->source.size;
-    return status == NFDUMP_OK ? decode_layout3(block, ref, stored, cut, &checksum, view, error) : status;
+    return status == NFDUMP_OK ? decode_layout3(block, file, ref, stored, cut, &checksum, view, error) : status;
 }
 
 /* Indexes decompressed records, or converts them and does. */
@@ -439,13 +488,13 @@ static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdu
             return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length,
                                             NFDUMP_LAYOUT3_BLOCK_MAX + LAYOUT3_TAG), ref, error);
         }
-        return is_known3(ref) ? decode_layout3(block, ref, (span){stored, length}, false, NULL, view, error)
+        return is_known3(ref) ? decode_layout3(block, NULL, ref, (span){stored, length}, false, NULL, view, error)
                               : refuse_type(ref, error);
     }
     if (!block_type_has_records(ref->type)) {
         return refuse_type(ref, error);
     }
-    const nfdump_status decoded = decompress(block, compression, ref, (span){stored, length}, &plain, error);
+    const nfdump_status decoded = decompress(block, NULL, compression, ref, (span){stored, length}, &plain, error);
     return read_decoded(decoded, block, NULL, ref, plain, view, error);
 }
 
@@ -466,6 +515,9 @@ static nfdump_status load(nfdump_block *block, const nfdump_file *file, const nf
     }
     const nfdump_status decoded = nfdump_block_plain(block, file, ref, &plain, error);
     const nfdump_status status = read_decoded(decoded, block, file, ref, plain, view, error);
+    if (decoded == NFDUMP_OK && plain.data == block->plain.data && came_to_nothing(status, view)) {
+        count_refused(file, ref->stored, plain.length);
+    }
     if (announced) {
         nfdump_maps_done(file, ref);
     }

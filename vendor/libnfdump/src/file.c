@@ -72,7 +72,11 @@ static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file
     file->info.flags = flags;
     nfdump_clear_error(&file->info.appendix);
     file->maps = nfdump_maps_new();
-    nfdump_status status = file->maps == NULL ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
+    file->refused = malloc(sizeof *file->refused);
+    if (file->refused != NULL) {
+        atomic_init(file->refused, 0);
+    }
+    nfdump_status status = file->maps == NULL || file->refused == NULL ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
                                               : read_container(file, error);
     /* Damage of the appendix is not the file's; but where memory was short for it, there may be none. */
     if (status == NFDUMP_OK && file->info.appendix.status == NFDUMP_E_NOMEM) {
@@ -133,6 +137,7 @@ void nfdump_file_close(nfdump_file *file)
     if (file != NULL) {
         nfdump_source_close(&file->source);
         nfdump_maps_free(file->maps);
+        free(file->refused);
         free(file);
     }
 }

@@ -2,6 +2,8 @@
 #ifndef NFDUMP_FILE_H
 #define NFDUMP_FILE_H
 
+#include <stdatomic.h>
+
 #include "container/source.h"
 #include "maps.h"
 #include "nfdump.h"
@@ -11,7 +13,9 @@ struct nfdump_file {
     nfdump_info info;
     uint8_t flow_flags; /* flags of a flow record that the header sets for all */
     int64_t moved;      /* layout 3: how far the directory is from where it was written */
-    map_book *maps;     /* the only part that changes after opening; has a lock of its own */
+    /* The parts that change after opening. */
+    map_book *maps;       /* has a lock of its own */
+    atomic_uint *refused; /* KiB of work on blocks that came to nothing, beyond NFDUMP_REFUSED_FACTOR */
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 _Static_assert(sizeof(nfdump_cursor) == 40, "nfdump_cursor");
 _Static_assert(sizeof(nfdump_block_ref) == 32, "nfdump_block_ref");
+_Static_assert(offsetof(nfdump_block_ref, decoded) == 28, "nfdump_block_ref.decoded");
 _Static_assert(sizeof(nfdump_flow_ref) == 8, "nfdump_flow_ref");
 _Static_assert(sizeof(nfdump_record_ref) == 8, "nfdump_record_ref");
 _Static_assert(sizeof(nfdump_shape) == 8 + 4 * NFDUMP_ELEMENT_SLOTS, "nfdump_shape");

@@ -247,6 +247,40 @@ static void searches(records *r)
     free(plain);
 }
 
+/* Blocks that decode to nothing are decoded until their budget is spent, and refused after that.  What is not
+ * compressed is still read. */
+static void refused_blocks(records *r)
+{
+    enum { BOMBS = 20 };
+    nfdump_file *file = NULL;
+    nfdump_cursor cursor = {0};
+    nfdump_block_ref ref;
+    unsigned decoded = 0;
+    unsigned limited = 0;
+    nfdump_status last = NFDUMP_END;
+    uint8_t *plain = calloc(1, NFDUMP_BLOCK_MAX);
+    EXPECT(plain != NULL);
+    if (plain == NULL) {
+        return;
+    }
+    begin_file(r, BOMBS + 1, 0, 0);
+    for (size_t i = 0; i < BOMBS; i++) {
+        add_bomb(r, plain, NFDUMP_BLOCK_MAX, 5000);
+    }
+    add(r, 1, 4), add(r, 12, 4), add(r, 3, 2), add(r, 1, 2);
+    begin_flow(r, 0), end_flow(r);
+    EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
+    while (nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK) {
+        last = nfdump_block_load(block, file, &ref, &view, &error);
+        decoded += last == NFDUMP_OK && view.damage.status == NFDUMP_E_RECORD;
+        limited += last == NFDUMP_E_LIMIT && error.block == ref.index;
+    }
+    EXPECT(decoded == NFDUMP_REFUSED_MAX / NFDUMP_BLOCK_MAX + 1 && decoded + limited == BOMBS);
+    EXPECT(last == NFDUMP_OK && view.num_flows == 1);
+    nfdump_file_close(file);
+    free(plain);
+}
+
 /* What is searched counts, not how large a file says it is. */
 static void holes(records *r)
 {
@@ -330,6 +364,7 @@ void test_limits(void)
         collisions(&r);
         arguments(&r);
         searches(&r);
+        refused_blocks(&r);
         holes(&r);
         appendix(&r);
     }

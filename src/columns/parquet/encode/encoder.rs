@@ -98,7 +98,7 @@ impl<T: PageValue> ValueEncoder<T> {
 
     /// Finds the numbers of values; false if the dictionary does not save space.
     fn collect(&mut self, values: &[T], plain: PlainForm, numbers: &mut Vec<u32>) -> bool {
-        // A number and its entry take more space than the bytes that would be stored otherwise.
+        // A number and its entry occupy more space than the bytes that would be stored otherwise.
         let share = match plain {
             PlainForm::Differences => 4,
             PlainForm::Bytes(_) => 2,

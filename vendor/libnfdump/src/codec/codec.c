@@ -33,6 +33,8 @@ enum {
     /* Decoding LZ4 or zstd data that fail costs no more than making so many bytes of each byte of input:
      * what makes more of them are repetitions, which are made at the speed of memory. */
     FAILED_RATIO = 8,
+    /* Bytes of a bzip2 block that are prepared in the time that one is decoded in. */
+    BZ2_PREPARED_RATIO = 8,
 };
 
 static nfdump_status bad(const char **reason, const char *text)
@@ -78,6 +80,7 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
 {
     const size_t first = question != NULL && capacity > CODEC_FRONT ? CODEC_FRONT : capacity;
     bz_stream stream = {0};
+    *length = 0;
     int result = BZ2_bzDecompressInit(&stream, 0, 0);
     if (result != BZ_OK) {
         return no_memory(reason, "no memory for bzip2");
@@ -250,19 +253,28 @@ static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size
     return has_memory ? NFDUMP_E_COMPRESSED : no_memory(reason, "no memory for ZSTD");
 }
 
+/* Bytes that a block of a bzip2 stream has room for. */
+static size_t bz2_block(span stored)
+{
+    return stored.length < BZ2_HEADER ? 0 : BZ2_LEVEL * (size_t)(stored.data[BZ2_HEADER - 1] & 0x0Fu);
+}
+
 /* LZO and bzip2 tell what is in front of the damage when they fail; zstd is asked again, in another way, and LZ4 data
  * are taken apart here. */
 nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
-                                   size_t *length, const char **reason)
+                                   size_t *length, size_t *work, const char **reason)
 {
-    const nfdump_status status = nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
-    if (status != NFDUMP_E_COMPRESSED) {
-        return status;
-    }
-    if (compression == NFDUMP_COMPRESSION_LZ4) {
+    bz2_effort effort = {0};
+    nfdump_status status = compression == NFDUMP_COMPRESSION_BZ2
+                               ? decompress_bz2(stored, out, capacity, NULL, &effort, length, reason)
+                               : nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
+    if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_LZ4) {
         *length = front_lz4(stored, out, capacity);
+    } else if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_ZSTD) {
+        status = front_zstd(stored, out, capacity, capacity, length, reason);
     }
-    return compression == NFDUMP_COMPRESSION_ZSTD ? front_zstd(stored, out, capacity, capacity, length, reason) : status;
+    *work = compression == NFDUMP_COMPRESSION_BZ2 ? effort.produced + bz2_block(stored) / BZ2_PREPARED_RATIO : *length;
+    return status;
 }
 
 /* Whether these can be the first bytes of a bzip2 stream: "BZh", a digit, the mark of a block or of the end. */
@@ -311,7 +323,7 @@ nfdump_status nfdump_codec_try(codec_state *codec, uint8_t compression, span sto
         bz2_effort effort = {0};
         const nfdump_status status = decompress_bz2(stored, out, capacity, question, &effort, length, &reason);
         /* A block of it is decoded as a whole before the first of its bytes is there. */
-        *work = effort.produced + (stored.length < BZ2_HEADER ? 0 : BZ2_LEVEL * (size_t)(stored.data[BZ2_HEADER - 1] & 0x0Fu));
+        *work = effort.produced + bz2_block(stored);
         *settled = effort.left != 0;
         return status;
     }

@@ -15,9 +15,10 @@ typedef struct codec_state {
 nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
                                       size_t *length, const char **reason);
 /* The same, and with NFDUMP_E_COMPRESSED `*length` is how much at the start of `out` stands in front of the damage:
- * of zstd whole blocks of its own, of bzip2 only if the data are cut and not damaged otherwise.  Takes longer then. */
+ * of zstd whole blocks of its own, of bzip2 only if the data are cut and not damaged otherwise.  Takes longer then.
+ * `*work` is how many bytes were decoded, roughly. */
 nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
-                                   size_t *length, const char **reason);
+                                   size_t *length, size_t *work, const char **reason);
 /* Whether `front`, the first bytes of what may be a block, can be the start of compressed records.  `holds` is asked about
  * the first bytes that were decoded, at most CODEC_FRONT of them; `out` has room for these.  `*produced` counts them. */
 typedef struct codec_question {

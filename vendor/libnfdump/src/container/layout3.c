@@ -645,6 +645,19 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
     }
 }
 
+/* Bytes that a block decodes to, as its header announces; 0 if it does not say. */
+static uint32_t announced_bytes(const byte_source *source, const nfdump_block_ref *ref)
+{
+    uint8_t bytes[LAYOUT3_BLOCK_HEADER];
+    layout3_block header;
+    if (!peek(source, ref->offset, bytes, sizeof bytes) ||
+        parse_block((span){bytes, sizeof bytes}, &header) != NFDUMP_OK || header.raw < LAYOUT3_BLOCK_HEADER ||
+        header.raw > NFDUMP_LAYOUT3_BLOCK_MAX) {
+        return 0;
+    }
+    return header.raw - LAYOUT3_BLOCK_HEADER;
+}
+
 nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
                            nfdump_block_ref *ref, nfdump_error *error)
 {
@@ -660,6 +673,9 @@ nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *
         } else if (info->flags & NFDUMP_OPEN_PARTIAL && cursor->offset <= source->size) {
             status = next_in_place(source, cursor, ref, &cut, error);
         }
+    }
+    if (status == NFDUMP_OK) {
+        ref->decoded = announced_bytes(source, ref);
     }
     if (cursor->ended == NFDUMP_CURSOR_CUT) {
         cursor->ended = NFDUMP_CURSOR_ENDED;

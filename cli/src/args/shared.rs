@@ -1,0 +1,107 @@
+//! Arguments and values that several commands have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+/// When to show a progress bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// On a terminal, when it takes longer than a moment
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which flows to select.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selecting flows")]
+pub(crate) struct SelectArgs {
+    /// Only flows that this filter selects; nfdump's language
+    #[arg(long, value_name = "TEXT", conflicts_with = "filter_file")]
+    pub(crate) filter: Option<String>,
+
+    /// Read the filter from FILE
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) filter_file: Option<PathBuf>,
+
+    /// Only flows that end at or after TIME: RFC 3339, 2026/01/31.12:00:00, or -1h for an hour ago
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+
+    /// Only flows that began before TIME
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+
+    /// Only flows of the last 30m, 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
+    pub(crate) last: Option<Duration>,
+
+    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
+    #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
+    pub(crate) window: Option<String>,
+
+    /// Look up host names in the filter
+    #[arg(long)]
+    pub(crate) resolve: bool,
+
+    /// Print only the number of flows
+    #[arg(long)]
+    pub(crate) count: bool,
+
+    /// Print how the filter is parsed, without reading flows
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// A character that can stand between values of CSV.
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [b'"' | b'\n' | b'\r'] => Err("quotes and line ends cannot separate values".to_owned()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        b"tab" | b"\\t" => Ok(b'\t'),
+        _ => Err("expected one ASCII character, or tab".to_owned()),
+    }
+}
+
+/// Reads a duration: a number of seconds, or a number with `s`, `m`, `h` or `d`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (digits, factor) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "expected a number, optionally with s, m, h or d".to_owned())?;
+    match number.checked_mul(factor) {
+        Some(0) => Err("must be greater than zero".to_owned()),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("too long".to_owned()),
+    }
+}
+
+/// Reads a size: a number of bytes, or a number with `K`, `M`, `G` or `T` for powers of 1024.
+pub(crate) fn memory_size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "expected a number, optionally with K, M, G or T".to_owned())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("must be greater than zero".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("too large".to_owned()),
+    }
+}

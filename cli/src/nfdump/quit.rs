@@ -1,0 +1,97 @@
+//! Why the drop-in ends early: what it prints, and its exit status, which are nfdump's.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::run::env::print;
+use crate::run::report::{Report, printable};
+use crate::run::stop::Stop;
+
+/// Exit status of nfdump for a filter that is refused.
+const FILTER: u8 = 254;
+
+/// An end before the work is done.
+#[derive(Debug)]
+pub(crate) enum Quit {
+    /// Text on standard output, then a message, and an exit status.
+    Told {
+        stdout: String,
+        message: Option<String>,
+        status: u8,
+    },
+    /// A failure that all of our commands know.
+    Stop(Stop),
+}
+
+impl Quit {
+    /// A message, exit status 1.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::listing(String::new(), message)
+    }
+
+    /// A list on standard output and a message, exit status 1.
+    pub(crate) fn listing(stdout: String, message: impl Into<String>) -> Self {
+        Self::Told {
+            stdout,
+            message: Some(message.into()),
+            status: 1,
+        }
+    }
+
+    /// Text on standard output, exit status 0.
+    pub(crate) fn done(stdout: impl Into<String>) -> Self {
+        Self::Told {
+            stdout: stdout.into(),
+            message: None,
+            status: 0,
+        }
+    }
+
+    /// A filter that is refused. On standard output stands what nfdump says of it, as near as can be.
+    pub(crate) fn filter(error: &nfdecode::filter::FilterError, text: Option<&str>) -> Self {
+        let word = text.and_then(|text| text.split_whitespace().nth(1));
+        Self::Told {
+            stdout: format!("Line 1: syntax error at '{}'\n", word.unwrap_or_default()),
+            message: Some(error.to_string()),
+            status: FILTER,
+        }
+    }
+
+    /// Prints what is to be printed; the exit status.
+    pub(crate) fn finish(self, report: &Report) -> ExitCode {
+        match self {
+            Self::Told {
+                stdout,
+                message,
+                status,
+            } => {
+                if let Err(stop) = print(stdout.as_bytes()) {
+                    return report.finish(Err(stop));
+                }
+                if let Some(message) = message {
+                    tell(&message);
+                }
+                ExitCode::from(status)
+            }
+            Self::Stop(stop) => match stop {
+                Stop::OutputClosed | Stop::Interrupted => report.finish(Err(stop)),
+                Stop::Failed(message) | Stop::Usage(message) | Stop::Filter(message) => {
+                    report.finish(Err(Stop::Failed(message)))
+                }
+            },
+        }
+    }
+}
+
+impl From<Stop> for Quit {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// A message on standard error.
+pub(crate) fn tell(message: &str) {
+    let lines: Vec<String> = message.lines().map(printable).collect();
+    // Without standard error the exit status has to do.
+    let _ = writeln!(io::stderr(), "nfdecode: {}", lines.join("\n"));
+}

@@ -1,0 +1,156 @@
+//! Flows of all inputs into something that threads count with.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use nfdecode::Scan;
+use nfdecode::scan::{Lane, Part, ScanBlock, ScanInput, Stopped, Totals, Work};
+use nfdecode::value::Zone;
+
+use crate::args::ProgressMode;
+use crate::args::answer::{AnswerArgs, SourceArgs};
+use crate::args::file_named;
+use crate::input::paths::{self, Input};
+use crate::input::select::{self, Selection};
+use crate::run::account::{self, Account};
+use crate::run::env;
+use crate::run::interrupt;
+use crate::run::progress::Progress;
+use crate::run::report::Report;
+use crate::run::stop::Stop;
+
+/// What is read.
+pub(crate) struct Source {
+    pub(crate) scan: Scan,
+    /// Files that only exist while this does.
+    _inputs: Vec<Input>,
+    progress: ProgressMode,
+}
+
+/// The flows that the arguments select; `None` if they only ask how the filter is understood.
+pub(crate) fn source(
+    args: &SourceArgs,
+    paths: &[PathBuf],
+    answer: &AnswerArgs,
+    zone: &Zone,
+    report: &Report,
+) -> Result<Option<Source>, Stop> {
+    let options = args.key.options(args.salvage)?;
+    let (paths, operand) = select::take_filter(paths)?;
+    let selection = Selection::new(&args.select, zone, operand)?.reading_all(args.salvage);
+    if args.select.count {
+        return Err(Stop::Usage(
+            "--count goes with `nfdecode read` only".to_owned(),
+        ));
+    }
+    if args.select.explain {
+        env::print(select::explain(&selection).as_bytes())?;
+        return Ok(None);
+    }
+    if paths.is_empty() {
+        return Err(Stop::Usage(
+            "a filter is given, but no file to read".to_owned(),
+        ));
+    }
+    let inputs = match &args.dirs {
+        Some(dirs) => paths::expand(&paths::below(dirs, paths), report)?,
+        None => paths::expand(paths, report)?,
+    };
+    if let Some(output) = answer.output.as_deref().and_then(|path| file_named(path)) {
+        paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
+    }
+    let threads: NonZeroUsize = env::threads(answer.jobs);
+    let scan = selection
+        .scan(inputs.iter().map(Input::scan_input))
+        .open_with(options)
+        .threads(threads);
+    let scan = match args.limit {
+        Some(limit) => scan.limit(limit),
+        None => scan,
+    };
+    Ok(Some(Source {
+        scan,
+        _inputs: inputs,
+        progress: answer.progress,
+    }))
+}
+
+impl Source {
+    /// Calls `add` with each block on some thread, and with what `make` made for that thread. Reports damage in
+    /// the order of files.
+    pub(crate) fn run<W>(
+        &self,
+        make: impl Fn() -> W + Sync,
+        add: impl Fn(&mut W, &ScanBlock) + Sync,
+        report: &Report,
+    ) -> Result<Totals, Stop> {
+        let size = |input: &ScanInput| {
+            let metadata = input.as_path().and_then(|path: &Path| path.metadata().ok());
+            metadata.map_or(0, |found| found.len())
+        };
+        // Sparse files may claim any size.
+        let total = self.scan.inputs().map(size).fold(0, u64::saturating_add);
+        let progress = Progress::new(self.progress, total, "reading", report);
+        let gathering = Gathering { make, add, report };
+        let tally = Tally {
+            account: Account::default(),
+            progress,
+            done: 0,
+            stop: None,
+        };
+        let (totals, tally, _) = self.scan.run(&gathering, tally);
+        match tally.stop {
+            Some(stop) => Err(stop),
+            None => Ok(totals),
+        }
+    }
+}
+
+struct Gathering<'r, M, A> {
+    make: M,
+    add: A,
+    report: &'r Report,
+}
+
+struct Tally {
+    account: Account,
+    progress: Progress,
+    done: u64,
+    stop: Option<Stop>,
+}
+
+impl<W, M: Fn() -> W + Sync, A: Fn(&mut W, &ScanBlock) + Sync> Work for Gathering<'_, M, A> {
+    type Worker = W;
+    type Tally = Tally;
+
+    fn worker(&self) -> W {
+        (self.make)()
+    }
+
+    fn work(
+        &self,
+        worker: &mut W,
+        parts: Vec<Part>,
+        lane: &mut Lane<'_, Tally>,
+    ) -> Result<(), Stopped> {
+        for part in parts {
+            if let Part::Block(block) = &part {
+                (self.add)(worker, block);
+            }
+            lane.in_turn(|tally| {
+                tally.account.see(self.report, &part);
+                tally.done += account::stored_size(&part);
+                tally.progress.set(tally.done);
+                match interrupt::check() {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(stop) => {
+                        tally.stop.get_or_insert(stop);
+                        ControlFlow::Break(())
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+}

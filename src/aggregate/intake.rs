@@ -1,0 +1,276 @@
+//! From blocks to batches of rows.
+
+use crate::aggregate::dense;
+use crate::aggregate::extract::{BATCH, Batch, Counted};
+use crate::aggregate::grouping::Inner;
+use crate::aggregate::layout::counter;
+use crate::aggregate::plan::{Pending, Plan};
+use crate::file::block::Block;
+use crate::flow::places::Places;
+use crate::flow::view::Flow;
+use crate::raw::{RawBlock, RawFlowRef, RawShape};
+
+/// The record and number of each row of a batch, if the grouping keeps first flows.
+pub(crate) type Records<'a> = [(&'a [u8], u64); BATCH];
+
+/// Makes rows of flows; hands them on in batches.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    batch: Batch,
+    /// All flows, each counted once; only if the sums of the groups are not that.
+    pub(crate) totals: [u64; counter::COUNT],
+}
+
+/// No flows.
+pub(crate) const NOTHING: [u64; counter::COUNT] = {
+    let mut nothing = [0; counter::COUNT];
+    nothing[counter::FIRST] = u64::MAX;
+    nothing
+};
+
+impl Intake {
+    pub(crate) fn new(inner: &Inner) -> Self {
+        Self {
+            batch: Batch::new(inner.layout.words, inner.distinct.len()),
+            totals: NOTHING,
+        }
+    }
+
+    /// Makes rows of flows of a block, of which the first has this number, and hands them to `sink`.
+    pub(crate) fn block(
+        &mut self,
+        inner: &Inner,
+        block: &Block,
+        selected: Option<&[u32]>,
+        most: usize,
+        number: u64,
+        sink: impl FnMut(&Batch, &Records<'_>),
+    ) {
+        let Some(content) = block.content() else {
+            return;
+        };
+        let mut feed = Feed {
+            inner,
+            intake: self,
+            sink,
+            plans: Vec::new(),
+            content,
+            shapes: content.shapes(),
+            records: [(&[], 0); BATCH],
+        };
+        feed.plans
+            .resize_with(content.shapes().len(), || Planned::Unknown);
+        let data = content.data();
+        let mut add = |(found, number)| {
+            let found: &RawFlowRef = found;
+            let at = found.offset as usize;
+            let record = data.get(at..at + usize::from(found.size));
+            feed.add(record.unwrap_or_default(), found, number);
+        };
+        match selected {
+            None => content
+                .flows()
+                .iter()
+                .take(most)
+                .zip(number..)
+                .for_each(add),
+            Some(selected) => {
+                for (index, number) in selected.iter().take(most).zip(number..) {
+                    if let Some(found) = content.flows().get(*index as usize) {
+                        add((found, number));
+                    }
+                }
+            }
+        }
+        feed.flush();
+    }
+
+    /// Adds flows to the totals.
+    pub(crate) fn add_totals(&mut self, inner: &Inner, more: &[u64; counter::COUNT]) {
+        dense::add(&mut self.totals, more, inner.options.wrap);
+    }
+}
+
+/// What is known of a shape.
+enum Planned<'a> {
+    Unknown,
+    /// Flows wait until there are enough for a batch.
+    Plan(Plan, Vec<Pending<'a>>),
+    /// Its flows are read one by one.
+    Slow,
+}
+
+/// Flows of one block.
+struct Feed<'t, 'a, S> {
+    inner: &'t Inner,
+    intake: &'t mut Intake,
+    sink: S,
+    plans: Vec<Planned<'a>>,
+    content: &'a RawBlock,
+    shapes: &'a [RawShape],
+    records: Records<'a>,
+}
+
+impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
+    #[inline]
+    fn add(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
+        let known = usize::from(found.shape);
+        let flow = Pending {
+            record,
+            found,
+            number,
+        };
+        match self.plans.get_mut(known) {
+            Some(Planned::Plan(_, pending)) => {
+                pending.push(flow);
+                if pending.len() == BATCH {
+                    self.drain(known);
+                }
+            }
+            _ => self.add_unplanned(flow),
+        }
+    }
+
+    /// Adds a flow of a shape without a plan; makes the plan if there can be one.
+    #[cold]
+    #[inline(never)]
+    fn add_unplanned(&mut self, flow: Pending<'a>) {
+        let known = usize::from(flow.found.shape);
+        if let (Some(shape), Some(planned)) = (self.shapes.get(known), self.plans.get_mut(known))
+            && let Planned::Unknown = planned
+        {
+            *planned = match Plan::new(self.inner, shape) {
+                Some(plan) => Planned::Plan(plan, vec![flow]),
+                None => Planned::Slow,
+            };
+            if let Planned::Plan(..) = planned {
+                return;
+            }
+        }
+        let view = Flow::new(flow.record, Places::of(self.content, flow.found));
+        self.add_slowly(&view, flow.number);
+    }
+
+    /// Makes rows of the flows of a shape that wait.
+    fn drain(&mut self, known: usize) {
+        let (inner, content) = (self.inner, self.content);
+        // Rows of flows that were read one by one come first.
+        flush(inner, &mut self.intake.batch, &self.records, &mut self.sink);
+        let Some(Planned::Plan(plan, pending)) = self.plans.get_mut(known) else {
+            return;
+        };
+        // What a start of 0 means depends on other elements.
+        let shape = self.shapes.get(known);
+        let has_event = shape.is_some_and(|shape| shape.present & (1 << 19 | 1 << 25) != 0);
+        let view = |flow: &Pending<'a>| Flow::new(flow.record, Places::of(content, flow.found));
+        let words = inner.layout.words;
+        let mut protos = [0; BATCH];
+        let mut others = 0;
+        for (at, variant) in plan.variants().iter().enumerate() {
+            let Intake { batch, totals } = &mut *self.intake;
+            let Some(rows) = batch.rows.get_mut(..pending.len() * words) else {
+                continue;
+            };
+            if at == 0 || variant.is_some() {
+                others = plan.count_all(inner, pending, has_event, rows, &mut protos);
+            }
+            if at == 0 && inner.options.separate_totals {
+                for (place, row) in rows.chunks_exact(words).enumerate() {
+                    if others >> place & 1 == 0 {
+                        let counters = row.get(inner.layout.key_words..).unwrap_or_default();
+                        dense::add(totals, counters, inner.options.wrap);
+                    }
+                }
+            }
+            let Some(variant) = variant else { continue };
+            let left_out = others | variant.keys(inner, at, pending, view, rows, &protos);
+            for (place, flow) in pending.iter().enumerate() {
+                if left_out >> place & 1 != 0 {
+                    continue;
+                }
+                let count = batch.count;
+                if count != place {
+                    let from = place * words;
+                    batch.rows.copy_within(from..from + words, count * words);
+                }
+                if inner.has_extras() {
+                    batch.add_values(inner, &view(flow));
+                    if let Some(to) = self.records.get_mut(count) {
+                        *to = (flow.record, flow.number);
+                    }
+                }
+                batch.count += 1;
+            }
+            flush(inner, batch, &self.records, &mut self.sink);
+        }
+        let mut waiting = std::mem::take(pending);
+        for (place, flow) in waiting.iter().enumerate() {
+            if others >> place & 1 != 0 {
+                self.add_slowly(&view(flow), flow.number);
+            }
+        }
+        waiting.clear();
+        if let Some(Planned::Plan(_, pending)) = self.plans.get_mut(known) {
+            *pending = waiting;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_slowly(&mut self, flow: &Flow<'a>, number: u64) {
+        let inner = self.inner;
+        let Some(counted) = Counted::of(flow, inner.options.need_counters) else {
+            return;
+        };
+        if inner.options.separate_totals {
+            self.intake.add_totals(inner, &counted.counters);
+        }
+        let words = inner.layout.words;
+        for variant in 0..inner.variants.len() {
+            let batch = &mut self.intake.batch;
+            let at = batch.count * words;
+            let Some(row) = batch.rows.get_mut(at..at + words) else {
+                return;
+            };
+            if inner.row(variant, flow, &counted, number, row) {
+                if inner.has_extras() {
+                    batch.add_values(inner, flow);
+                    if let Some(to) = self.records.get_mut(batch.count) {
+                        *to = (flow.record(), number);
+                    }
+                }
+                batch.count += 1;
+                if batch.is_full() {
+                    flush(inner, batch, &self.records, &mut self.sink);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        for known in 0..self.plans.len() {
+            if let Some(Planned::Plan(_, pending)) = self.plans.get(known)
+                && !pending.is_empty()
+            {
+                self.drain(known);
+            }
+        }
+        let batch = &mut self.intake.batch;
+        flush(self.inner, batch, &self.records, &mut self.sink);
+    }
+}
+
+fn flush(
+    inner: &Inner,
+    batch: &mut Batch,
+    records: &Records<'_>,
+    sink: &mut impl FnMut(&Batch, &Records<'_>),
+) {
+    if batch.count == 0 {
+        return;
+    }
+    let hashes = batch.hashes.get_mut(..batch.count).unwrap_or_default();
+    inner.hash_all(&batch.rows, hashes);
+    sink(batch, records);
+    batch.count = 0;
+}

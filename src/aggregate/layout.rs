@@ -1,0 +1,172 @@
+//! The fixed-width row of a group: words of the key, then words of counters.
+//!
+//! Narrow values, presence and families share the first words (the head); wide values follow. Rows are
+//! equal exactly if their key words are.
+
+use crate::aggregate::error::{AggregateError, Result};
+use crate::aggregate::key::Key;
+use crate::aggregate::source::{Shape, Stored};
+
+/// Words of a key at most: bounds the memory of one group.
+const KEY_WORDS_MAX: usize = 64;
+
+/// Counters, by their place after the key. Sums come first, then maxima, minima, unions.
+pub(crate) mod counter {
+    pub(crate) const FLOWS: usize = 0;
+    pub(crate) const IN_PACKETS: usize = 1;
+    pub(crate) const IN_BYTES: usize = 2;
+    pub(crate) const OUT_PACKETS: usize = 3;
+    pub(crate) const OUT_BYTES: usize = 4;
+    /// Sums end here.
+    pub(crate) const SUMS: usize = 5;
+    pub(crate) const LAST: usize = 5;
+    pub(crate) const FIRST: usize = 6;
+    pub(crate) const FLAGS: usize = 7;
+    /// Number of the first flow, with its direction in bit 0; only if the grouping wants it.
+    pub(crate) const NUMBER: usize = 8;
+    /// Counters without `NUMBER`.
+    pub(crate) const COUNT: usize = 8;
+}
+
+/// Where one part of the key is in a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) shape: Shape,
+    /// Word with tag and narrow value.
+    pub(crate) head: usize,
+    /// Bit of the tag in it; the narrow value or the prefix length follows.
+    pub(crate) bit: u32,
+    /// First wide word.
+    pub(crate) wide: usize,
+}
+
+impl Place {
+    /// Bits in the head: tag and value.
+    fn head_bits(shape: Shape) -> u32 {
+        match shape {
+            Shape::Narrow(bits) => 1 + u32::from(bits),
+            Shape::Text => 33,
+            Shape::Word | Shape::Double => 1,
+            Shape::Address => 2,
+            Shape::Network => 10,
+        }
+    }
+
+    fn wide_words(shape: Shape) -> usize {
+        match shape {
+            Shape::Narrow(_) | Shape::Text => 0,
+            Shape::Word => 1,
+            Shape::Double | Shape::Address | Shape::Network => 2,
+        }
+    }
+
+    fn tag_bits(self) -> u32 {
+        match self.shape {
+            Shape::Address | Shape::Network => 2,
+            _ => 1,
+        }
+    }
+
+    /// Puts a value into a row whose key words are 0.
+    #[inline]
+    pub(crate) fn put(self, row: &mut [u64], value: Stored) {
+        // Only addresses of either family have more tags than one.
+        let mut head = match self.shape {
+            Shape::Address | Shape::Network => u64::from(value.tag),
+            _ => u64::from(value.tag.min(1)),
+        };
+        let [high, low] = value.words;
+        match self.shape {
+            Shape::Narrow(_) | Shape::Text => head |= low << 1,
+            Shape::Word => set(row, self.wide, low),
+            Shape::Double | Shape::Address => {
+                set(row, self.wide, high);
+                set(row, self.wide + 1, low);
+            }
+            Shape::Network => {
+                head |= u64::from(value.mask) << 2;
+                set(row, self.wide, high);
+                set(row, self.wide + 1, low);
+            }
+        }
+        if let Some(word) = row.get_mut(self.head) {
+            *word |= head << self.bit;
+        }
+    }
+
+    /// Removes the bits of a text's number from a row.
+    pub(crate) fn clear(self, row: &mut [u64]) {
+        if let Some(word) = row.get_mut(self.head) {
+            *word &= !(0x1_ffff_ffff << self.bit);
+        }
+    }
+
+    /// The value in a row; tag 0 is absent.
+    pub(crate) fn get(self, row: &[u64]) -> Stored {
+        let word = |at: usize| row.get(at).copied().unwrap_or(0);
+        let head = word(self.head) >> self.bit;
+        let tag = (head & ((1 << self.tag_bits()) - 1)) as u8;
+        let (mask, words) = match self.shape {
+            Shape::Narrow(bits) => (0, [0, head >> 1 & ((1 << bits) - 1)]),
+            Shape::Text => (0, [0, head >> 1 & 0xffff_ffff]),
+            Shape::Word => (0, [0, word(self.wide)]),
+            Shape::Double | Shape::Address => (0, [word(self.wide), word(self.wide + 1)]),
+            Shape::Network => (
+                (head >> 2 & 0xff) as u8,
+                [word(self.wide), word(self.wide + 1)],
+            ),
+        };
+        Stored { tag, mask, words }
+    }
+}
+
+#[inline]
+fn set(row: &mut [u64], at: usize, value: u64) {
+    if let Some(word) = row.get_mut(at) {
+        *word = value;
+    }
+}
+
+/// The row of a grouping.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) places: Vec<Place>,
+    /// Words of the key.
+    pub(crate) key_words: usize,
+    /// Words of a group: key and counters.
+    pub(crate) words: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(keys: &[Key], numbered: bool) -> Result<Self> {
+        let mut places = Vec::with_capacity(keys.len());
+        let (mut head, mut used) = (0, 0);
+        for key in keys {
+            let shape = key.shape();
+            let bits = Place::head_bits(shape);
+            if used + bits > 64 {
+                (head, used) = (head + 1, 0);
+            }
+            places.push(Place {
+                shape,
+                head,
+                bit: used,
+                wide: 0,
+            });
+            used += bits;
+        }
+        let mut wide = head + 1;
+        for place in &mut places {
+            place.wide = wide;
+            wide += Place::wide_words(place.shape);
+        }
+        if wide > KEY_WORDS_MAX {
+            return Err(AggregateError::TooMany("keys"));
+        }
+        Ok(Self {
+            places,
+            key_words: wide,
+            words: wide + counter::COUNT + usize::from(numbered),
+        })
+    }
+}
