@@ -454,6 +454,27 @@ fn disks_that_are_full() {
     assert!(output.stdout.is_empty(), "{output:?}");
 }
 
+/// With the usual 64 KiB, program and reader wait for each other again and again.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_holds_a_mebibyte() {
+    use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+    let scene = Scene::new(1, 1);
+    let out = || io::pipe().expect("a pipe");
+    // Users can be denied large pipes: then the program does without, too.
+    let (ours, _) = out();
+    let most = fcntl_setpipe_size(&ours, 1 << 20).unwrap_or(1 << 16);
+    let outputs: [&[&str]; 2] = [&[], &["-o", "/dev/stdout"]];
+    for output in outputs {
+        let (reader, writer) = out();
+        let mut command = nfdecode();
+        command.arg("read").arg(scene.path("in")).args(output);
+        let status = command.stdout(writer).status().expect("it runs");
+        assert!(status.success());
+        assert_eq!(fcntl_getpipe_size(&reader).expect("a size"), most);
+    }
+}
+
 /// Every command that prints, with a device that is full and a pipe that is not read.
 #[test]
 fn nobody_takes_the_output() {

@@ -16,6 +16,14 @@ use crate::run::stop::Stop;
 
 /// Size of the write buffer.
 pub(crate) const BUFFER: usize = 1 << 20;
+/// Text that is written to a pipe or a device at once: it has not left the cache by then.
+const PIECE: usize = 256 << 10;
+/// Text that is written to a regular file at once: each call takes the lock of the file.
+const PIECE_OF_FILE: usize = 1 << 20;
+/// Bytes that a pipe holds: as many as Linux gives without privileges. With the usual 64 KiB, reader and
+/// writer wait for each other at each piece.
+#[cfg(target_os = "linux")]
+const PIPE: usize = 1 << 20;
 
 /// An open destination. A file is removed again unless [`Target::finish`] is reached.
 pub(crate) enum Target {
@@ -38,6 +46,7 @@ impl Target {
             // A descriptor of its own, unbuffered: we write large pieces, and one failure is enough.
             let stdout =
                 stdout_file().map_err(|error| Stop::failed(format!("standard output: {error}")))?;
+            widen(&stdout);
             return Ok(Self::Stdout(stdout));
         };
         let failed = |error: io::Error| {
@@ -77,6 +86,7 @@ impl Target {
     }
 
     fn special(path: &Path, file: File) -> Self {
+        widen(&file);
         Self::Special {
             file,
             path: path.to_owned(),
@@ -86,6 +96,17 @@ impl Target {
     /// Whether the user named the destination, rather than standard output.
     pub(crate) fn is_named(&self) -> bool {
         !matches!(self, Self::Stdout(_))
+    }
+
+    /// Text that is worth a call of [`write`](Self::write).
+    pub(crate) fn piece(&self) -> usize {
+        let is_file = match self {
+            Self::Stdout(file) | Self::Special { file, .. } => {
+                file.metadata().is_ok_and(|metadata| metadata.is_file())
+            }
+            Self::File { .. } => true,
+        };
+        if is_file { PIECE_OF_FILE } else { PIECE }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
@@ -220,6 +241,17 @@ pub(crate) fn of_the_system(error: &io::Error) -> String {
         Some((said, _)) => said.to_owned(),
         None => text,
     }
+}
+
+/// Lets a pipe hold more. Files that are no pipes refuse, as do pipes of users who have too many: both work as
+/// before.
+fn widen(file: &File) {
+    #[cfg(target_os = "linux")]
+    if rustix::pipe::fcntl_getpipe_size(file).is_ok_and(|size| size < PIPE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
 }
 
 fn stdout_file() -> io::Result<File> {

@@ -21,8 +21,8 @@ use crate::run::stop::Stop;
 use crate::sink::target::{BUFFER, Target};
 use crate::sink::text_format::{Formatter, Style};
 
-/// Size of the text that a thread writes at once when it owns the turn: still in the cache then.
-const PIECE: usize = 256 << 10;
+/// Text below this is worth a copy to save a write.
+const SMALL: usize = 64 << 10;
 /// Maximum text that waits in all threads together, as long as each has at least [`WAITING_MIN`].
 const WAITING: usize = 24 << 20;
 /// Minimum text that a thread collects before it waits for its turn. A whole block is about 10 MB.
@@ -85,6 +85,7 @@ impl FlowWriter<'_> {
             held: TextBuffer::default(),
             flushed: false,
         };
+        let piece = text.target.piece();
         if self.is_object() {
             text.held.push(b'{');
         } else if !self.count_only {
@@ -100,8 +101,13 @@ impl FlowWriter<'_> {
             progress,
             file_done,
         };
+        let printing = Printing {
+            writer: self,
+            piece,
+            target: PhantomData,
+        };
         let scan = self.scan.clone().names(self.style.needs_names());
-        let (totals, tally, end) = scan.run_over(inputs, &Printing(self, PhantomData), tally);
+        let (totals, tally, end) = scan.run_over(inputs, &printing, tally);
         let Tally {
             text,
             in_file,
@@ -169,7 +175,7 @@ struct Text<'a> {
 impl Text<'_> {
     fn write(&mut self, text: &[u8]) -> Result<(), Stop> {
         // After the first write only small pieces are worth a copy.
-        let is_held = !self.flushed || text.len() < PIECE / 4;
+        let is_held = !self.flushed || text.len() < SMALL;
         if is_held && self.held.len() + text.len() <= BUFFER {
             self.held.extend(text);
             return Ok(());
@@ -265,7 +271,12 @@ impl Worker {
 }
 
 /// A run over the parts of a scan, with text for a target that lives for `'t`.
-struct Printing<'t, 'a>(&'a FlowWriter<'a>, PhantomData<fn(&'t ())>);
+struct Printing<'t, 'a> {
+    writer: &'a FlowWriter<'a>,
+    /// Text that a thread writes at once when it is its turn.
+    piece: usize,
+    target: PhantomData<fn(&'t ())>,
+}
 
 impl<'t, 'a> Work for Printing<'t, 'a> {
     type Worker = Worker;
@@ -273,9 +284,11 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
 
     fn worker(&self) -> Worker {
         Worker {
-            format: self.0.new_format(),
+            format: self.writer.new_format(),
             // Memory that is never written to is never allocated by the system.
-            buffer: TextBuffer::with_capacity(waiting(self.0.scan.thread_count()) + PIECE),
+            buffer: TextBuffer::with_capacity(
+                waiting(self.writer.scan.thread_count()) + self.piece,
+            ),
             file: None,
             context: FlowContext::default(),
         }
@@ -290,16 +303,16 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
         for part in parts {
             worker.buffer.clear();
             match &part {
-                Part::Start(file) => self.0.start(worker, lane, file)?,
-                Part::Block(block) => self.0.block(worker, lane, block)?,
-                Part::End(end) => self.0.end(worker, lane, end)?,
-                Part::Refused(error) if self.0.all_must_open => {
+                Part::Start(file) => self.writer.start(worker, lane, file)?,
+                Part::Block(block) => self.writer.block(worker, lane, block, self.piece)?,
+                Part::End(end) => self.writer.end(worker, lane, end)?,
+                Part::Refused(error) if self.writer.all_must_open => {
                     lane.in_turn(|tally| tally.stop_with(Err(Stop::failed(error))))?;
                 }
                 _ => {}
             }
             lane.in_turn(|tally| {
-                tally.account.see(self.0.report, &part);
+                tally.account.see(self.writer.report, &part);
                 (tally.progress)(account::stored_size(&part));
                 let result = match &part {
                     Part::End(end) => {
@@ -308,7 +321,7 @@ impl<'t, 'a> Work for Printing<'t, 'a> {
                             tally.gave_up.store(true, Ordering::Relaxed);
                         }
                         if let Some(names) = end.file().names() {
-                            account::names_left_out(self.0.report, names);
+                            account::names_left_out(self.writer.report, names);
                         }
                         (tally.file_done)(end.file().input())
                     }
@@ -375,6 +388,7 @@ impl FlowWriter<'_> {
         worker: &mut Worker,
         lane: &mut Lane<'_, Tally<'_, '_>>,
         block: &ScanBlock,
+        piece: usize,
     ) -> Result<(), Stopped> {
         worker.set_file(block.file());
         let before = match self.arrangement {
@@ -388,6 +402,7 @@ impl FlowWriter<'_> {
                 records: numbered.then(|| record_numbers(block).into_iter()),
                 context: &mut worker.context,
                 buffer: &mut worker.buffer,
+                piece,
             };
             match &mut worker.format {
                 Formatter::Json(format) => text.format(format.as_mut(), lane)?,
@@ -423,6 +438,8 @@ struct FlowText<'w, F> {
     records: Option<std::vec::IntoIter<u64>>,
     context: &'w mut FlowContext,
     buffer: &'w mut TextBuffer,
+    /// Text that is written at once.
+    piece: usize,
 }
 
 impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
@@ -433,8 +450,8 @@ impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
         format: &mut impl FlowFormat,
         lane: &mut Lane<'_, Tally<'_, '_>>,
     ) -> Result<(), Stopped> {
-        let buffer = &mut *self.buffer;
-        let mut look_at = PIECE;
+        let (buffer, piece) = (&mut *self.buffer, self.piece);
+        let mut look_at = piece;
         for (flow, number) in self.flows.by_ref() {
             if let Some(record) = self.records.as_mut().and_then(Iterator::next) {
                 self.context.set_record_number(record);
@@ -443,14 +460,14 @@ impl<'b, F: Iterator<Item = (Flow<'b>, u64)>> FlowText<'_, F> {
             if buffer.len() < look_at {
                 continue;
             }
-            look_at = buffer.len() + PIECE;
-            if buffer.len() + PIECE > buffer.capacity() || lane.is_turn() {
+            look_at = buffer.len() + piece;
+            if buffer.len() + piece > buffer.capacity() || lane.is_turn() {
                 lane.in_turn(|tally| {
                     let result = tally.text.write(buffer.as_bytes());
                     tally.stop_with(result)
                 })?;
                 buffer.clear();
-                look_at = PIECE;
+                look_at = piece;
             }
         }
         Ok(())
