@@ -14,7 +14,8 @@
 //!
 //! # Guarantees
 //! No function panics, whatever a file contains; damage is reported through [`Error`] and
-//! [`Block::damage`], and what is readable around it is delivered. Everything is `Send + Sync`.
+//! [`Block::damage`], and what is readable around it is delivered. Every type is `Send`, and `Sync` too except iterators that
+//! read on threads of their own: [`scan::ScanBlocks`] and `columns::Reader`.
 //! Memory for one block in work is bounded (decoded at most 5 MiB, and 15 MiB more if converted from
 //! layout 1; in layout 3 64 MiB and 128 MiB more, where nfdump's own writers stay within 4 MiB and 8 MiB;
 //! see the limits in `nfdump.h`), whatever the file claims.

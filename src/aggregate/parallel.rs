@@ -82,7 +82,7 @@ struct Outgoing {
 }
 
 impl Collector {
-    /// For so many threads.
+    /// For this number of threads.
     #[must_use]
     pub fn new(grouping: &Grouping, threads: NonZeroUsize) -> Self {
         let is_single = threads.get() == 1;

@@ -360,7 +360,7 @@ enum Found {
     Skip,
 }
 
-/// The step for one key. `offset` finds an element with at least so many bytes.
+/// The step for one key. `offset` finds an element with at least this many bytes.
 fn step(
     key: &Key,
     source: &Source,

@@ -75,7 +75,7 @@ pub struct Point {
 }
 
 impl Series {
-    /// Intervals of so many milliseconds since the epoch, for each value of a key or for all flows.
+    /// Intervals of this many milliseconds since the epoch, for each value of a key or for all flows.
     ///
     /// # Errors
     /// [`AggregateError::Interval`] if the interval is 0, those of the key.

@@ -231,7 +231,7 @@ impl Names {
         }
     }
 
-    /// Why names may be missing: the first error of [`File::names`] that is not
+    /// Why names may be missing: the first error of [`File::names`](crate::File::names) that is not
     /// damage, such as out of memory or an error of the system.
     #[must_use]
     pub fn unread(&self) -> Option<&Error> {

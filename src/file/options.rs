@@ -4,7 +4,7 @@
 use crate::file::passphrase::Passphrase;
 use crate::raw;
 
-/// How to open a file: what [`File::open`], [`File::open_partial`] and the like do, and encrypted files.
+/// How to open a file: what [`File::open`](crate::File::open), [`File::open_partial`](crate::File::open_partial) and the like do, and encrypted files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct OpenOptions {
@@ -15,12 +15,12 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// As [`File::open`] does.
+    /// As [`File::open`](crate::File::open) does.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether to read unfinished and truncated files, see [`File::open_partial`].
+    /// Whether to read unfinished and truncated files, see [`File::open_partial`](crate::File::open_partial).
     pub fn partial(mut self, partial: bool) -> Self {
         self.partial = partial;
         self
@@ -29,7 +29,7 @@ impl OpenOptions {
     /// With [`partial`](Self::partial): whether to read also the available part of a last block that the end of the
     /// file truncates. It follows the error that reports the truncation.
     ///
-    /// Not for a file that is still written and read on later from [`BlockRefs::position`]: the position stays
+    /// Not for a file that is still written and read on later from [`BlockRefs::position`](crate::file::BlockRefs::position): the position stays
     /// where the block begins, so its flows would be returned again. Blocks of encrypted files are read only whole,
     /// because changes of a part would not be detected.
     pub fn cut_block(mut self, cut_block: bool) -> Self {

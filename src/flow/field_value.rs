@@ -12,14 +12,14 @@ use crate::value::mac::MacAddr;
 use crate::value::mpls::MplsLabel;
 use crate::value::time::Timestamp;
 
-/// The value of a field of any type, see [`Field::value`] and [`Flow::fields`].
+/// The value of a field of any type, see [`Field::value`](crate::element::Field::value) and [`Flow::fields`](crate::Flow::fields).
 ///
 /// `Display` gives the text for people: numbers in decimal, addresses and times in their usual forms,
 /// text with what is not UTF-8 replaced, bytes in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldValue<'a> {
-    /// A number of any width; [`Field::doc`] has its unit.
+    /// A number of any width; [`Field::doc`](crate::element::Field::doc) has its unit.
     Number(u64),
     /// An instant.
     Time(Timestamp),

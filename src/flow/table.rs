@@ -48,9 +48,9 @@ macro_rules! element_table {
                 src_tos: U8 @ 47 => "src_tos";
             }
             2 IPV4 "IPv4 addresses" 8 {
-                /// IPv4 source address. See also [`src_addr`](Flow::src_addr).
+                /// IPv4 source address. See also [`src_addr`](crate::Flow::src_addr).
                 src4_addr: Ip4 @ 0 => "src4_addr";
-                /// IPv4 destination address. See also [`dst_addr`](Flow::dst_addr).
+                /// IPv4 destination address. See also [`dst_addr`](crate::Flow::dst_addr).
                 dst4_addr: Ip4 @ 4 => "dst4_addr";
                 /// Place of the source address in nfdump's geo data base: empty.
                 src4_geo: Geo @ 0 => "src4_geo";
@@ -58,9 +58,9 @@ macro_rules! element_table {
                 dst4_geo: Geo @ 4 => "dst4_geo";
             }
             3 IPV6 "IPv6 addresses" 32 {
-                /// IPv6 source address. See also [`src_addr`](Flow::src_addr).
+                /// IPv6 source address. See also [`src_addr`](crate::Flow::src_addr).
                 src6_addr: Ip6 @ 0 => "src6_addr";
-                /// IPv6 destination address. See also [`dst_addr`](Flow::dst_addr).
+                /// IPv6 destination address. See also [`dst_addr`](crate::Flow::dst_addr).
                 dst6_addr: Ip6 @ 16 => "dst6_addr";
                 /// Place of the source address in nfdump's geo data base: empty.
                 src6_geo: Geo @ 0 => "src6_geo";

@@ -2,7 +2,7 @@
 //!
 //! Memory is asked for before a block is decoded and given back after it has been worked on. A block that
 //! does not fit waits, unless it belongs to the oldest group in work: that one is what all others wait for in
-//! the end, so that there is no deadlock, whoever holds memory, and a block above the limit is read alone.
+//! the end, so that there is no deadlock, and a block above the limit is read alone.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -235,7 +235,7 @@ mod tests {
     /// Bytes that a large block needs, apart from the stored ones.
     const NEEDED: u64 = 3 * (24 * LARGE as u64 + 32);
 
-    /// A file of layout 3 without directory, with blocks of so many flows that have no elements.
+    /// A file of layout 3 without directory, with blocks of this many flows without elements.
     fn file(blocks: &[u32]) -> ScanInput {
         let mut bytes = vec![0x0C, 0xA5, 3, 0, 0, 0, 8, 0xD1];
         bytes.extend(1_700_000_000_u64.to_le_bytes());

@@ -61,7 +61,7 @@ impl ScanFile {
         self.is_skipped
     }
 
-    /// The names in this file and those before it, if the scan [collects](crate::scan::Scan::names) them.
+    /// The names in this file and those before it, if the scan [collects](crate::Scan::names) them.
     #[must_use]
     pub fn names(&self) -> Option<&Arc<Names>> {
         self.names.as_ref()

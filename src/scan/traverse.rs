@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) selection: Selection,
     pub(crate) collects_names: bool,
     pub(crate) limit: Option<u64>,
-    /// Bytes of memory for blocks in work, unless the default is wanted.
+    /// Bytes of memory for blocks in work; `None`: the default.
     pub(crate) memory: Option<u64>,
 }
 

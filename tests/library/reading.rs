@@ -46,6 +46,20 @@ fn everything_can_go_to_other_threads() {
     check::<file::Position>();
     check::<file::Flows<'static>>();
     check::<nfdecode::element::Fields<'static>>();
+    check::<nfdecode::OpenOptions>();
+    check::<nfdecode::Filter>();
+    check::<nfdecode::filter::Expr>();
+    check::<nfdecode::filter::FilterError>();
+    check::<nfdecode::value::Zone>();
+    check::<nfdecode::columns::Projection>();
+    check::<nfdecode::columns::BatchBuilder>();
+    check::<nfdecode::writer::Writer<Vec<u8>>>();
+    check::<nfdecode::output::json::JsonFormat>();
+
+    // Iterators with threads of their own are used by one thread at a time.
+    fn check_send<T: Send + 'static>() {}
+    check_send::<scan::ScanBlocks>();
+    check_send::<nfdecode::columns::Reader>();
 }
 
 #[test]

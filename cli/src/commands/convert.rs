@@ -294,8 +294,8 @@ struct Job<'a> {
     gave_up: &'a AtomicBool,
     report: &'a Report,
     progress: RefCell<Progress>,
-    /// What the conversions had to report. Shown when the output is complete: if nobody reads it any more,
-    /// losses are not of interest.
+    /// What the conversions had to report. Shown when the output is complete: if the output
+    /// was closed early, losses are not of interest.
     held: RefCell<Vec<(&'a Path, Message)>>,
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
     question.write(&table, answer)
 }
 
-/// Memory for groups if nobody says how much: a quarter of the machine's.
+/// Default memory for groups: a quarter of the machine's.
 fn memory_usual() -> usize {
     const UNKNOWN: usize = 1 << 30;
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();

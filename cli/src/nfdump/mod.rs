@@ -10,7 +10,7 @@
 //! | `files`, `read` | which files, which flows |
 //! | `task`, `context` | what is done with them, and how it is shown |
 //! | `plain`, `rows`, `record`, `row_fields`, `table`, `statistic`, `totals` | printing and writing |
-//! | `stored` | what files tell of themselves |
+//! | `stored` | what files say about themselves |
 
 mod context;
 mod files;

@@ -107,7 +107,7 @@ pub(crate) fn print(context: &Context, reader: &Reader) -> Result<(), Stop> {
     finish(context, &mut target, &account, account.processed)
 }
 
-/// The end of a text of so many flows.
+/// The end of a text with this number of flows.
 pub(crate) fn finish(
     context: &Context,
     target: &mut Target,

@@ -120,7 +120,7 @@ impl Reader {
                 Some(Filter::build(Expr::all(exprs)).map_err(|error| Quit::filter(&error, None))?)
             }
         };
-        // Bytes that were read are told at the end, so that no file is left out.
+        // The bytes read are reported at the end, so that no file is left out.
         let inputs = files.iter().map(ScanInput::path);
         let mut scan = Scan::new(inputs)
             .threads(env::threads(options.workers.and_then(NonZeroUsize::new)))

@@ -1,4 +1,4 @@
-//! What files tell of themselves, and changes to files as a whole: `-I -g -i -J -E -v -x -X -Z`.
+//! What files say about themselves, and changes to files as a whole: `-I -g -i -J -E -v -x -X -Z`.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -290,7 +290,7 @@ pub(crate) fn exporters(path: &Path) -> Result<(), Quit> {
     Ok(print(text.as_bytes())?)
 }
 
-/// `-v`: reads the whole file, and tells what it is made of.
+/// `-v`: reads the whole file and reports its parts.
 pub(crate) fn verify(path: &Path) -> Result<(), Quit> {
     let file = open_one(path)?;
     let header = file.header();

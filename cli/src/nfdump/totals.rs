@@ -163,7 +163,7 @@ impl Account {
         self.ident = ident.map(<[u8]>::to_vec);
         let ms = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
         if let Some(statistics) = statistics {
-            // A first time that nobody stored counts as 0, as in nfdump.
+            // A first time that is not stored counts as 0, as in nfdump.
             if statistics.last_seen.is_some() {
                 self.first = self.first.min(ms(statistics.first_seen));
             }
