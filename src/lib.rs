@@ -66,7 +66,7 @@ pub mod payload;
 #[allow(unsafe_code)]
 mod raw;
 pub mod scan;
-#[cfg(feature = "output")]
+#[cfg(any(feature = "aggregate", feature = "filter"))]
 mod suggest;
 pub mod value;
 #[cfg(feature = "write")]

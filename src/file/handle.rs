@@ -49,17 +49,19 @@ impl OpenOptions {
         )
     }
 
+    fn opened(&self, raw: RawFile, path: Option<Arc<Path>>) -> Result<File> {
+        Ok(File {
+            #[cfg(feature = "encryption")]
+            unlocked: self.unlock(&raw)?,
+            raw: Arc::new(raw),
+            pool: Arc::default(),
+            path,
+        })
+    }
+
     fn finish(&self, raw: Result<RawFile>, called: Option<&Path>) -> Result<File> {
         let path: Option<Arc<Path>> = called.map(Into::into);
-        let opened = raw.and_then(|raw| {
-            Ok(File {
-                #[cfg(feature = "encryption")]
-                unlocked: self.unlock(&raw)?,
-                raw: Arc::new(raw),
-                pool: Arc::default(),
-                path: path.clone(),
-            })
-        });
+        let opened = raw.and_then(|raw| self.opened(raw, path.clone()));
         opened.map_err(|error| match &path {
             Some(path) => error.in_file(path),
             None => error,
