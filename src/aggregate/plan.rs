@@ -361,6 +361,8 @@ enum Found {
 }
 
 /// The step for one key. `offset` finds an element with at least this many bytes.
+///
+/// Long: a list of kinds, one arm each.
 fn step(
     key: &Key,
     source: &Source,

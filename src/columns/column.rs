@@ -371,6 +371,8 @@ fn header_columns() -> impl Iterator<Item = Column> {
 }
 
 /// The columns for both address families, with the places of the two addresses.
+///
+/// Long: a list of columns.
 fn either_columns() -> impl Iterator<Item = ([(u8, usize); 2], Column)> {
     [
         (

@@ -127,6 +127,7 @@ impl FmtFormat {
         }
     }
 
+    /// Long: a list of tokens, one arm each.
     fn cell(&mut self, cell: Cell, row: &Row<'_>, out: &mut TextBuffer) {
         match cell {
             Cell::U8(at, width) => {
@@ -218,6 +219,8 @@ impl FmtFormat {
     }
 
     /// Cells that are asked for less often.
+    ///
+    /// Long: a list of tokens, one arm each.
     fn rare(&mut self, cell: Cell, row: &Row<'_>, out: &mut TextBuffer) {
         match cell {
             Cell::Direction => {
@@ -327,6 +330,8 @@ impl FmtFormat {
     }
 
     /// Cells of text.
+    ///
+    /// Long: a list of tokens, one arm each.
     fn words(&mut self, cell: Cell, row: &Row<'_>, out: &mut TextBuffer) {
         let log = row.flow.element(id::PF);
         let names = row.context.names();

@@ -465,6 +465,8 @@ impl RawFormat {
     }
 
     /// Elements of which more is shown than plain values.
+    ///
+    /// Long: a list of values, one after the other.
     fn special(&mut self, id: u8, flow: &Flow<'_>, payload: &[u8], out: &mut TextBuffer) {
         match id {
             id::MISC => self.misc(flow, payload, out),

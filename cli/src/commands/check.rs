@@ -122,6 +122,7 @@ impl Findings {
         Ok(this)
     }
 
+    /// Long: the checks of a file in order.
     fn look_at(
         &mut self,
         file: &File,

@@ -140,6 +140,7 @@ impl<'a> Survey<'a> {
         })
     }
 
+    /// Long: a list of what is printed, in order.
     fn text(&self, input: &Input) -> String {
         let header = self.file.header();
         let mut times = Times::new();

@@ -18,6 +18,7 @@ use crate::sink::text_format;
 use crate::sink::text_format::Style;
 use nfdecode::scan::ScanInput;
 
+/// Long: the steps of the command in order, each a few lines.
 pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone(&args.output)?;
     let style = Style::new(

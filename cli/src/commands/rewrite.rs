@@ -46,6 +46,8 @@ pub(crate) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
 }
 
 /// `None`: the encoding of the first input is kept.
+///
+/// Long: the steps of the command in order.
 fn run(
     inputs: &[Input],
     output: &Path,

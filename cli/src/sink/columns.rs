@@ -164,6 +164,8 @@ type FileDone<'a> = &'a mut (dyn FnMut(&ScanInput) -> Result<(), Stop> + Send);
 impl ColumnWriter<'_> {
     /// Writes the flows of all sources to `output`. Damage is reported and
     /// skipped. `progress` receives the bytes read, `file_done` each file that has been written.
+    ///
+    /// Long: one arm for each kind of output.
     pub(crate) fn write(
         &self,
         output: Output<'_>,

@@ -73,6 +73,8 @@ impl FlowWriter<'_> {
     /// read, `file_done` with each file that has been printed.
     ///
     /// The caller writes the end of the text, which depends on more than printing.
+    ///
+    /// Long: what comes before the run, the run, and what comes after it.
     pub(crate) fn print<'t>(
         &self,
         inputs: impl Iterator<Item = ScanInput> + Send,
