@@ -1,7 +1,7 @@
 //! Captures to nfcapd files, through the program nfpcapd.
 //!
 //! [`Convert`] holds the settings of one conversion, [`Conversion`] is an iterator over its files.
-//! [`capture`] has the two passes over captures that make them fit for every release of nfpcapd.
+//! [`capture`] inspects captures, and rewrites those that some release of nfpcapd cannot read.
 //!
 //! | file | does |
 //! |---|---|

@@ -208,7 +208,7 @@ fn stored_tables_are_read_back() -> Result<()> {
             "{length}"
         );
     }
-    // Whatever is damaged, nothing panics and memory stays within what is there.
+    // Nothing panics on damage, and memory stays in proportion to the input.
     let mut numbers = support::damage::Numbers::new(1);
     for _ in 0..300 {
         let mut damaged = bytes.clone();

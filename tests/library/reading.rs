@@ -163,7 +163,7 @@ fn owned_flows_are_equal_to_their_views() {
     }
 }
 
-/// A record with a value for each element, and so many empty elements of no meaning behind the first.
+/// A record with a value for each element, and this many empty unknown elements after the first.
 fn flow_of_many(empty: usize) -> Vec<u8> {
     let known = (1..=nfdump_sys::NFDUMP_ELEMENT_MAX_LAYOUT2 as u16)
         .filter(|id| *id != 3)

@@ -30,7 +30,7 @@ struct Case {
     decoded: usize,
 }
 
-/// Elements of no length with ids that nobody has defined, in records of the largest size.
+/// Empty elements with undefined ids, in records of the largest size.
 fn many_elements() -> Case {
     let flow = FlowRecord {
         elements: (0..16_000).map(|at| (64 + at, Vec::new())).collect(),
@@ -321,7 +321,7 @@ fn blocks_that_decode_to_nothing_are_limited_and_reported() {
     let path = folder.path().join("nfcapd.202611241330");
     fs::write(&path, refused_blocks().bytes).expect("it can be written");
     let output = crate::support::run(&["read", "--count", path.to_str().expect("UTF-8")]);
-    let told = crate::support::stderr(&output);
-    assert_eq!(output.status.code(), Some(3), "{told}");
-    assert!(told.contains("decode to nothing"), "{told}");
+    let message = crate::support::stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("decode to nothing"), "{message}");
 }

@@ -50,7 +50,7 @@ pub(crate) fn source(
     }
     if paths.is_empty() {
         return Err(Stop::Usage(
-            "a filter is given, but no file to read".to_owned(),
+            "a filter is given, but no file: name a file or directory".to_owned(),
         ));
     }
     let inputs = match &args.dirs {
