@@ -14,6 +14,7 @@ mod csv;
 mod deviations;
 mod endings;
 mod filter_cli;
+mod first_hour;
 mod identity;
 mod layout1;
 mod layout3;

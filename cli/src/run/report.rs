@@ -20,6 +20,7 @@ const LINES_MAX: usize = 100;
 pub(crate) struct Report {
     damaged: AtomicBool,
     nothing_read: AtomicBool,
+    salvaging: AtomicBool,
     damage: Mutex<Told>,
     /// Lines must not be drawn through a progress bar.
     bar: Mutex<Option<ProgressBar>>,
@@ -72,6 +73,15 @@ impl Report {
     /// No input could be read: exit status 1 although output may have been written.
     pub(crate) fn nothing_read(&self) {
         self.nothing_read.store(true, Ordering::Relaxed);
+    }
+
+    /// Whatever is readable is read already: messages need not propose it.
+    pub(crate) fn salvaging(&self, salvages: bool) {
+        self.salvaging.store(salvages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_salvaging(&self) -> bool {
+        self.salvaging.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_nothing_read(&self) -> bool {
@@ -127,6 +137,11 @@ impl Report {
             Err(Stop::Interrupted) => interrupt::end(),
         }
     }
+}
+
+/// A number and a noun: `1 flow`, `2 flows`.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Control characters in file names or idents must not reach a terminal.
