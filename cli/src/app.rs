@@ -34,10 +34,10 @@ pub(crate) fn run() -> ExitCode {
     if let Command::Nfdump { words } = &cli.command {
         return crate::nfdump::run(words.clone());
     }
+    let report = Report::new(cli.quiet, cli.json_messages);
     if let Err(mistake) = settle_format(&mut cli.command) {
-        return Report::default().finish(Err(Stop::Usage(mistake)));
+        return report.finish(Err(Stop::Usage(mistake)));
     }
-    let report = Report::default();
     if let Err(stop) = interrupt::watch() {
         return report.finish(Err(stop));
     }

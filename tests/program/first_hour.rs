@@ -315,3 +315,33 @@ fn help_is_wrapped_once() {
         }
     }
 }
+
+#[test]
+fn messages_for_programs_and_none_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = fs::read(first_file()).expect("read");
+    let broken = folder.path().join("broken");
+    let mut bytes = whole.clone();
+    bytes[150..160].fill(0xFF);
+    fs::write(&broken, bytes).expect("written");
+    let output = run(&["read", text(&broken), "--json-messages", "--count"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let messages = support::assert_ndjson(&output.stderr, "messages");
+    assert!(messages.iter().all(|message| message["level"] == "damage"));
+    let first = &messages[0];
+    assert_eq!(first["file"].as_str(), Some(text(&broken)), "{first}");
+    assert!(
+        first["kind"].is_string() && first["offset"].is_u64(),
+        "{first}"
+    );
+    let output = run(&["read", text(&broken), "-q", "--count"]);
+    assert_eq!(
+        (output.status.code(), stderr(&output)),
+        (Some(3), String::new())
+    );
+    // What ends the run is said even so.
+    refuses(&["read", "-q", "nothing-here"], 1, "no such file");
+    let output = run(&["read", text(&broken), "prto tcp", "--json-messages"]);
+    let messages = support::assert_ndjson(&output.stderr, "messages");
+    assert_eq!(messages[0]["level"], "error");
+}

@@ -9,6 +9,7 @@ mod columns;
 mod columns_cli;
 mod command_line;
 mod convert;
+mod cookbook;
 mod cost;
 mod csv;
 mod deviations;

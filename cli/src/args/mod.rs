@@ -42,6 +42,14 @@ Times are printed in the zone of TZ, else of the system, as nfdump prints them."
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Print only errors that end the run; damage still shows in the exit status
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Print messages as JSON, one object per line: level, message, and of damage its kind, file, block and offset
+    #[arg(long, global = true)]
+    pub(crate) json_messages: bool,
 }
 
 #[derive(Debug, Subcommand)]

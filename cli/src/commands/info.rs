@@ -38,7 +38,7 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
         let file = match input.open(&options) {
             Ok(file) => file,
             Err(error) => {
-                report.damage(account::refused(report, &error));
+                account::report_refused(report, &error);
                 continue;
             }
         };

@@ -103,7 +103,7 @@ fn run(job: Job<'_>, report: &Report) -> Result<(), Stop> {
                 .open(&options)
                 .err()
                 .iter()
-                .for_each(|error| report.damage(account::refused(report, error)));
+                .for_each(|error| account::report_refused(report, error));
         }
         report.nothing_read();
         return Ok(());

@@ -75,7 +75,7 @@ impl Account {
             }
             Part::Gap(gap) => self.damage(report, gap.error()),
             Part::End(end) if end.is_whole() => self.close(report, end.file().file()),
-            Part::Refused(error) => report.damage(refused(report, error)),
+            Part::Refused(error) => report_refused(report, error),
             _ => {}
         }
     }
@@ -120,7 +120,7 @@ impl Account {
     pub(crate) fn damage(&mut self, report: &Report, error: &Error) {
         self.state = self.state.max(State::after(error));
         self.explained = true;
-        report.damage(error);
+        report.damage_of(error);
     }
 
     /// The state so far.
@@ -158,8 +158,8 @@ impl Account {
     }
 }
 
-/// The message for a file that could not be opened, with what reads it instead.
-pub(crate) fn refused(report: &Report, error: &Error) -> String {
+/// Reports a file that could not be opened, with what reads it instead.
+pub(crate) fn report_refused(report: &Report, error: &Error) {
     let hint = match error.kind() {
         ErrorKind::NotNfcapd => error.file().and_then(kind_of_file),
         ErrorKind::Truncated if !report.is_salvaging() => {
@@ -168,8 +168,8 @@ pub(crate) fn refused(report: &Report, error: &Error) -> String {
         _ => None,
     };
     match hint {
-        Some(hint) => format!("{error}: {hint}"),
-        None => error.to_string(),
+        Some(hint) => report.damage_at(Some(error), format!("{error}: {hint}")),
+        None => report.damage_of(error),
     }
 }
 
