@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, ColorChoice, ValueEnum, ValueHint};
 
-use crate::args::file_named;
 use crate::args::key::KeyArgs;
 use crate::args::shared::{
-    ProgressMode, SelectArgs, form_of_extension, memory_size, parse_count, parse_delimiter,
-    parse_duration, parse_jobs,
+    ProgressMode, SelectArgs, file_named, form_of_extension, memory_size, parse_count,
+    parse_delimiter, parse_duration, parse_jobs,
 };
 
 /// How answers are written.

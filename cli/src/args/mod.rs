@@ -18,7 +18,8 @@ use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
-    ProgressMode, SelectArgs, memory_size, parse_count, parse_delimiter, parse_duration, parse_jobs,
+    ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
+    parse_duration, parse_jobs,
 };
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -488,12 +489,6 @@ impl OutputArgs {
     pub(crate) fn file(&self) -> Option<&Path> {
         file_named(self.output.as_deref()?)
     }
-}
-
-/// The file that an argument names; `None` is standard output.
-pub(crate) fn file_named(path: &Path) -> Option<&Path> {
-    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
-    (!is_stdout).then_some(path)
 }
 
 #[cfg(test)]

@@ -86,6 +86,12 @@ pub(crate) fn form_of_extension(output: &Path) -> Result<Option<&'static str>, S
     ))
 }
 
+/// The file that an argument names; `None` is standard output.
+pub(crate) fn file_named(path: &Path) -> Option<&Path> {
+    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
+    (!is_stdout).then_some(path)
+}
+
 /// Reads a number of threads.
 pub(crate) fn parse_jobs(text: &str) -> Result<NonZeroUsize, String> {
     let number = usize::try_from(parse_count(text)?).map_err(|_| "too large".to_owned())?;
