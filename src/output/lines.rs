@@ -396,7 +396,7 @@ impl LineFormat {
             let name = match column {
                 Column::Start | Column::Second | Column::Day | Column::Clock => "First seen",
                 Column::Duration => "Duration",
-                Column::Short => "Length",
+                Column::Short => "Lasted",
                 Column::Proto => "Proto",
                 Column::Source => "Source",
                 Column::Destination => "Destination",
