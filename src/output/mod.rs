@@ -19,6 +19,7 @@ pub mod json;
 pub(crate) mod keys;
 pub(crate) mod line;
 pub mod lines;
+pub mod members;
 pub(crate) mod near;
 pub(crate) mod padded;
 pub(crate) mod protocols;
