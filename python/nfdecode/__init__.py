@@ -11,6 +11,7 @@ are used if they are installed.
 
 from __future__ import annotations
 
+from ._answers import series, top
 from ._convert import Converted, ConvertIterator, convert, convert_arrow, convert_iter
 from ._errors import (
     CaptureError,
@@ -26,7 +27,8 @@ from ._errors import (
     NfpcapdNotFoundError,
     UnsupportedError,
 )
-from ._flows import Flows, read
+from ._files import check, info, repair, rewrite
+from ._flows import Flows, ip, ip_range, read, scan_polars
 from ._nfdecode import Batch, Filter, __version__
 
 __all__ = [
@@ -48,11 +50,20 @@ __all__ = [
     "NfpcapdNotFoundError",
     "UnsupportedError",
     "__version__",
+    "check",
     "columns",
     "convert",
     "convert_arrow",
     "convert_iter",
+    "info",
+    "ip",
+    "ip_range",
     "read",
+    "repair",
+    "rewrite",
+    "scan_polars",
+    "series",
+    "top",
 ]
 
 

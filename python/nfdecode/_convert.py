@@ -229,6 +229,7 @@ def convert_arrow(
     inactive_timeout: Length | None = None,
     bpf: str | None = None,
     addresses: Literal["bytes", "text"] = "bytes",
+    errors: OnError = "raise",
     threads: int | None = None,
 ) -> _nfdecode.Stream:
     """Converts a capture to a stream of typed columns, which Polars, pyarrow, DuckDB and pandas read.
@@ -244,6 +245,7 @@ def convert_arrow(
         fields=["file", "standard"] if fields is None else names(fields),
         filter=filter,
         as_text=_as_text(addresses),
+        errors=errors,
         threads=threads,
     )
 

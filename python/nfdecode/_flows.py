@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -165,18 +166,18 @@ class Flows:
         ``day=2026-01-01/hour=12/part-0.parquet``; flows without a start are in ``__HIVE_DEFAULT_PARTITION__``. The
         directory must be empty or missing. ``bloom`` adds Bloom filters to columns of addresses. Addresses are bytes.
         """
-        return self._description.to_parquet(os.fspath(path), partition_by=partition_by, bloom=bloom)
+        return _nfdecode.to_parquet(self._description, os.fspath(path), partition_by=partition_by, bloom=bloom)
 
     def to_json(self, path: str | os.PathLike[str], *, lines: bool = True, tz: str | None = None) -> int:
         """Writes flows with nfdump's keys and values: one per line, or as one array. Returns the number of flows.
 
         The file appears when it is complete. ``fields`` has no effect.
         """
-        return self._description.to_json(os.fspath(path), lines=lines, tz=tz)
+        return _nfdecode.to_json(self._description, os.fspath(path), lines=lines, tz=tz)
 
     def to_dicts(self, *, tz: str | None = None) -> list[dict[str, Any]]:
         """Flows as dictionaries with nfdump's keys and values, as ``nfdecode read`` prints them. ``fields`` has no effect."""
-        return self._description.to_dicts(tz=tz)
+        return _nfdecode.to_dicts(self._description, tz=tz)
 
 
 def _consumed(stream: _nfdecode.Stream, consume: Any) -> Any:
@@ -248,3 +249,54 @@ def read(
     }
     opened = _sources.inputs(source, salvage=salvage, key=key, check_first=errors == "raise")
     return Flows(opened, options)
+
+
+def scan_polars(
+    source: _sources.Sources,
+    *,
+    fields: str | Sequence[str] | None = None,
+    filter: str | Filter | None = None,
+    since: _sources.Moment | None = None,
+    until: _sources.Moment | None = None,
+    last: _sources.Length | None = None,
+    limit: int | None = None,
+    addresses: Addresses = "bytes",
+    errors: OnError = "raise",
+    salvage: bool = False,
+    key: str | bytes | None = None,
+    threads: int | None = None,
+) -> pl.LazyFrame:
+    """A Polars ``LazyFrame`` of flows. Only the columns and rows that a query needs are decoded.
+
+    Columns, row limits, and comparisons of ports, counters, AS numbers and times with constants are pushed down;
+    every other condition is applied by Polars. The parameters are those of :func:`read`. Needs Polars.
+    """
+    from . import _polars
+
+    flows = read(
+        source,
+        fields=fields,
+        filter=filter,
+        since=since,
+        until=until,
+        last=last,
+        limit=limit,
+        addresses=addresses,
+        errors=errors,
+        salvage=salvage,
+        key=key,
+        threads=threads,
+    )
+    return _polars.scan(flows)
+
+
+def ip(address: str | int | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
+    """The 16 bytes of an address, as the columns ``src_addr`` and the like hold it."""
+    found = ipaddress.ip_address(address)
+    return found.packed if found.version == 6 else b"\0" * 10 + b"\xff\xff" + found.packed
+
+
+def ip_range(network: str | ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[bytes, bytes]:
+    """The first and the last address of a network as 16 bytes: for ``is_between`` and ``BETWEEN``."""
+    found = ipaddress.ip_network(network)
+    return ip(found[0]), ip(found[-1])

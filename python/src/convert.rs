@@ -25,12 +25,12 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::account::{Account, Seen};
 use crate::dicts::DictMaker;
-use crate::errors::{self, Problem};
+use crate::errors::{self, OnError, Problem};
 use crate::feed::{Feed, Map, Next};
 use crate::filter;
 use crate::flows;
 use crate::interrupt;
-use crate::stream::{Damage, OnError, Reading, Stream, ToBatches, busy};
+use crate::stream::{Damage, Reading, Stream, ToBatches, busy};
 
 /// Error numbers of a full disk: no space, quota.
 const FULL: [i32; 2] = [28, 122];
@@ -46,7 +46,7 @@ pub(crate) enum Capture {
 /// Settings of a conversion.
 #[derive(Clone, FromPyObject)]
 #[pyo3(from_item_all)]
-struct Settings {
+pub(crate) struct Settings {
     slot: f64,
     timeout: Option<f64>,
     nfpcapd: Option<PathBuf>,
@@ -116,7 +116,7 @@ struct Counted {
 /// How the conversions ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    account: Counted,
+    counted: Counted,
     error: Option<ConvertError>,
 }
 
@@ -126,6 +126,13 @@ impl Outcome {
         self.error
             .as_ref()
             .map_or(Ok(()), |error| Err(exception(py, error)))
+    }
+
+    /// What is missing.
+    pub(crate) fn losses(&self) -> Vec<String> {
+        let messages = self.counted.messages.iter();
+        let losses = messages.filter(|message| matches!(message, Message::Loss(_)));
+        losses.map(ToString::to_string).collect()
     }
 }
 
@@ -174,7 +181,7 @@ impl Converting {
         match thread {
             Some(Ok(outcome)) => outcome,
             _ => Outcome {
-                account: Counted::default(),
+                counted: Counted::default(),
                 error: Some(ConvertError::Incomplete {
                     reason: "a thread of nfdecode has panicked".to_owned(),
                 }),
@@ -227,7 +234,10 @@ impl Job {
         // An error means that the sender is gone: the files are not needed any more.
         let _ = released.recv();
         drop(conversions);
-        Outcome { account, error }
+        Outcome {
+            counted: account,
+            error,
+        }
     }
 
     /// Converts one capture. Repeated names of files get a number.
@@ -420,7 +430,7 @@ impl State {
             match part {
                 Part::Block(block) => {
                     self.records += block.block().len() as u64;
-                    self.maker.add(py, &block, &list)?;
+                    self.maker.add(py, &block, list.len() as u64, &list)?;
                 }
                 Part::End(end) => return Ok(Some((end.file().name().to_owned(), list))),
                 _ => {}
@@ -453,14 +463,14 @@ impl State {
         let outcome = py.detach(|| converting.finish());
         outcome.check(py)?;
         let (mut notes, mut losses) = (Vec::new(), Vec::new());
-        for message in &outcome.account.messages {
+        for message in &outcome.counted.messages {
             match message {
                 Message::Loss(text) => losses.push(text.clone()),
                 message => notes.push(message.to_string()),
             }
         }
         losses.extend(self.problems.iter().map(ToString::to_string));
-        let Counted { flows, packets, .. } = outcome.account;
+        let Counted { flows, packets, .. } = outcome.counted;
         if packets != 0 && self.records != flows {
             let records = self.records;
             losses.push(format!("nfpcapd wrote {flows} flows, {records} could be read"));
@@ -486,7 +496,9 @@ fn scan(filter: Option<&Bound<'_, PyAny>>, threads: Option<usize>) -> PyResult<S
 
 /// The flows of captures as record batches, with a column `file` if it is asked for.
 #[pyfunction]
-#[pyo3(signature = (captures, settings, *, fields=None, filter=None, as_text=false, threads=None))]
+#[pyo3(signature = (captures, settings, *, fields=None, filter=None, as_text=false, errors="raise",
+                    threads=None))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn convert_stream(
     py: Python<'_>,
     captures: Vec<Capture>,
@@ -494,6 +506,7 @@ pub(crate) fn convert_stream(
     fields: Option<Vec<String>>,
     filter: Option<&Bound<'_, PyAny>>,
     as_text: bool,
+    errors: &str,
     threads: Option<usize>,
 ) -> PyResult<Stream> {
     interrupt::note_main_thread(py)?;
@@ -503,7 +516,7 @@ pub(crate) fn convert_stream(
     let (converting, files) = Converting::start(captures, settings)?;
     let feed = Feed::start(scan, files.into_iter(), map)
         .map_err(|error| PyOSError::new_err(format!("cannot start a thread: {error}")))?;
-    let damage = (OnError::Raise, Damage::default());
+    let damage = (OnError::parse(errors)?, Damage::default());
     let reading = Reading::new(feed, schema, damage, false, Some(converting));
     Ok(Stream::new(reading, true))
 }

@@ -40,11 +40,12 @@ impl DictMaker {
         }
     }
 
-    /// Appends the selected flows of a block to a list.
+    /// Appends the selected flows of a block to a list. `before`: the value of `cnt` of the flow before.
     pub(crate) fn add(
         &mut self,
         py: Python<'_>,
         block: &ScanBlock,
+        before: u64,
         list: &Bound<'_, PyList>,
     ) -> PyResult<()> {
         let is_same = |file: &Arc<ScanFile>| Arc::ptr_eq(file, block.file());
@@ -62,7 +63,7 @@ impl DictMaker {
         } = self;
         let keys: Vec<_> = keys.iter().map(|key| key.bind(py)).collect();
         let types = types.each_ref().map(|text| text.bind(py));
-        let mut number = block.flows_before_in_file();
+        let mut number = before;
         for (at, flow) in block.flows().enumerate() {
             if at % SIGNALS_EVERY == 0 {
                 interrupt::check()?;

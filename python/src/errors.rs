@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nfdecode::filter::FilterError;
 use nfdecode::{Error, ErrorKind};
-use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
@@ -17,6 +17,30 @@ macro_rules! class {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         CLASS.import($py, "nfdecode._errors", $name)
     }};
+}
+
+/// What happens at damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnError {
+    /// The first ends the read, after the intact flows before it.
+    Raise,
+    /// A warning, and reading goes on.
+    Warn,
+    /// Reading goes on.
+    Skip,
+}
+
+impl OnError {
+    pub(crate) fn parse(text: &str) -> PyResult<Self> {
+        match text {
+            "raise" => Ok(Self::Raise),
+            "warn" => Ok(Self::Warn),
+            "skip" => Ok(Self::Skip),
+            _ => Err(PyValueError::new_err(format!(
+                "errors must be \"raise\", \"warn\" or \"skip\", not {text:?}"
+            ))),
+        }
+    }
 }
 
 /// Something that is wrong with a file: damage at a place, or a remark on the whole file.
@@ -148,4 +172,14 @@ pub(crate) fn warn(py: Python<'_>, problem: &Problem) -> PyResult<()> {
     let class = class!(py, "DamageWarning")?;
     let text = std::ffi::CString::new(problem.to_string().replace('\0', "\u{FFFD}"))?;
     PyErr::warn(py, class.as_any(), &text, 1)
+}
+
+/// Raises an `IncompleteError` for the losses of a conversion, or warns of them.
+pub(crate) fn report_losses(py: Python<'_>, on_error: OnError, losses: &[String]) -> PyResult<()> {
+    if losses.is_empty() || on_error == OnError::Skip {
+        return Ok(());
+    }
+    let report = py.import("nfdecode._convert")?.getattr("_report")?;
+    let policy = if on_error == OnError::Raise { "raise" } else { "warn" };
+    report.call1((losses, policy, py.None())).map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use nfdecode::filter::{Expr, Options};
+use nfdecode::filter::{Compare, Expr, Number, Options};
 use nfdecode::value::Zone;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -63,6 +63,63 @@ impl Filter {
     fn __invert__(&self, py: Python<'_>) -> PyResult<Self> {
         built(py, !self.0.expr().clone())
     }
+}
+
+/// A comparison of a column with a number, or conditions that are joined: what Polars pushes down.
+#[derive(FromPyObject)]
+pub(crate) enum Implied {
+    Compare(String, String, u64),
+    Joined(String, Vec<Implied>),
+}
+
+/// Columns whose filter term reads the same stored value, and the term. Others are not pushed down: some terms give
+/// another answer for flows without the field or of another protocol.
+pub(crate) const SAME: [(&str, Number); 12] = [
+    ("src_port", Number::SrcPort),
+    ("dst_port", Number::DstPort),
+    ("in_packets", Number::Packets),
+    ("out_packets", Number::OutPackets),
+    ("in_bytes", Number::Bytes),
+    ("out_bytes", Number::OutBytes),
+    ("first", Number::FirstSeen),
+    ("last", Number::LastSeen),
+    ("src_tos", Number::Tos),
+    ("dst_tos", Number::DstTos),
+    ("src_as", Number::SrcAs),
+    ("dst_as", Number::DstAs),
+];
+
+impl Implied {
+    fn expr(&self) -> Option<Expr> {
+        match self {
+            Self::Compare(column, sign, number) => {
+                let (_, term) = SAME.iter().find(|(name, _)| name == column)?;
+                let compare = match sign.as_str() {
+                    "==" => Compare::Equal,
+                    ">" => Compare::Greater,
+                    ">=" => Compare::GreaterOrEqual,
+                    "<" => Compare::Less,
+                    "<=" => Compare::LessOrEqual,
+                    _ => return None,
+                };
+                Some(Expr::number(*term, compare, *number))
+            }
+            Self::Joined(word, parts) => {
+                let parts: Option<Vec<_>> = parts.iter().map(Self::expr).collect();
+                match word.as_str() {
+                    "and" => Some(Expr::all(parts?)),
+                    "or" => Some(Expr::one_of(parts?)),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// The filter that a condition implies; `None` if it cannot be expressed.
+#[pyfunction]
+pub(crate) fn implied(condition: Implied) -> Option<Filter> {
+    nfdecode::Filter::build(condition.expr()?).ok().map(Filter)
 }
 
 fn built(py: Python<'_>, expr: Expr) -> PyResult<Filter> {

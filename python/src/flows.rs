@@ -17,13 +17,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
 
 use crate::account::{Account, Seen};
-use crate::errors::{self, Problem};
+use crate::errors::{self, OnError, Problem};
 use crate::feed::Feed;
 use crate::filter;
 use crate::interrupt;
 use crate::rows::RowIterator;
 use crate::source::Inputs;
-use crate::stream::{Damage, OnError, Reading, Stream, ToBatches, schema_capsule};
+use crate::stream::{Damage, Reading, Stream, ToBatches, schema_capsule};
 use crate::text;
 
 /// Threads at most: each has buffers of its own.
@@ -167,14 +167,30 @@ impl Description {
 }
 
 impl Description {
-    fn new_damage(&self) -> Damage {
+    pub(crate) fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    pub(crate) fn projection(&self) -> &Projection {
+        &self.projection
+    }
+
+    pub(crate) fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
+    pub(crate) fn salvage(&self) -> bool {
+        self.salvage
+    }
+
+    pub(crate) fn new_damage(&self) -> Damage {
         let damage = Damage::default();
         let mut last = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Arc::clone(&damage);
         damage
     }
 
-    fn start(&self, as_text: bool) -> PyResult<Reading> {
+    pub(crate) fn start(&self, as_text: bool) -> PyResult<Reading> {
         let map = ToBatches::new(&self.projection, as_text);
         let schema = Arc::clone(&map.schema);
         let inputs: Vec<_> = self.scan.inputs().cloned().collect();

@@ -18,34 +18,10 @@ use pyo3::types::PyCapsule;
 
 use crate::account::{Account, Seen};
 use crate::convert::Converting;
-use crate::errors::{self, Problem};
+use crate::errors::{self, OnError, Problem};
 use crate::feed::{Feed, Map, Next};
 use crate::interrupt;
 use crate::text;
-
-/// What happens at damage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnError {
-    /// The first ends the read, after the intact flows before it.
-    Raise,
-    /// A warning, and reading goes on.
-    Warn,
-    /// Reading goes on.
-    Skip,
-}
-
-impl OnError {
-    pub(crate) fn parse(text: &str) -> PyResult<Self> {
-        match text {
-            "raise" => Ok(Self::Raise),
-            "warn" => Ok(Self::Warn),
-            "skip" => Ok(Self::Skip),
-            _ => Err(PyValueError::new_err(format!(
-                "errors must be \"raise\", \"warn\" or \"skip\", not {text:?}"
-            ))),
-        }
-    }
-}
 
 /// Makes batches of the selected flows.
 pub(crate) struct ToBatches {
@@ -266,7 +242,11 @@ impl Reading {
             return;
         };
         let outcome = converting.finish();
-        let failed = Python::try_attach(|py| outcome.check(py).err()).flatten();
+        let judge = |py: Python<'_>| {
+            outcome.check(py)?;
+            errors::report_losses(py, self.on_error, &outcome.losses())
+        };
+        let failed = Python::try_attach(|py| judge(py).err()).flatten();
         self.pending = failed.map(Failure::Exception).or(self.pending.take());
     }
 }

@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 use crate::shell::{self, Failure};
 
 /// The rooms of the library: a file imports only its own room and rooms before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "error",
     "suggest",
     "raw",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 15] = [
     "flow",
     "file",
     "scan",
+    "inspect",
     "payload",
     "filter",
     "output",
