@@ -14,6 +14,9 @@ use pyo3::pybacked::PyBackedBytes;
 
 use crate::errors;
 
+/// Places between two looks at signals: each may be a slow file system's.
+const SIGNALS_EVERY: usize = 64;
+
 /// Files to read, in order.
 #[pyclass(frozen, module = "nfdecode._nfdecode")]
 pub(crate) struct Inputs {
@@ -46,7 +49,10 @@ impl Inputs {
             options = options.passphrase(Passphrase::new(key));
         }
         let mut inputs = Vec::new();
-        for place in places {
+        for (at, place) in places.into_iter().enumerate() {
+            if at % SIGNALS_EVERY == 0 {
+                py.check_signals()?;
+            }
             match place {
                 Place::Bytes(bytes, name) => {
                     let opened = py.detach(|| options.from_bytes(&bytes[..]));
@@ -94,7 +100,7 @@ fn add_path(
     is_found: bool,
     inputs: &mut Vec<ScanInput>,
 ) -> PyResult<()> {
-    let metadata = fs::metadata(&path).map_err(|error| errors::from_io(py, &error, Some(&path)))?;
+    let metadata = py.detach(|| fs::metadata(&path)).map_err(|error| errors::from_io(py, &error, Some(&path)))?;
     if metadata.is_dir() {
         let set = py.detach(|| FileSet::in_directory(&path));
         let set = set.map_err(|error| errors::from_error(py, &error))?;
