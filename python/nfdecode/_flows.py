@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 from . import _nfdecode, _sources
 from ._convert import OnError, _as_text
 from ._nfdecode import Filter
 
 if TYPE_CHECKING:
+    import ipaddress
+
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
 Addresses = Literal["bytes", "text"]
+_T = TypeVar("_T")
 
 
 @final
@@ -180,7 +182,7 @@ class Flows:
         return _nfdecode.to_dicts(self._description, tz=tz)
 
 
-def _consumed(stream: _nfdecode.Stream, consume: Any) -> Any:
+def _consumed(stream: _nfdecode.Stream, consume: Callable[[], _T]) -> _T:
     """What the consumer makes of the stream; if that fails, the error of the stream."""
     try:
         return consume()
@@ -292,11 +294,15 @@ def scan_polars(
 
 def ip(address: str | int | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
     """The 16 bytes of an address, as the columns ``src_addr`` and the like hold it."""
+    import ipaddress
+
     found = ipaddress.ip_address(address)
     return found.packed if found.version == 6 else b"\0" * 10 + b"\xff\xff" + found.packed
 
 
 def ip_range(network: str | ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[bytes, bytes]:
     """The first and the last address of a network as 16 bytes: for ``is_between`` and ``BETWEEN``."""
+    import ipaddress
+
     found = ipaddress.ip_network(network)
     return ip(found[0]), ip(found[-1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -42,6 +41,8 @@ def places(sources: Sources) -> list[Place]:
         if not isinstance(path, str):
             path = os.fsdecode(path)
         if _MAGIC.search(path) and not os.path.exists(path):
+            import glob
+
             found = sorted(glob.glob(path, recursive=True))
             if not found:
                 raise FileNotFoundError(f"{path}: no file matches")

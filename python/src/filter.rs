@@ -9,7 +9,11 @@ use pyo3::prelude::*;
 
 use crate::errors;
 
-/// A compiled filter in nfdump's language.
+/// A compiled filter in nfdump's language: `Filter("proto tcp and dst port 443")`.
+///
+/// Filters are combined with `&`, `|` and `~`; equal ones compare equal. `str()` gives the text, with times in UTC.
+/// `tz` is the zone of times in the text; default: that of the environment. A text that is no filter is a
+/// `FilterError`.
 #[pyclass(frozen, eq, module = "nfdecode", name = "Filter", from_py_object)]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Filter(pub(crate) nfdecode::Filter);
@@ -34,6 +38,7 @@ impl Filter {
             .map_err(|error| errors::from_filter(py, &error, text))
     }
 
+    /// The filter as a tree: one term or operator per line, indented.
     fn explain(&self) -> String {
         self.0.explain()
     }

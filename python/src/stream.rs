@@ -402,7 +402,7 @@ impl RecordBatchReader for Export {
     }
 }
 
-/// One record batch for other libraries.
+/// One record batch, which any library that reads Arrow accepts: `polars.DataFrame(batch)`.
 #[pyclass(frozen, module = "nfdecode")]
 pub(crate) struct Batch(RecordBatch);
 
