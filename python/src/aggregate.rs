@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nfdecode::aggregate::{
-    AggregateError, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Series, Side, Spread,
+    AggregateError, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Series, Side,
+    Spread,
 };
 use nfdecode::scan::{Lane, Part, ScanBlock, Stopped, Work};
 use nfdecode::{FieldValue, Scan, Timestamp};
@@ -153,7 +154,13 @@ impl Reading<'_> {
     fn scan(&self) -> PyResult<(Scan, (OnError, bool))> {
         let inputs = self.inputs.get();
         let window = (self.since, self.until);
-        let scan = flows::scan(inputs, self.filter.as_ref(), window, self.limit, self.threads)?;
+        let scan = flows::scan(
+            inputs,
+            self.filter.as_ref(),
+            window,
+            self.limit,
+            self.threads,
+        )?;
         Ok((scan, (OnError::parse(&self.errors)?, inputs.salvage)))
     }
 }
@@ -208,11 +215,14 @@ pub(crate) fn top<'py>(
     let directory = std::env::var_os("TMPDIR").map(PathBuf::from);
     let collector = Collector::new(&grouping, scan.thread_count())
         .with_memory(memory.unwrap_or(MEMORY_USUAL), directory);
-    let add = |adder: &mut nfdecode::aggregate::Adder, block: &ScanBlock| collector.add(adder, block);
+    let add =
+        |adder: &mut nfdecode::aggregate::Adder, block: &ScanBlock| collector.add(adder, block);
     gather(py, &scan, policy, || collector.adder(), add)?;
     let has_bins = every_ms.is_some();
     let table = py.detach(|| match n {
-        Some(count) if !has_bins => collector.finish_top(&order, count, |_| true).map(|(table, _)| table),
+        Some(count) if !has_bins => collector
+            .finish_top(&order, count, |_| true)
+            .map(|(table, _)| table),
         _ => collector.finish(),
     });
     let table = table.map_err(wrong)?;
@@ -236,7 +246,11 @@ pub(crate) fn top<'py>(
         interrupt::check()?;
         let dict = shape.dict(py, group, &epoch)?;
         let (part, total) = (of(&group.counters()), of(&totals));
-        let percent = if total == 0 { 0.0 } else { part as f64 * 100.0 / total as f64 };
+        let percent = if total == 0 {
+            0.0
+        } else {
+            part as f64 * 100.0 / total as f64
+        };
         dict.set_item("percent", percent)?;
         list.append(dict)?;
     }
@@ -276,7 +290,9 @@ impl Shape<'_> {
             match (group.key(at), group.prefix_length(at)) {
                 (None, _) => dict.set_item(name, py.None())?,
                 (Some(FieldValue::Number(number)), _) => dict.set_item(name, number)?,
-                (Some(FieldValue::Time(found)), _) => dict.set_item(name, time(epoch, Some(found))?)?,
+                (Some(FieldValue::Time(found)), _) => {
+                    dict.set_item(name, time(epoch, Some(found))?)?
+                }
                 (Some(value), Some(length)) => dict.set_item(name, format!("{value}/{length}"))?,
                 (Some(value), None) => dict.set_item(name, value.to_string())?,
             }
@@ -327,7 +343,11 @@ pub(crate) fn series<'py>(
         "even" => Spread::Even,
         "start" => Spread::Start,
         "end" => Spread::End,
-        _ => return Err(PyValueError::new_err("spread must be \"even\", \"start\" or \"end\"")),
+        _ => {
+            return Err(PyValueError::new_err(
+                "spread must be \"even\", \"start\" or \"end\"",
+            ));
+        }
     };
     let key = split.map(Key::parse).transpose().map_err(wrong)?;
     let mut all = Series::new(every_ms, spread, key).map_err(wrong)?;

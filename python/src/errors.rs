@@ -145,7 +145,9 @@ pub(crate) fn from_io(py: Python<'_>, error: &io::Error, file: Option<&Path>) ->
 pub(crate) fn from_filter(py: Python<'_>, error: &FilterError, text: &str) -> PyErr {
     // Python counts characters.
     let place = |at: usize| text.get(..at).map_or(at, |before| before.chars().count());
-    let span = error.span().map(|span| (place(span.start), place(span.end)));
+    let span = error
+        .span()
+        .map(|span| (place(span.start), place(span.end)));
     let made = (|| {
         let class = class!(py, "FilterError")?;
         class.call1((
@@ -180,6 +182,10 @@ pub(crate) fn report_losses(py: Python<'_>, on_error: OnError, losses: &[String]
         return Ok(());
     }
     let report = py.import("nfdecode._convert")?.getattr("_report")?;
-    let policy = if on_error == OnError::Raise { "raise" } else { "warn" };
+    let policy = if on_error == OnError::Raise {
+        "raise"
+    } else {
+        "warn"
+    };
     report.call1((losses, policy, py.None())).map(drop)
 }

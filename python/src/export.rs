@@ -80,7 +80,8 @@ struct Output {
 impl Output {
     fn create(path: PathBuf, projection: &Projection, options: &Options) -> io::Result<Self> {
         let (file, out) = NewFile::create(path)?;
-        let writer = Writer::try_new(BufWriter::new(out), projection, options).map_err(io::Error::other)?;
+        let writer =
+            Writer::try_new(BufWriter::new(out), projection, options).map_err(io::Error::other)?;
         Ok(Self { file, writer })
     }
 
@@ -142,12 +143,16 @@ impl Partitions {
         for (slot, rows) in rows {
             let part = match rows.len() == batch.num_rows() {
                 true => batch.clone(),
-                false => take_record_batch(batch, &UInt32Array::from(rows)).map_err(io::Error::other)?,
+                false => {
+                    take_record_batch(batch, &UInt32Array::from(rows)).map_err(io::Error::other)?
+                }
             };
             if !self.open.contains_key(&slot) {
                 self.make_room()?;
                 let number = self.parts.entry(slot).or_default();
-                let directory = self.directory.join(directory(slot, self.millis, self.depth));
+                let directory = self
+                    .directory
+                    .join(directory(slot, self.millis, self.depth));
                 fs::create_dir_all(&directory)?;
                 let path = directory.join(format!("part-{number}.parquet"));
                 *number += 1;
@@ -201,7 +206,7 @@ fn directory(slot: Option<i64>, millis: i64, depth: usize) -> PathBuf {
 
 /// Where Parquet goes.
 enum Sink {
-    One(Output),
+    One(Box<Output>),
     Many(Box<Partitions>),
 }
 
@@ -219,12 +224,16 @@ pub(crate) fn to_parquet(
     let projection = description.projection();
     let failed = |py: Python<'_>, error: io::Error| errors::from_io(py, &error, Some(&path));
     let mut sink = match partition_by {
-        None => Sink::One(
-            Output::create(path.clone(), projection, &options).map_err(|error| failed(py, error))?,
-        ),
+        None => Sink::One(Box::new(
+            Output::create(path.clone(), projection, &options)
+                .map_err(|error| failed(py, error))?,
+        )),
         Some(name) => {
             let (millis, depth) = partition(name)?;
-            let first = projection.columns().iter().position(|column| column.name() == "first");
+            let first = projection
+                .columns()
+                .iter()
+                .position(|column| column.name() == "first");
             let first = first.ok_or_else(|| {
                 PyValueError::new_err("partition_by needs the column `first`: add it to fields")
             })?;
@@ -262,7 +271,13 @@ pub(crate) fn to_parquet(
 /// Writes nfdump's JSON. Returns the number of flows.
 #[pyfunction]
 #[pyo3(signature = (description, path, *, lines=true, tz=None))]
-pub(crate) fn to_json(py: Python<'_>, description: &Description, path: PathBuf, lines: bool, tz: Option<&str>) -> PyResult<u64> {
+pub(crate) fn to_json(
+    py: Python<'_>,
+    description: &Description,
+    path: PathBuf,
+    lines: bool,
+    tz: Option<&str>,
+) -> PyResult<u64> {
     let zone = filter::zone(tz)?;
     let mut format = match lines {
         true => JsonFormat::ndjson(zone),
@@ -299,7 +314,11 @@ pub(crate) fn to_json(py: Python<'_>, description: &Description, path: PathBuf, 
 /// Flows as dictionaries with nfdump's keys.
 #[pyfunction]
 #[pyo3(signature = (description, *, tz=None))]
-pub(crate) fn to_dicts<'py>(py: Python<'py>, description: &Description, tz: Option<&str>) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn to_dicts<'py>(
+    py: Python<'py>,
+    description: &Description,
+    tz: Option<&str>,
+) -> PyResult<Bound<'py, PyList>> {
     let mut maker = DictMaker::new(py, filter::zone(tz)?);
     let list = PyList::empty(py);
     description.each_part(py, |py, part| match part {
@@ -334,7 +353,11 @@ struct Contexts {
 impl Contexts {
     fn of(&mut self, block: &ScanBlock) -> &FlowContext {
         let file = block.file();
-        if !self.file.as_ref().is_some_and(|known| Arc::ptr_eq(known, file)) {
+        if !self
+            .file
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, file))
+        {
             self.context = FlowContext::new(file.file().ident(), file.name());
             self.file = Some(Arc::clone(file));
         }

@@ -143,6 +143,8 @@ pub(crate) fn from_argument(argument: Option<&Bound<'_, PyAny>>) -> PyResult<Opt
     }
     match argument.extract::<String>() {
         Ok(text) => Filter::new(argument.py(), &text, None).map(Some),
-        Err(_) => Err(PyTypeError::new_err("filter must be a str or a nfdecode.Filter")),
+        Err(_) => Err(PyTypeError::new_err(
+            "filter must be a str or a nfdecode.Filter",
+        )),
     }
 }

@@ -81,8 +81,9 @@ pub(crate) fn scan(
 pub(crate) fn projection(fields: Option<Vec<String>>) -> PyResult<Projection> {
     match fields {
         None => Ok(Projection::standard()),
-        Some(names) => Projection::from_names(names)
-            .map_err(|error| PyValueError::new_err(format!("{error} (nfdecode.columns() lists all)"))),
+        Some(names) => Projection::from_names(names).map_err(|error| {
+            PyValueError::new_err(format!("{error} (nfdecode.columns() lists all)"))
+        }),
     }
 }
 
@@ -123,8 +124,15 @@ impl Description {
     /// The exceptions of what the last read found.
     #[getter]
     fn damage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let found = damage.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let damage = self
+            .damage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let found = damage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let list = PyList::empty(py);
         for problem in &found {
             list.append(problem.exception(py).into_value(py))?;
@@ -210,7 +218,9 @@ impl Description {
 pub(crate) fn report(py: Python<'_>, on_error: OnError, problems: &[Problem]) -> PyResult<()> {
     match on_error {
         OnError::Skip => Ok(()),
-        OnError::Warn => problems.iter().try_for_each(|problem| errors::warn(py, problem)),
+        OnError::Warn => problems
+            .iter()
+            .try_for_each(|problem| errors::warn(py, problem)),
         OnError::Raise => match problems.first() {
             Some(problem) => Err(problem.exception(py)),
             None => Ok(()),

@@ -187,17 +187,30 @@ pub(crate) fn rewrite(
 ) -> PyResult<u64> {
     let on_error = OnError::parse(errors)?;
     let failed = |py: Python<'_>, error: io::Error| errors::from_io(py, &error, Some(&path));
-    let first = inputs.inputs.iter().find_map(|input| input.open(&inputs.options).ok());
+    let first = inputs
+        .inputs
+        .iter()
+        .find_map(|input| input.open(&inputs.options).ok());
     let Some(first) = first else {
-        let why = inputs.inputs.iter().find_map(|input| input.open(&inputs.options).err());
+        let why = inputs
+            .inputs
+            .iter()
+            .find_map(|input| input.open(&inputs.options).err());
         return Err(why.map_or_else(
             || PyValueError::new_err("no file is given"),
             |error| errors::from_error(py, &error),
         ));
     };
     let is_output = |input: &Path| is_same(input, &path);
-    if inputs.inputs.iter().filter_map(|input| input.as_path()).any(is_output) {
-        return Err(PyValueError::new_err("the output is also an input: choose another file"));
+    if inputs
+        .inputs
+        .iter()
+        .filter_map(|input| input.as_path())
+        .any(is_output)
+    {
+        return Err(PyValueError::new_err(
+            "the output is also an input: choose another file",
+        ));
     }
     let header = first.header();
     let encoding = match compression {
@@ -208,7 +221,12 @@ pub(crate) fn rewrite(
         Some(name) => encoding(name, level)?,
     };
     let temporary = temporary(&path);
-    let out = CreateOptions::new().write(true).read(true).create(true).truncate(true).open(&temporary);
+    let out = CreateOptions::new()
+        .write(true)
+        .read(true)
+        .create(true)
+        .truncate(true)
+        .open(&temporary);
     let out = out.map_err(|error| failed(py, error))?;
     let cleanup = Cleanup(&temporary);
     let writer = Writer::new(BufWriter::new(out), encoding, first.ident(), header.created)
@@ -320,7 +338,8 @@ impl Work for Rewriting<'_> {
                     account, problems, ..
                 } = written;
                 account.see(Seen::of(&part), &mut |problem| problems.push(problem));
-                let is_over = written.failed.is_some() || (self.stops && !written.problems.is_empty());
+                let is_over =
+                    written.failed.is_some() || (self.stops && !written.problems.is_empty());
                 match is_over || self.cancel.load(Ordering::Relaxed) {
                     true => ControlFlow::Break(()),
                     false => ControlFlow::Continue(()),
@@ -336,7 +355,9 @@ fn write(written: &mut Written, part: &Part) -> io::Result<()> {
         Part::Start(found) => {
             let file = found.file();
             let names = file.names();
-            written.problems.extend(names.unread().cloned().map(Problem::Error));
+            written
+                .problems
+                .extend(names.unread().cloned().map(Problem::Error));
             written.numbers = Some(written.writer.write_names(&names, file)?);
         }
         Part::Block(found) => {

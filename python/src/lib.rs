@@ -11,11 +11,12 @@
 //! | `export` | Parquet and JSON files |
 //! | `inspect` | whole files in summary, new files of them |
 //! | `aggregate` | groups of flows, traffic over time |
-//! | `convert`, `dicts` | captures; dictionaries with nfdump's keys |
+//! | `conversion`, `convert`, `dicts` | captures: the thread of nfpcapd, reading its files; dictionaries with nfdump's keys |
 //! | `account`, `errors` | what is wrong with files; exceptions |
 
 mod account;
 mod aggregate;
+mod conversion;
 mod convert;
 mod dicts;
 mod errors;

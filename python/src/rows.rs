@@ -128,30 +128,51 @@ impl Makers {
         }
         match array.data_type() {
             DataType::Boolean => array.as_boolean().value(row).into_bound_py_any(py),
-            DataType::UInt8 => array.as_primitive::<UInt8Type>().value(row).into_bound_py_any(py),
-            DataType::UInt16 => array.as_primitive::<UInt16Type>().value(row).into_bound_py_any(py),
-            DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into_bound_py_any(py),
-            DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into_bound_py_any(py),
+            DataType::UInt8 => array
+                .as_primitive::<UInt8Type>()
+                .value(row)
+                .into_bound_py_any(py),
+            DataType::UInt16 => array
+                .as_primitive::<UInt16Type>()
+                .value(row)
+                .into_bound_py_any(py),
+            DataType::UInt32 => array
+                .as_primitive::<UInt32Type>()
+                .value(row)
+                .into_bound_py_any(py),
+            DataType::UInt64 => array
+                .as_primitive::<UInt64Type>()
+                .value(row)
+                .into_bound_py_any(py),
             DataType::Utf8 => array.as_string::<i32>().value(row).into_bound_py_any(py),
             DataType::Binary => {
                 let bytes = array.as_binary::<i32>().value(row);
                 Ok(PyBytes::new(py, bytes).into_any())
             }
-            DataType::Timestamp(..) => {
-                self.time(py, array.as_primitive::<TimestampMillisecondType>().value(row))
-            }
+            DataType::Timestamp(..) => self.time(
+                py,
+                array.as_primitive::<TimestampMillisecondType>().value(row),
+            ),
             DataType::FixedSizeBinary(_) => {
                 self.address(py, column.kind(), array.as_fixed_size_binary().value(row))
             }
             DataType::Dictionary(key, _) if **key == DataType::UInt8 => {
                 let array = array.as_dictionary::<UInt8Type>();
                 let at = usize::from(array.keys().value(row));
-                array.values().as_string::<i32>().value(at).into_bound_py_any(py)
+                array
+                    .values()
+                    .as_string::<i32>()
+                    .value(at)
+                    .into_bound_py_any(py)
             }
             DataType::Dictionary(..) => {
                 let array = array.as_dictionary::<Int32Type>();
                 let at = usize::try_from(array.keys().value(row)).unwrap_or_default();
-                array.values().as_string::<i32>().value(at).into_bound_py_any(py)
+                array
+                    .values()
+                    .as_string::<i32>()
+                    .value(at)
+                    .into_bound_py_any(py)
             }
             DataType::List(_) => {
                 let list = array.as_list::<i32>().value(row);

@@ -100,7 +100,9 @@ fn add_path(
     is_found: bool,
     inputs: &mut Vec<ScanInput>,
 ) -> PyResult<()> {
-    let metadata = py.detach(|| fs::metadata(&path)).map_err(|error| errors::from_io(py, &error, Some(&path)))?;
+    let metadata = py
+        .detach(|| fs::metadata(&path))
+        .map_err(|error| errors::from_io(py, &error, Some(&path)))?;
     if metadata.is_dir() {
         let set = py.detach(|| FileSet::in_directory(&path));
         let set = set.map_err(|error| errors::from_error(py, &error))?;

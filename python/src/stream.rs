@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
 use crate::account::{Account, Seen};
-use crate::convert::Converting;
+use crate::conversion::Converting;
 use crate::errors::{self, OnError, Problem};
 use crate::feed::{Feed, Map, Next};
 use crate::interrupt;

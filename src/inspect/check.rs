@@ -110,7 +110,12 @@ impl Check {
     }
 
     /// Long: the checks of a file in order.
-    fn look_at(&mut self, file: &File, threads: NonZeroUsize, is_cancelled: &(dyn Fn() -> bool + Sync)) {
+    fn look_at(
+        &mut self,
+        file: &File,
+        threads: NonZeroUsize,
+        is_cancelled: &(dyn Fn() -> bool + Sync),
+    ) {
         let header = file.header();
         self.announced_blocks = header.blocks;
         if header.unfinished {
@@ -132,7 +137,8 @@ impl Check {
                 let flows = block.flows();
                 Ok(Found {
                     flows: block.len() as u64,
-                    stands_for: flows.fold(0, |sum: u64, flow| sum.saturating_add(flow.flow_count())),
+                    stands_for: flows
+                        .fold(0, |sum: u64, flow| sum.saturating_add(flow.flow_count())),
                     broken_records: block.malformed_records() as u64,
                     counts: block.counts(),
                     damage: block.damage().cloned(),
@@ -166,8 +172,9 @@ impl Check {
         let announced = u64::from(self.announced_blocks);
         if self.damage.is_empty() && !header.unfinished && announced != self.blocks {
             let blocks = self.blocks;
-            self.remarks
-                .push(format!("{blocks} blocks, but the header announces {announced}"));
+            self.remarks.push(format!(
+                "{blocks} blocks, but the header announces {announced}"
+            ));
         }
         if self.unlisted != 0 {
             self.remarks
@@ -177,8 +184,9 @@ impl Check {
         let readable = self.flows.max(stands_for);
         if let Some(announced) = self.announced_flows.filter(|count| *count > readable) {
             let flows = self.flows;
-            self.remarks
-                .push(format!("{flows} of {announced} announced flows are readable"));
+            self.remarks.push(format!(
+                "{flows} of {announced} announced flows are readable"
+            ));
         }
     }
 

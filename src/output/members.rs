@@ -98,7 +98,9 @@ impl Members {
     #[must_use]
     pub fn keys() -> &'static [&'static str] {
         static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-            let fields = element::elements().iter().flat_map(|element| element.fields);
+            let fields = element::elements()
+                .iter()
+                .flat_map(|element| element.fields);
             let mut keys = KEYS.to_vec();
             keys.extend(fields.map(|field| field.key).filter(|key| !key.is_empty()));
             keys
@@ -223,7 +225,10 @@ fn tls(
     };
     for member in members {
         let mut put = |text: &[u8]| {
-            visit(member.key, MemberValue::Text(&String::from_utf8_lossy(text)));
+            visit(
+                member.key,
+                MemberValue::Text(&String::from_utf8_lossy(text)),
+            );
         };
         match member.kind {
             FieldKind::TlsVersion => put(hello.version().as_str().as_bytes()),

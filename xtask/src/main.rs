@@ -5,6 +5,7 @@
 
 mod api;
 mod layers;
+mod python;
 mod shell;
 mod steps;
 
