@@ -59,6 +59,7 @@ pub mod file;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod flow;
+pub mod inspect;
 #[cfg(feature = "output")]
 pub mod output;
 #[cfg(any(feature = "arrow", feature = "output"))]

@@ -20,6 +20,7 @@ pub(crate) mod keys;
 pub(crate) mod line;
 mod line_columns;
 pub mod lines;
+pub mod members;
 pub(crate) mod near;
 pub(crate) mod padded;
 pub(crate) mod protocols;

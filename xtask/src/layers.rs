@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 use crate::shell::{self, Failure};
 
 /// The rooms of the library: a file imports only its own room and rooms before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "error",
     "suggest",
     "raw",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 15] = [
     "flow",
     "file",
     "scan",
+    "inspect",
     "payload",
     "filter",
     "output",
@@ -45,7 +46,7 @@ const LINES_MAX: usize = 600;
 /// Checks everything that this module knows about.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut problems = Vec::new();
-    for package in ["", "cli", "web", "xtask"] {
+    for package in ["", "cli", "python", "web", "xtask"] {
         let source = shell::root().join(package).join("src");
         if source.is_dir() {
             check_package(&source, package, &mut problems)?;

@@ -6,6 +6,7 @@
 mod api;
 mod dist;
 mod layers;
+mod python;
 mod shell;
 mod steps;
 

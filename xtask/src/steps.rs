@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::shell::{Failure, output, root, run, run_with};
-use crate::{api, dist, layers};
+use crate::{api, dist, layers, python};
 
 /// One step.
 pub(crate) struct Step {
@@ -71,6 +71,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "consumers",
         about: "columns as pyarrow, Polars and DuckDB read them",
         run: consumers,
+    },
+    Step {
+        name: "python",
+        about: "the Python package: a wheel with the program, installed and tested",
+        run: python::step,
     },
     Step {
         name: "bindings",
