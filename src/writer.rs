@@ -501,6 +501,109 @@ pub fn rename<W: Write + Seek>(source: &File, copy: &mut W, ident: &[u8]) -> io:
     Ok(end + 12 + stored.len() as u64)
 }
 
+/// A copy of a file of layout 2 in another encoding: every record as it is, in the same blocks, with the same
+/// ident and statistics. Incomplete until [`Recompressed::finish`].
+///
+/// [`Writer`] writes flows clean and counts them again; this changes nothing but the encoding.
+pub struct Recompressed<'f, W> {
+    out: W,
+    source: &'f File,
+    encoding: Encoding,
+    blocks: u32,
+    written: u64,
+}
+
+impl<W> std::fmt::Debug for Recompressed<'_, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recompressed")
+            .field("encoding", &self.encoding)
+            .field("blocks", &self.blocks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'f, W: Write + Seek> Recompressed<'f, W> {
+    /// Begins the copy.
+    ///
+    /// # Errors
+    /// The file has another layout, is unfinished or encrypted; the copy cannot be written.
+    pub fn new(source: &'f File, mut out: W, encoding: Encoding) -> io::Result<Self> {
+        let header = source.header();
+        if header.layout != 2 || header.unfinished || header.encrypted {
+            return Err(io::Error::other(
+                "only finished files of layout 2 can have another compression",
+            ));
+        }
+        out.write_all(&[0; HEADER])?;
+        Ok(Self {
+            out,
+            source,
+            encoding,
+            blocks: 0,
+            written: HEADER as u64,
+        })
+    }
+
+    /// Writes a block of the file.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn write_block(&mut self, block: &Block) -> io::Result<()> {
+        let found = block.position();
+        self.block(found.announced_records(), found.block_type(), block.data())?;
+        self.blocks += 1;
+        Ok(())
+    }
+
+    fn block(&mut self, records: u32, kind: u16, plain: &[u8]) -> io::Result<()> {
+        let stored = self.encoding.encode(plain)?;
+        self.out.write_all(&records.to_le_bytes())?;
+        self.out.write_all(&(stored.len() as u32).to_le_bytes())?;
+        self.out.write_all(&kind.to_le_bytes())?;
+        self.out.write_all(&[0, 0])?;
+        self.out.write_all(&stored)?;
+        self.written += 12 + stored.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the appendix and the header. Returns what it has written to.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        let appendix = self.written;
+        let mut records = Vec::new();
+        if let Some(ident) = self.source.ident() {
+            let mut ident = ident.to_vec();
+            ident.push(0);
+            records.push(with_header(record::IDENT, &ident));
+        }
+        if let Some(statistics) = self.source.statistics() {
+            let statistics = Counts::of(statistics).bytes();
+            records.push(with_header(record::STATISTICS, &statistics));
+        }
+        let has_appendix = !records.is_empty();
+        if has_appendix {
+            self.block(records.len() as u32, 3, &records.concat())?;
+        }
+        let source = self.source.header();
+        let mut header = [0; HEADER];
+        put(&mut header, 0, [0x0C, 0xA5, 2, 0]);
+        put(&mut header, 4, source.writer_version.to_le_bytes());
+        put(&mut header, 8, source.created.to_le_bytes());
+        put(&mut header, 16, [self.encoding.id(), 0]);
+        put(&mut header, 18, u16::from(has_appendix).to_le_bytes());
+        put(&mut header, 20, source.creator.to_le_bytes());
+        let offset = if has_appendix { appendix } else { 0 };
+        put(&mut header, 24, offset.to_le_bytes());
+        put(&mut header, 36, self.blocks.to_le_bytes());
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&header)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
 fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     if let Some(field) = bytes.get_mut(at..at + N) {
         field.copy_from_slice(&value);

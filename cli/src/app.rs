@@ -24,10 +24,10 @@ pub(crate) fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe while printing help is not an error.
-            let _ = error.print();
-            if let Some(hint) = habits::hint(&error, std::env::args_os().skip(1)) {
-                let _ = writeln!(std::io::stderr(), "\n{hint}");
-            }
+            let _ = match habits::hint(&error, std::env::args_os().skip(1)) {
+                Some(hint) => writeln!(std::io::stderr(), "nfdecode: {hint}"),
+                None => error.print(),
+            };
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };

@@ -26,6 +26,7 @@ use crate::payload::tls::Sender;
 use crate::value::flags::TcpFlags;
 use crate::value::mac::MacAddr;
 use crate::value::packet_filter;
+use crate::value::protocol::TCP;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
 
@@ -176,11 +177,13 @@ impl FmtFormat {
                 text::pad(from, 5, out);
             }
             Cell::Flags => {
-                let flags = u8_at(row.generic, at::tcp_flags.offset);
+                let flags = match row.proto() {
+                    TCP => u8_at(row.generic, at::tcp_flags.offset),
+                    _ => 0,
+                };
                 if self.options.plain_numbers {
                     self.number(flags.into(), 8, out);
                 } else {
-                    let flags = if row.proto() == 6 { flags } else { 0 };
                     out.extend(&TcpFlags(flags).letters());
                 }
             }

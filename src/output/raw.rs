@@ -93,6 +93,24 @@ const PLAIN: &[(At, &str, Show)] = &[
     (at::out_service_id, "outServiceID", Show::U16),
 ];
 
+/// Blanks in front of a value that fills its column: nfdump's column begins that far to the right.
+fn least_blanks(label: &str) -> usize {
+    match label {
+        "src addr" | "dst addr" | "ip next hop" | "bgp next hop" | "ip exporter" | "src xlt ip"
+        | "dst xlt ip" => 2,
+        "first" | "last" | "received at" | "Event time" => 5,
+        "obs pointID" => 6,
+        "in packets" | "in bytes" | "out packets" | "out bytes" | "aggr flows" => 8,
+        "cli latency" | "srv latency" | "app latency" => 9,
+        "pflog ifname" => 10,
+        "obs domainID" => 11,
+        "src as" | "dst as" => 12,
+        "bgp next as" | "bgp prev as" | "nat pool ID" | "samplingID" => 13,
+        label if label.starts_with("MPLS") => 6,
+        _ => 0,
+    }
+}
+
 /// nfdump's `raw`.
 pub struct RawFormat {
     times: TimeFormatter,
@@ -130,7 +148,8 @@ impl RawFormat {
         cell.clear();
         write(&mut cell);
         text::display(format_args!("  {label:<12} = "), out);
-        for _ in cell.len()..WIDTH {
+        let least = least_blanks(label);
+        for _ in 0..WIDTH.saturating_sub(cell.len()).max(least) {
             out.push(b' ');
         }
         out.extend(cell.as_bytes());
@@ -168,13 +187,9 @@ impl RawFormat {
     fn header(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
         out.extend(b"\nFlow Record: \n");
         self.number("RecordCount", number, out);
-        let ident = self.context.ident().map(<[u8]>::to_vec);
-        self.line(
-            "Ident",
-            out,
-            |cell| cell.extend(ident.as_deref().unwrap_or(b"none")),
-            |_, _| {},
-        );
+        if let Some(ident) = self.context.ident().map(<[u8]>::to_vec) {
+            self.line("Ident", out, |cell| cell.extend(&ident), |_, _| {});
+        }
         let flags = u8_at(flow.record(), at::header::is_event) & 0x7F;
         let version = flow.export_version();
         let after = |_: &mut Self, out: &mut TextBuffer| {
@@ -218,7 +233,9 @@ impl RawFormat {
     fn generic(&mut self, flow: &Flow<'_>, generic: &[u8], out: &mut TextBuffer) {
         let first = flow.first_seen_at(generic, at::first.offset);
         if flow.is_event() {
-            self.time("Event time", first, out);
+            let event = flow.element(id::NSEL);
+            let time = event.map_or(first, |event| u64_at(event, at::nsel_event_time.offset));
+            self.time("Event time", time, out);
         } else {
             self.time("first", first, out);
             self.time("last", u64_at(generic, at::last.offset), out);
@@ -234,7 +251,11 @@ impl RawFormat {
         }
         let proto = u8_at(generic, at::proto.offset);
         self.protocol("proto", proto.into(), out);
-        let flags = u8_at(generic, at::tcp_flags.offset);
+        // As in nfdump, other protocols have none, whatever is stored.
+        let flags = match proto {
+            TCP => u8_at(generic, at::tcp_flags.offset),
+            _ => 0,
+        };
         self.line(
             "tcp flags",
             out,
@@ -252,7 +273,12 @@ impl RawFormat {
             self.line(
                 "ICMP",
                 out,
-                |cell| text::display(format_args!("{kind:>16}.{code:<2} type.code"), cell),
+                |cell| {
+                    text::display(
+                        format_args!("              {kind:>2}.{code:<2} type.code"),
+                        cell,
+                    )
+                },
                 |_, _| {},
             );
         } else {
@@ -343,7 +369,7 @@ impl RawFormat {
                 |cell| text::decimal(mask.into(), cell),
                 |_, out| {
                     out.push(b' ');
-                    if let Some(network) = network {
+                    if let Some(network) = network.filter(|_| mask != 0) {
                         cells::address(network, out);
                     }
                     out.push(b'/');
@@ -534,17 +560,15 @@ impl RawFormat {
                     out,
                     format_args!("0x{:04x}", u16_at(payload, at::ethertype.offset)),
                 );
-                self.number(
-                    "IP version",
-                    u8_at(payload, at::ip_version.offset).into(),
-                    out,
-                );
+                let version = u8_at(payload, at::ip_version.offset);
+                if version != 0 {
+                    self.number("IP version", version.into(), out);
+                }
             }
-            id::FLOW_ID => self.show(
-                "flow ID",
-                out,
-                format_args!("{:#x}", u64_at(payload, at::flow_id.offset)),
-            ),
+            id::FLOW_ID => match u64_at(payload, at::flow_id.offset) {
+                0 => self.number("flow ID", 0, out),
+                id => self.show("flow ID", out, format_args!("{id:#x}")),
+            },
             id::NAT_STRING => {
                 let string =
                     String::from_utf8_lossy(text_at(payload, at::nat_string.offset, usize::MAX))
@@ -563,8 +587,12 @@ impl RawFormat {
                         |cell: &mut TextBuffer| text::display(format_args!("0x{flags:02x}"), cell);
                     self.line("ip fragment", out, write, after);
                 }
-                self.number("ip minTTL", u8_at(payload, at::min_ttl.offset).into(), out);
-                self.number("ip minTTL", u8_at(payload, at::max_ttl.offset).into(), out);
+                for at in [at::min_ttl, at::max_ttl] {
+                    let ttl = u8_at(payload, at.offset);
+                    if ttl != 0 {
+                        self.number("ip minTTL", ttl.into(), out);
+                    }
+                }
             }
             _ => {}
         }
@@ -614,7 +642,15 @@ impl RawFormat {
             ),
             ("pflog reason", reason),
         ] {
-            text::display(format_args!("  {label} = {name:>18}/{number}\n"), out);
+            let least = least_blanks("pflog ifname");
+            text::display(
+                format_args!(
+                    "  {label} = {:least$}{name:>width$}/{number}\n",
+                    "",
+                    width = WIDTH - least
+                ),
+                out,
+            );
         }
         let direction = if u8_at(log, at::pf_direction.offset) == 0 {
             "out"
@@ -637,7 +673,10 @@ impl FlowFormat for RawFormat {
             self.generic(flow, generic, out);
         }
         self.tunnel(flow, out);
-        for id in 2..=42 {
+        // Payloads are last.
+        let payloads = [id::PAYLOAD_IN, id::PAYLOAD_OUT];
+        let others = (2..=42).filter(|id| !payloads.contains(id));
+        for id in others.chain(payloads) {
             let Some(payload) = flow.element(id) else {
                 continue;
             };

@@ -31,13 +31,13 @@ impl Default for Totals {
 }
 
 impl Totals {
-    /// As nfdump: counts both directions, and no record without the generic element.
+    /// As nfdump: counts both directions, an aggregated flow of 0 flows as 1, and no record without the generic element.
     pub(crate) fn add(&self, flow: &Flow<'_>, seen: &Seen<'_>) {
         if seen.generic.is_empty() {
             return;
         }
         let add = |sum: &AtomicU64, number| sum.fetch_add(number, Ordering::Relaxed);
-        add(&self.flows, flow.aggr_flows().unwrap_or(1));
+        add(&self.flows, flow.flow_count());
         add(&self.packets, seen.packets());
         add(&self.packets, flow.out_packets().unwrap_or(0));
         add(&self.bytes, seen.bytes());

@@ -267,6 +267,21 @@ fn run(case: &Case, folder: &Path) {
             PRINTED,
         ),
         (&["repair", file, "-o", output], PRINTED),
+        (
+            &["nfdump", "-r", file, "-s", "ip/bytes", "-s", "ja3"],
+            PRINTED,
+        ),
+        (
+            &["nfdump", "-r", file, "-A", "srcip,dstport", "-o", "csv"],
+            PRINTED,
+        ),
+        (&["nfdump", "-r", file, "-a", "-O", "bytes"], PRINTED),
+        (&["nfdump", "-r", file, "-o", "raw"], PRINTED),
+        (&["nfdump", "-r", file, "-b", "-w", output], PRINTED),
+        (&["nfdump", "-I", "-r", file], DECODED),
+        (&["nfdump", "-E", file], DECODED),
+        (&["nfdump", "-v", file], DECODED),
+        (&["nfdump", "-J", "lz4", "-r", file], PRINTED),
     ];
     for (arguments, each) in commands {
         let _ = fs::remove_file(&out);

@@ -152,7 +152,7 @@ fn time_windows() {
     );
     assert_eq!(
         count(&[".", "-t", "2026/11/24.13:34:00-2026/11/24.13:36:00"]),
-        times("first seen >= 2026-11-24T13:34 and last seen <= 2026-11-24T13:36")
+        times("first seen > 2026-11-24T13:34 and last seen < 2026-11-24T13:36")
     );
     // In the zone of the output.
     assert_eq!(

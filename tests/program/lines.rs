@@ -134,6 +134,92 @@ fn durations_of_any_length() {
     }
 }
 
+/// What three programs print of a file of these flows: `read`, the drop-in, and nfdump if there is one.
+fn three(form: &str, flows: &[FlowRecord]) -> Vec<Vec<String>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nfcapd.1");
+    let records = flows.iter().map(FlowRecord::bytes).collect();
+    std::fs::write(&path, writer::file(Encoding::None, None, &[records])).expect("written");
+    let mut read = support::nfdecode();
+    read.args(["read", "-f", form]).arg(&path);
+    let mut drop_in = support::nfdecode();
+    drop_in.args(["nfdump", "-o", form, "-r"]).arg(&path);
+    let nfdump = support::oracle("1.7.10", "nfdump").map(|program| {
+        let mut nfdump = Command::new(program);
+        nfdump.args(["-W", "1", "-C", "none", "-G", "none", "-o", form, "-r"]);
+        nfdump.arg(&path);
+        nfdump
+    });
+    [Some(read), Some(drop_in), nfdump]
+        .into_iter()
+        .flatten()
+        .map(|mut command| {
+            let output = command.env("TZ", "UTC").output().expect("it runs");
+            lines(&output.stdout)
+        })
+        .collect()
+}
+
+fn flow(seconds: u64, packets: u64, bytes: u64, aggregated: Option<u64>) -> FlowRecord {
+    const FIRST: u64 = 1_700_000_000_000;
+    let mut payload = [FIRST, FIRST + seconds * 1000, 0, packets, bytes]
+        .map(u64::to_le_bytes)
+        .concat();
+    payload.extend([0xE8, 3, 80, 0, 6, 0x1B, 0, 0]);
+    let mut elements = vec![(1, payload), (2, vec![1, 2, 0, 192, 2, 100, 51, 198])];
+    let counters = aggregated.map(|flows| [flows, 0, 0].map(u64::to_le_bytes).concat());
+    elements.extend(counters.map(|counters| (5, counters)));
+    FlowRecord {
+        elements,
+        ..FlowRecord::default()
+    }
+}
+
+/// Row C-17 of `docs/deviations.md`: products beyond 64 bits begin again at 0 in nfdump.
+#[test]
+fn rates_of_any_size() {
+    let flows = [
+        flow(1, 1, 2_300_000_000_000_000, None),
+        flow(3, 1, 2_400_000_000_000_000, None),
+        flow(6, 18_446_744_073_709_552, 5, None),
+    ];
+    let printed = three("extended", &flows);
+    let (read, drop_in) = (&printed[0], &printed[1]);
+    assert_eq!(read[1], drop_in[1]);
+    assert!(read[2].contains(" 6400.0 T "), "{}", read[2]);
+    assert!(read[3].contains(" 3074.5 T "), "{}", read[3]);
+    assert!(
+        drop_in[2].contains(" 251.1 T") || drop_in[2].contains("  251.1 T"),
+        "{}",
+        drop_in[2]
+    );
+    if let Some(nfdump) = printed.get(2) {
+        assert_eq!(drop_in, nfdump);
+    }
+}
+
+/// A record of 0 aggregated flows counts 1 in the summary, and shows 0.
+#[test]
+fn records_of_no_flows_count_in_the_summary() {
+    let flows = [
+        flow(2, 1, 100, Some(0)),
+        flow(2, 1, 100, Some(3)),
+        flow(2, 1, 100, None),
+    ];
+    for form in ["line", "long", "extended"] {
+        let printed = three(form, &flows);
+        for lines in &printed {
+            assert!(lines[1].ends_with(" 0"), "{form}: {}", lines[1]);
+            assert!(
+                lines[4].starts_with("Summary: total flows: 5, "),
+                "{form}: {}",
+                lines[4]
+            );
+            assert_eq!(lines, &printed[0], "{form}");
+        }
+    }
+}
+
 /// A table of the archive in this repository.
 fn table(columns: &str, arguments: &[&str]) -> String {
     let archive = &crate::support::root()

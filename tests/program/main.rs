@@ -22,6 +22,8 @@ mod layout3;
 mod lines;
 mod mutations;
 mod nfdump;
+mod nfdump_options;
+mod nfdump_random;
 mod rewrite;
 mod roundtrip;
 mod top;

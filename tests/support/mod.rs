@@ -162,6 +162,16 @@ pub fn both_ways(bytes: &[u8]) -> impl Iterator<Item = nfdecode::File> + use<> {
     [plain, partial].into_iter().flatten()
 }
 
+/// The names of the rows in `docs/deviations.md`.
+pub fn deviations() -> std::collections::HashSet<String> {
+    let page = std::fs::read_to_string(root().join("docs/deviations.md")).expect("the page");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    rows.filter_map(|row| row.split_once(" |"))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| name.ends_with(|c: char| c.is_ascii_digit()))
+        .collect()
+}
+
 /// Fails unless the bytes are one JSON document.
 pub fn assert_json(bytes: &[u8], context: &str) -> serde_json::Value {
     serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{context}: not JSON: {error}"))

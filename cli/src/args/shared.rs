@@ -42,7 +42,7 @@ pub(crate) struct SelectArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["since", "until"])]
     pub(crate) last: Option<Duration>,
 
-    /// As nfdump -t: flows that begin and end in START[-END], as 2026/01/31.12:00:00
+    /// As nfdump -t: flows that begin after START and end before END, START[-END] as 2026/01/31.12:00:00
     #[arg(short = 't', long, value_name = "WINDOW", conflicts_with_all = ["since", "until", "last"])]
     pub(crate) window: Option<String>,
 

@@ -141,12 +141,12 @@ impl Window {
                 Some((from, to)) => (from, Some(to)),
                 None => (text.as_str(), None),
             };
-            // As nfdump: flows that start and end in it.
+            // As nfdump: flows that start and end in it, its bounds excluded.
             let from = parse_time(from, zone).map_err(wrong)?;
-            window.from = Some(((Number::FirstSeen, Compare::GreaterOrEqual), from));
+            window.from = Some(((Number::FirstSeen, Compare::Greater), from));
             if let Some(to) = to {
                 let to = parse_time(to, zone).map_err(wrong)?;
-                window.to = Some(((Number::LastSeen, Compare::LessOrEqual), to));
+                window.to = Some(((Number::LastSeen, Compare::Less), to));
             }
         }
         if let (Some((_, from)), Some((_, to))) = (window.from, window.to)

@@ -1,10 +1,10 @@
 //! How flows and tables are printed: what the options say of it, in one place.
 
-use nfdecode::Filter;
 use nfdecode::output::TextBuffer;
 use nfdecode::output::fmt::FmtOptions;
 use nfdecode::value::Zone;
 use nfdecode::writer::Encoding;
+use nfdecode::{Filter, OwnedFlow};
 
 use crate::nfdump::mode::{Mode, Printer};
 use crate::nfdump::options::{Aggregation, Options};
@@ -19,7 +19,7 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     pub(crate) top: Option<u64>,
     pub(crate) zone: Zone,
-    pub(crate) post_filter: Option<Filter>,
+    post_filter: Option<Filter>,
     pub(crate) encoding: Option<Encoding>,
     pub(crate) window: std::ops::Range<u64>,
 }
@@ -31,7 +31,7 @@ impl Context {
             Some(text) => Some(
                 parser(&zone)
                     .parse(text)
-                    .map_err(|error| Quit::filter(&error, Some(text)))?,
+                    .map_err(|error| Quit::filter(&error, Some(text), None))?,
             ),
         };
         Ok(Self {
@@ -49,6 +49,12 @@ impl Context {
             encoding: options.encoding,
             window: 0..u64::MAX,
         })
+    }
+
+    /// Whether `-P` lets a row pass.
+    pub(crate) fn shows(&self, row: &OwnedFlow) -> bool {
+        let filter = self.post_filter.as_ref();
+        filter.is_none_or(|filter| filter.matches(&row.view()))
     }
 
     /// What prints flows.

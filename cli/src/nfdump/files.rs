@@ -12,19 +12,7 @@ use crate::nfdump::quit::{Quit, tell};
 pub(crate) fn list(options: &Options) -> Result<Vec<PathBuf>, Quit> {
     let mut files = Vec::new();
     match (&options.directories, &options.read, &options.range) {
-        (None, Some(path), _) => {
-            let metadata = fs::metadata(path);
-            match metadata {
-                Ok(metadata) if metadata.is_dir() => walk(path, &mut files),
-                Ok(metadata) if metadata.is_file() => files.push(path.clone()),
-                _ => {
-                    return Err(Quit::failed(format!(
-                        "{} is not a file or directory",
-                        path.display()
-                    )));
-                }
-            }
-        }
+        (None, Some(path), _) => files = below(path)?,
         (None, None, Some(spec)) => range(Path::new(""), spec, &mut files),
         (Some(directories), read, spec) => {
             for directory in expand(directories) {
@@ -43,6 +31,22 @@ pub(crate) fn list(options: &Options) -> Result<Vec<PathBuf>, Quit> {
             }
         }
         (None, None, None) => {}
+    }
+    Ok(files)
+}
+
+/// A file, or the files below a directory.
+pub(crate) fn below(path: &Path) -> Result<Vec<PathBuf>, Quit> {
+    let mut files = Vec::new();
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => walk(path, &mut files),
+        Ok(metadata) if metadata.is_file() => files.push(path.to_owned()),
+        _ => {
+            return Err(Quit::failed(format!(
+                "{} is not a file or directory",
+                path.display()
+            )));
+        }
     }
     Ok(files)
 }

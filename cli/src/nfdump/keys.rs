@@ -192,7 +192,8 @@ impl KeyList {
             let key = match part.field.kind {
                 Kind::Network(source) => Key::network(source).absent(Absent::Zero),
                 Kind::V4(_) | Kind::V6(_) => {
-                    let key = Key::field(part.field.key)?.absent(Absent::Zero);
+                    // Flows of the other family are a row of their own, apart from 0.0.0.0 and ::.
+                    let key = Key::field(part.field.key)?;
                     match (part.field.kind, part.prefix) {
                         (Kind::V4(_), Some(length)) => key.with_prefix(length, 128)?,
                         (_, Some(length)) => key.with_prefix(32, length)?,
@@ -229,31 +230,29 @@ impl KeyList {
             tokens.join(separator)
         };
         match output {
+            Some(chosen) if !chosen.fits_keys => {
+                return Err(Quit::failed(
+                    "-A prints fmt:… and csv formats only: leave out -o, or use -o csv",
+                ));
+            }
             None => {
                 let list = format!("%ts %td  {}  %pkt %byt %bps %bpp %fl", joined(" "));
                 *output = Some(Chosen {
                     mode: parse_fmt(&list)?,
                     long_addresses: false,
                     is_list: false,
+                    fits_keys: true,
                 });
             }
             Some(Chosen {
-                mode: Mode::Csv(..),
-                long_addresses,
                 is_list: false,
-            }) => {
-                let list = format!("%ts,%td,{},%pkt,%byt,%bps,%bpp,%fl", joined(","));
-                *output = Some(Chosen {
-                    mode: parse_csv(&list)?,
-                    long_addresses: *long_addresses,
-                    is_list: false,
-                });
-            }
-            Some(Chosen {
                 mode,
-                is_list: true,
                 ..
             }) => {
+                let list = format!("%ts,%td,{},%pkt,%byt,%bps,%bpp,%fl", joined(","));
+                *mode = parse_csv(&list)?;
+            }
+            Some(Chosen { mode, .. }) => {
                 let names: Vec<String> = match mode {
                     Mode::Fmt(_, names) | Mode::Csv(_, names) => names.clone(),
                     _ => Vec::new(),
@@ -267,11 +266,6 @@ impl KeyList {
                         )));
                     }
                 }
-            }
-            Some(_) => {
-                return Err(Quit::failed(
-                    "-A prints fmt:… and csv formats only: leave out -o, or use -o csv",
-                ));
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The names that nfdump lists on standard output: statistics, orders, formats, tokens, options.
 
+use crate::nfdump::config::Config;
+
 /// Names of element statistics, in nfdump's order.
 pub(crate) const STATISTICS: [&str; 80] = [
     "record",
@@ -132,7 +134,7 @@ pub(crate) fn record_orders() -> String {
 }
 
 /// What follows an unknown `-o`.
-pub(crate) fn modes() -> String {
+pub(crate) fn modes(config: &Config) -> String {
     let mut out = "Available output formats:\n       raw : Raw format - multi line\n".to_owned();
     let nat = ("nat", "%ts %nevt %pr %sap -> %dap %nsap -> %ndap");
     for (name, format) in nfdecode::output::fmt::PREDEFINED.into_iter().chain([nat]) {
@@ -149,6 +151,11 @@ pub(crate) fn modes() -> String {
         ("null", "do not print any output".to_owned()),
     ] {
         out.push_str(&format!("{name:>10} : {what}\n"));
+    }
+    for (form, list) in [("fmt", &config.fmt), ("csv", &config.csv)] {
+        for (name, format) in list {
+            out.push_str(&format!("{name:>10} : {form} -o user defined {format}\n"));
+        }
     }
     out
 }

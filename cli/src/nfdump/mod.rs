@@ -5,13 +5,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `options`, `getopt`, `order`, `keys`, `mode` | the command line |
+//! | `options`, `getopt`, `order`, `keys`, `mode`, `config` | the command line, and nfdump's configuration file |
 //! | `lists` | the lists that nfdump prints after a wrong name |
 //! | `files`, `read` | which files, which flows |
 //! | `task`, `context` | what is done with them, and how it is shown |
 //! | `plain`, `rows`, `record`, `row_fields`, `table`, `statistic`, `totals` | printing and writing |
 //! | `stored` | what files say about themselves |
 
+mod config;
 mod context;
 mod files;
 mod getopt;

@@ -7,6 +7,7 @@ use nfdecode::output::raw::RawFormat;
 use nfdecode::output::{FlowFormat, csv::CsvFormat};
 use nfdecode::value::Zone;
 
+use crate::nfdump::config::Config;
 use crate::nfdump::lists;
 use crate::nfdump::quit::Quit;
 
@@ -31,18 +32,24 @@ pub(crate) struct Chosen {
     pub(crate) long_addresses: bool,
     /// `fmt:…` or `csv:…` rather than a name.
     pub(crate) is_list: bool,
+    /// Whether `-A` can be printed so: lists, and plain `csv`.
+    pub(crate) fits_keys: bool,
 }
 
 impl Mode {
-    /// Reads the value of `-o`.
-    pub(crate) fn parse(text: &str) -> Result<Chosen, Quit> {
+    /// Reads the value of `-o`; `config` has formats by name.
+    pub(crate) fn parse(text: &str, config: &Config) -> Result<Chosen, Quit> {
+        if let Some(chosen) = Self::of_config(text, config)? {
+            return Ok(chosen);
+        }
         let lower = text.to_ascii_lowercase();
         if lower.starts_with("fmt:") {
             let list = text.get(4..).unwrap_or_default();
             return Ok(Chosen {
-                mode: parse_fmt(list)?,
+                mode: parse_fmt(&config.expand(list))?,
                 long_addresses: false,
                 is_list: true,
+                fits_keys: true,
             });
         }
         if lower.starts_with("csv:") {
@@ -51,6 +58,7 @@ impl Mode {
                 mode: parse_csv(list)?,
                 long_addresses: false,
                 is_list: true,
+                fits_keys: true,
             });
         }
         let (name, long_addresses) = match lower.strip_suffix('6') {
@@ -69,7 +77,7 @@ impl Mode {
                 Some((_, format)) => parse_fmt(format)?,
                 None => {
                     return Err(Quit::listing(
-                        lists::modes(),
+                        lists::modes(config),
                         format!("Unknown output mode '{text}'"),
                     ));
                 }
@@ -79,7 +87,36 @@ impl Mode {
             mode,
             long_addresses,
             is_list: false,
+            fits_keys: lower == "csv",
         })
+    }
+
+    /// A format that has its name from the configuration file.
+    fn of_config(text: &str, config: &Config) -> Result<Option<Chosen>, Quit> {
+        let find = |name: &str| {
+            let text_of = |list: &[(String, String)]| {
+                let found = list
+                    .iter()
+                    .find(|(known, _)| known.eq_ignore_ascii_case(name));
+                found.map(|(_, text)| text.clone())
+            };
+            let fmt = text_of(&config.fmt).map(|text| parse_fmt(&config.expand(&text)));
+            fmt.or_else(|| text_of(&config.csv).map(|text| parse_csv(&text)))
+        };
+        let (found, long_addresses) = match (find(text), text.strip_suffix('6')) {
+            (None, Some(name)) => (find(name), true),
+            (found, _) => (found, false),
+        };
+        found
+            .map(|mode| {
+                Ok(Chosen {
+                    mode: mode?,
+                    long_addresses,
+                    is_list: false,
+                    fits_keys: false,
+                })
+            })
+            .transpose()
     }
 
     /// `csv` without a list.

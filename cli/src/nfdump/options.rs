@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nfdecode::file::Compression;
 use nfdecode::writer::Encoding;
 
+use crate::nfdump::config::Config;
 use crate::nfdump::getopt;
 use crate::nfdump::getopt::{Part, Takes, Wrong};
 use crate::nfdump::keys::KeyList;
@@ -145,6 +146,9 @@ impl Options {
         let mut bidirectional = false;
         let mut five_tuple = false;
         let mut keys = None;
+        // The last one of `-o`, and what `-b` and `-B` set.
+        let mut output: Option<String> = None;
+        let mut config = None;
         for part in parts {
             match part {
                 Part::Word(word) => words.push(text(word)),
@@ -161,16 +165,18 @@ impl Options {
                             let guesses = letter == b'B'
                                 || this.aggregation == Some(Aggregation::Bidirectional(true));
                             this.aggregation = Some(Aggregation::Bidirectional(guesses));
-                            this.output = Some(Chosen {
-                                mode: Mode::predefined("biline"),
-                                long_addresses: false,
-                                is_list: false,
-                            });
+                            output = Some("biline".to_owned());
                         }
+                        b'o' => output = Some(text(value)),
+                        b'C' => config = Some(value),
                         other => this.option(other, value)?,
                     }
                 }
             }
+        }
+        let config = Config::load(config.as_deref())?;
+        if let Some(output) = output {
+            this.output = Some(Mode::parse(&output, &config)?);
         }
         if !words.is_empty() {
             this.filter = Some(words.join(" "));
@@ -222,22 +228,16 @@ impl Options {
                 self.order = Some(RecordOrder::parse("tstart")?);
             }
             b'P' => self.post_filter = Some(text(value)),
-            b'o' => self.output = Some(Mode::parse(&text(value))?),
             b'w' => self.write = Some(value.into()),
             b'z' => self.compress(&text(value))?,
             b'j' => self.compress("bz2")?,
             b'y' => self.compress("lz4")?,
-            b'W' => self.workers = usize::try_from(number(&text(value))).ok(),
+            b'W' => match usize::try_from(number(&text(value))) {
+                Ok(workers) => self.workers = Some(workers),
+                Err(_) => return Err(Quit::failed("-W takes a number, not a negative one")),
+            },
             b'G' => self.geo = Some(value),
             b'H' => self.tor = Some(value),
-            b'C' => {
-                if value != "none" && std::fs::metadata(&value).is_err() {
-                    return Err(Quit::failed(format!(
-                        "path does not exist: {}",
-                        value.to_string_lossy()
-                    )));
-                }
-            }
             b'D' => tell("-D is ignored: name servers are those of the system"),
             _ => self.task(letter, value)?,
         }
@@ -280,6 +280,11 @@ impl Options {
     }
 
     fn compress(&mut self, text: &str) -> Result<(), Quit> {
+        if text == "=" {
+            return Err(Quit::failed(
+                "-z=: use -z=lzo, -z=bz2, -z=lz4[:level] or -z=zstd[:level]",
+            ));
+        }
         if self.encoding.is_some() {
             return Err(Quit::failed("only one of -z, -j and -y can be given"));
         }
@@ -364,42 +369,25 @@ impl Options {
 
 /// What `-z=` names.
 fn encoding(text: &str) -> Result<Encoding, Quit> {
-    let (name, level) = match text.split_once(':') {
-        Some((name, level)) => (name, Some(number(level))),
-        None => (text, None),
-    };
-    let (compression, levels) = match name.to_ascii_lowercase().as_str() {
-        "" | "lzo" => (Compression::Lzo, 0..=0),
-        "bz2" => (Compression::Bz2, 0..=0),
-        "lz4" => (Compression::Lz4, 0..=12),
-        "zstd" => (Compression::Zstd, 0..=22),
+    let (name, level) = with_level(text);
+    let compression = match name.as_str() {
+        "" | "lzo" => Compression::Lzo,
+        "bz2" => Compression::Bz2,
+        "lz4" => Compression::Lz4,
+        "zstd" => Compression::Zstd,
         _ => {
             return Err(Quit::failed(format!(
                 "-z={text}: use -z=lzo, -z=bz2, -z=lz4[:level] or -z=zstd[:level]"
             )));
         }
     };
-    match level {
-        Some(level) if !levels.contains(&level) => Err(Quit::failed(format!(
-            "-z={text}: the level of {name} is a number up to {}",
-            levels.end()
-        ))),
-        level => Ok(Encoding {
-            compression,
-            level: level
-                .and_then(|level| u32::try_from(level).ok())
-                .filter(|level| *level != 0),
-        }),
-    }
+    at_level(compression, level).ok_or_else(|| level_refused("-z=", text))
 }
 
 /// What `-J` names.
 fn recompression(text: &str) -> Result<Encoding, Quit> {
-    let (name, level) = match text.split_once(':') {
-        Some((name, level)) => (name, Some(level)),
-        None => (text, None),
-    };
-    let compression = match name.to_ascii_lowercase().as_str() {
+    let (name, level) = with_level(text);
+    let compression = match name.as_str() {
         "0" => Compression::None,
         "1" | "lzo" => Compression::Lzo,
         "2" | "bz2" => Compression::Bz2,
@@ -411,10 +399,41 @@ fn recompression(text: &str) -> Result<Encoding, Quit> {
             ));
         }
     };
-    Ok(Encoding {
+    at_level(compression, level).ok_or_else(|| level_refused("-J ", text))
+}
+
+/// `name:level`, the name in lower case.
+fn with_level(text: &str) -> (String, Option<i64>) {
+    match text.split_once(':') {
+        Some((name, level)) => (name.to_ascii_lowercase(), Some(number(level))),
+        None => (text.to_ascii_lowercase(), None),
+    }
+}
+
+/// The encoding with its level; as in nfdump those of LZO and BZ2 do not matter. `None` for a level that there
+/// is not.
+fn at_level(compression: Compression, level: Option<i64>) -> Option<Encoding> {
+    let most = match compression {
+        Compression::Lz4 => 12,
+        Compression::Zstd => 22,
+        _ => {
+            return Some(Encoding {
+                compression,
+                level: None,
+            });
+        }
+    };
+    let level = u32::try_from(level.unwrap_or(0)).ok()?;
+    (level <= most).then_some(Encoding {
         compression,
-        level: level.and_then(|level| u32::try_from(number(level)).ok()),
+        level: (level != 0).then_some(level),
     })
+}
+
+fn level_refused(option: &str, text: &str) -> Quit {
+    Quit::failed(format!(
+        "{option}{text}: levels of LZ4 go up to 12, those of ZSTD up to 22"
+    ))
 }
 
 #[cfg(test)]

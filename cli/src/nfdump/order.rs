@@ -62,8 +62,11 @@ impl By {
 pub(crate) struct Orders(Vec<(usize, Direction)>);
 
 impl Orders {
-    fn add(&mut self, at: usize, direction: Direction) {
+    /// Adds an order. Of one that is given twice the last direction counts for rows; element tables stay ascending
+    /// once they are.
+    fn add(&mut self, at: usize, direction: Direction, of_elements: bool) {
         match self.0.iter_mut().find(|(known, _)| *known == at) {
+            Some((_, Direction::Ascending)) if of_elements => {}
             Some((_, known)) => *known = direction,
             None => self.0.push((at, direction)),
         }
@@ -81,8 +84,8 @@ fn parse_order(text: &str, names: &[&str]) -> Option<(usize, Option<Result<Direc
         .iter()
         .position(|known| known.eq_ignore_ascii_case(name))?;
     let direction = direction.map(|direction| match direction.chars().next() {
-        Some('a' | 'A') => Ok(Direction::Ascending),
-        Some('d' | 'D') => Ok(Direction::Descending),
+        Some('a') => Ok(Direction::Ascending),
+        Some('d') => Ok(Direction::Descending),
         _ => Err(()),
     });
     Some((at, direction))
@@ -95,8 +98,9 @@ fn parse_orders(
     listing: fn() -> String,
 ) -> Result<Orders, Quit> {
     let mut orders = Orders::default();
+    let of_elements = names.len() == lists::ELEMENT_ORDERS.len();
     let Some(texts) = texts else {
-        orders.add(0, Direction::Descending);
+        orders.add(0, Direction::Descending, of_elements);
         return Ok(orders);
     };
     for text in texts.split('/') {
@@ -108,7 +112,7 @@ fn parse_orders(
                 "{text}: a direction is :a (ascending) or :d (descending)"
             ))
         })?;
-        orders.add(at, direction);
+        orders.add(at, direction, of_elements);
     }
     Ok(orders)
 }
@@ -147,7 +151,7 @@ impl ElementTables {
             })?;
         let by_protocol = match split {
             None => false,
-            Some("p" | "P") => true,
+            Some("p") => true,
             Some(other) => {
                 return Err(Quit::failed(format!(
                     "-s {text}: `:{other}` is not known: `:p` splits by protocol"
@@ -222,7 +226,7 @@ impl RecordTables {
 
     pub(crate) fn add(&mut self, other: Self) {
         for (at, direction) in other.0.0 {
-            self.0.add(at, direction);
+            self.0.add(at, direction, false);
         }
     }
 

@@ -47,11 +47,38 @@ impl Quit {
         }
     }
 
-    /// A filter that is refused. On standard output stands what nfdump says of it, as near as can be.
-    pub(crate) fn filter(error: &nfdecode::filter::FilterError, text: Option<&str>) -> Self {
-        let word = text.and_then(|text| text.split_whitespace().nth(1));
+    /// A filter that is refused. On standard output is what nfdump says of it, as near as can be: `text` is the
+    /// filter, or the content of `file`.
+    pub(crate) fn filter(
+        error: &nfdecode::filter::FilterError,
+        text: Option<&str>,
+        file: Option<&std::path::Path>,
+    ) -> Self {
+        let included = error.file().filter(|_| file.is_none());
+        let read = |name: &std::path::Path| std::fs::read_to_string(name).ok();
+        let content = match (included, file) {
+            (Some(name), _) => read(name.as_ref()),
+            (None, Some(path)) => read(path),
+            (None, None) => text.map(str::to_owned),
+        };
+        let span = error.span().unwrap_or(0..0);
+        let content = content.unwrap_or_default();
+        let mut word = content.get(span.clone()).unwrap_or_default();
+        // Nfdump takes the word for text that something must follow, and stops at the next one.
+        if error.message().starts_with("unknown filter term") {
+            let rest = content.get(span.end..).unwrap_or_default();
+            word = rest.split_whitespace().next().unwrap_or_default();
+        } else if word == "(" {
+            word = "";
+        }
+        let line = error.position().map_or(1, |(line, _)| line);
+        let place = match (included, file) {
+            (Some(name), _) => format!("File '{name}' line {line}"),
+            (None, Some(path)) => format!("File '{}' line {line}", path.display()),
+            (None, None) => format!("Line {line}"),
+        };
         Self::Told {
-            stdout: format!("Line 1: syntax error at '{}'\n", word.unwrap_or_default()),
+            stdout: format!("{place}: syntax error at '{}'\n", printable(word)),
             message: Some(error.to_string()),
             status: FILTER,
         }

@@ -37,10 +37,15 @@ pub(crate) fn filter(options: &Options, zone: &Zone) -> Result<Option<Filter>, Q
     let parsed = match (&options.filter, &options.filter_file) {
         (Some(text), _) => parser.parse(text),
         (None, Some(path)) => {
-            if std::fs::metadata(path).is_err() {
+            let reason = match std::fs::metadata(path) {
+                Err(_) => Some("path does not exist"),
+                Ok(metadata) if !metadata.is_file() => Some("not a regular file"),
+                Ok(_) => None,
+            };
+            if let Some(reason) = reason {
                 return Err(Quit::Told {
                     stdout: String::new(),
-                    message: Some(format!("path does not exist: {}", path.display())),
+                    message: Some(format!("{reason}: {}", path.display())),
                     status: 255,
                 });
             }
@@ -48,9 +53,11 @@ pub(crate) fn filter(options: &Options, zone: &Zone) -> Result<Option<Filter>, Q
         }
         (None, None) => return Ok(None),
     };
-    parsed
-        .map(Some)
-        .map_err(|error| Quit::filter(&error, options.filter.as_deref()))
+    parsed.map(Some).map_err(|error| {
+        let file = options.filter_file.as_deref();
+        let file = file.filter(|_| options.filter.is_none());
+        Quit::filter(&error, options.filter.as_deref(), file)
+    })
 }
 
 /// How filters are read.
@@ -116,9 +123,10 @@ impl Reader {
         exprs.extend(filter.iter().map(|filter| filter.expr().clone()));
         let filter = match exprs.is_empty() {
             true => None,
-            false => {
-                Some(Filter::build(Expr::all(exprs)).map_err(|error| Quit::filter(&error, None))?)
-            }
+            false => Some(
+                Filter::build(Expr::all(exprs))
+                    .map_err(|error| Quit::filter(&error, None, None))?,
+            ),
         };
         // The bytes read are reported at the end, so that no file is left out.
         let inputs = files.iter().map(ScanInput::path);

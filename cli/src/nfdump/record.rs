@@ -117,6 +117,13 @@ impl Record {
         found
     }
 
+    /// Hides an element, so that no reader takes it for the one that counts.
+    pub(crate) fn hide(&mut self, id: u8) {
+        while let Some(found) = self.find(id.into()) {
+            self.put(found.start - ELEMENT_HEADER, &[0, 0]);
+        }
+    }
+
     /// The payload of an element, made of zeroes if the record does not have it or it is shorter.
     fn element(&mut self, id: u16, size: usize) -> usize {
         if let Some(found) = self.find(id)
@@ -159,11 +166,6 @@ impl Record {
     pub(crate) fn set(&mut self, id: u8, size: usize, at: usize, value: &[u8]) {
         let start = self.element(id.into(), size);
         self.put(start + at, value);
-    }
-
-    /// Whether it has an element.
-    pub(crate) fn has(&self, id: u8) -> bool {
-        self.find(id.into()).is_some()
     }
 
     /// Writes the counters of a row. With flags, they replace those of the record.

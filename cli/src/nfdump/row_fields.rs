@@ -9,23 +9,31 @@ use crate::nfdump::record::Record;
 /// Replaces an address by the network of the row, if the list has a prefix length for it. A row of the other
 /// family than its fields shows 0. Without a prefix length the address is that of the first flow, as in
 /// nfdump.
-pub(crate) fn mask(list: &KeyList, group: &Group<'_>, second: bool, record: &mut Record) {
+pub(crate) fn mask(
+    list: &KeyList,
+    group: &Group<'_>,
+    second: bool,
+    elements: u64,
+    record: &mut Record,
+) {
     if list.of_side(second).all(|part| part.prefix.is_none()) {
         return;
     }
+    // Of two families in a record the one that counts; only some have both.
+    let (is_v4, is_v6) = (elements >> 2 & 1 != 0, elements >> 3 & 1 != 0);
     let value = |is_v4: bool| {
         let part = list
             .of_side(second)
             .find(|part| matches!(part.field.kind, Kind::V4(_)) == is_v4)?;
         group.key(list.key_of(part)?)
     };
-    let is_v4 = record.has(2);
     match value(is_v4) {
-        Some(FieldValue::Ip(address)) if is_v4 || record.has(3) => {
+        Some(FieldValue::Ip(address)) if is_v4 || is_v6 => {
             set_address(2, 3, second, address, record);
         }
+        _ if is_v4 && is_v6 => {}
         _ if is_v4 => record.set(2, 8, if second { 4 } else { 0 }, &[0; 4]),
-        _ if record.has(3) => record.set(3, 32, if second { 16 } else { 0 }, &[0; 16]),
+        _ if is_v6 => record.set(3, 32, if second { 16 } else { 0 }, &[0; 16]),
         _ => {}
     }
 }

@@ -7,7 +7,7 @@ use nfdecode::aggregate::{
 };
 use nfdecode::output::{FlowContext, TextBuffer};
 use nfdecode::writer::SysidMap;
-use nfdecode::{FieldValue, Filter, OwnedFlow, Timestamp};
+use nfdecode::{FieldValue, OwnedFlow, Timestamp};
 
 use crate::nfdump::context::Context;
 use crate::nfdump::keys;
@@ -167,8 +167,15 @@ impl<'t> Rows<'t> {
         }
         record.set_counters(&counters, Some(counters.flags));
         if let Some(list) = self.list {
+            let elements = first.as_ref().map_or(0, |flow| flow.view().elements());
+            // Of two families in a record the other one must not count for addresses of 0.
+            for id in [2, 3] {
+                if elements >> id & 1 == 0 {
+                    record.hide(id);
+                }
+            }
             for second in [false, true] {
-                mask(list, group, second, &mut record);
+                mask(list, group, second, elements, &mut record);
             }
         }
         OwnedFlow::from_record(record.into_bytes())
@@ -219,7 +226,6 @@ pub(crate) fn counters_of(group: &Group<'_>) -> RowCounters {
 /// Prints rows, and counts them.
 pub(crate) struct RowPrinter<'c> {
     context: &'c Context,
-    filter: Option<&'c Filter>,
     printer: Option<Printer>,
     file: FlowContext,
     pub(crate) printed: u64,
@@ -234,7 +240,6 @@ impl<'c> RowPrinter<'c> {
         }
         Self {
             context,
-            filter: context.post_filter.as_ref(),
             printer: context.printer(),
             file,
             printed: 0,
@@ -248,13 +253,12 @@ impl<'c> RowPrinter<'c> {
     }
 
     fn row(&mut self, flow: &OwnedFlow, text: &mut TextBuffer) {
-        let view = flow.view();
-        if self.filter.is_some_and(|filter| !filter.matches(&view)) {
+        if !self.context.shows(flow) {
             return;
         }
         self.printed += 1;
         if let Some(printer) = &mut self.printer {
-            printer.flow(self.printed, &view, &self.file, text);
+            printer.flow(self.printed, &flow.view(), &self.file, text);
         }
     }
 
@@ -377,6 +381,7 @@ pub(crate) fn write(
         let number = group.first_number().unwrap_or(0);
         (number, rows.written(&group))
     });
+    let flows = flows.filter(|(_, flow)| context.shows(flow));
     let keeps_exporters = !matches!(aggregation, Aggregation::Keys(_));
     write_all(context, flows, keeps_exporters, account, path)
 }
@@ -384,13 +389,14 @@ pub(crate) fn write(
 /// Writes flows, given the number of the flow that each comes from.
 fn write_all(
     context: &Context,
-    flows: impl ExactSizeIterator<Item = (u64, OwnedFlow)>,
+    flows: impl Iterator<Item = (u64, OwnedFlow)>,
     keeps_exporters: bool,
     account: &Account,
     path: &Path,
 ) -> Result<(), Stop> {
     let failed = |error: std::io::Error| plain::failed(path, &error);
-    if flows.len() != 0 {
+    let mut flows = flows.peekable();
+    if flows.peek().is_some() {
         let mut target = Target::open(Some(path))?;
         let ident = account.ident.as_deref();
         let mut writer = plain::create(&mut target, path, context.encoding, ident)?;
@@ -480,7 +486,8 @@ impl Sorted {
             let flows = self
                 .flows
                 .into_iter()
-                .map(|(_, number, flow)| (number, flow));
+                .map(|(_, number, flow)| (number, flow))
+                .filter(|(_, flow)| context.shows(flow));
             return write_all(context, flows, true, account, path);
         }
         let mut target = Target::open(None)?;

@@ -11,7 +11,7 @@ use nfdecode::filter::parse_time;
 use nfdecode::output::TextBuffer;
 use nfdecode::value::Zone;
 use nfdecode::writer::{Encoding, Writer};
-use nfdecode::{File, Timestamp, writer};
+use nfdecode::{File, Names, Timestamp, writer};
 
 use crate::nfdump::files;
 use crate::nfdump::options::Options;
@@ -21,6 +21,7 @@ use crate::nfdump::read;
 use crate::nfdump::totals::spaced;
 use crate::run::env::print;
 use crate::run::interrupt;
+use crate::run::stop::Stop;
 use crate::sink::target::Target;
 
 /// Opens a file or tells why it cannot be opened.
@@ -46,16 +47,16 @@ fn open_one(path: &Path) -> Result<File, Quit> {
 
 /// `-I`: the sums of all files.
 pub(crate) fn statistics(options: &Options) -> Result<(), Quit> {
-    /// Exit status of nfdump for a file of 0 bytes.
-    const EMPTY: u8 = 250;
+    /// Exit status of nfdump without a file that can be read.
+    const NOTHING: u8 = 250;
     let paths = files::list(options)?;
-    if let [path] = &paths[..]
-        && fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
+    if let Some(path) = paths.first()
+        && let Err(error) = File::open(path)
     {
         return Err(Quit::Told {
             stdout: String::new(),
-            message: Some(format!("{}: the file is empty", path.display())),
-            status: EMPTY,
+            message: Some(error.to_string()),
+            status: NOTHING,
         });
     }
     let mut sums = [[0_u64; 5]; 3];
@@ -205,46 +206,106 @@ pub(crate) fn recompress(options: &Options, encoding: Encoding) -> Result<(), Qu
             )?;
             continue;
         }
-        let mut target = replacement(&path)?;
-        let refuse = |error: std::io::Error| failed(&path, &error);
-        let Some(out) = target.seekable() else {
-            return Err(Quit::failed(format!(
-                "{}: not a plain file",
-                path.display()
-            )));
+        let left = |reason: &dyn std::fmt::Display| {
+            Quit::failed(format!("{reason}: the file is left as it is"))
         };
-        let mut writer =
-            Writer::new(out, encoding, file.ident(), header.created).map_err(refuse)?;
-        let map = writer.write_names(&file.names(), &file).map_err(refuse)?;
-        for block in file.blocks() {
-            interrupt::check()?;
-            let damage = |error: &nfdecode::Error| {
-                Quit::failed(format!("{error}: the file is left as it is"))
-            };
-            let block = block.map_err(|error| damage(&error))?;
-            if let Some(error) = block.damage() {
-                return Err(damage(error));
+        let mut target = replacement(&path)?;
+        let Some(out) = target.seekable() else {
+            return Err(left(&format!("{}: not a plain file", path.display())));
+        };
+        let result = match header.layout {
+            2 => in_layout_2(&file, out, encoding),
+            _ => from_another_layout(&file, out, encoding),
+        };
+        match result {
+            Ok(()) => {}
+            Err(Changing::Damage(error)) => return Err(left(&error)),
+            Err(Changing::Write(error)) => {
+                return Err(left(&format!("{}: {error}", path.display())));
             }
-            writer.write_block(&block, &map).map_err(refuse)?;
+            Err(Changing::Stop(stop)) => return Err(stop.into()),
         }
-        if writer.left_out() != 0 || writer.reduced() != 0 || writer.exporters_left_out() != 0 {
-            return Err(Quit::failed(format!(
-                "{}: layout 2 cannot hold all of it: the file is left as it is",
-                path.display()
-            )));
-        }
-        writer.finish().map_err(refuse)?;
         target.finish()?;
         print(format!("File {} compression changed\n", path.display()).as_bytes())?;
     }
     Ok(())
 }
 
+/// Why a file keeps its compression.
+enum Changing {
+    Damage(nfdecode::Error),
+    Write(std::io::Error),
+    Stop(Stop),
+}
+
+impl From<nfdecode::Error> for Changing {
+    fn from(error: nfdecode::Error) -> Self {
+        Self::Damage(error)
+    }
+}
+
+impl From<std::io::Error> for Changing {
+    fn from(error: std::io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<Stop> for Changing {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// Every record as it is, in the blocks that it is in.
+fn in_layout_2(file: &File, out: &mut fs::File, encoding: Encoding) -> Result<(), Changing> {
+    let mut copy = writer::Recompressed::new(file, out, encoding)?;
+    for block in file.blocks() {
+        interrupt::check()?;
+        let block = block?;
+        if let Some(error) = block.damage() {
+            return Err(error.clone().into());
+        }
+        copy.write_block(&block)?;
+    }
+    copy.finish()?;
+    Ok(())
+}
+
+/// Flows and names as layout 2 has them.
+fn from_another_layout(
+    file: &File,
+    out: &mut fs::File,
+    encoding: Encoding,
+) -> Result<(), Changing> {
+    let mut writer = Writer::new(out, encoding, file.ident(), file.header().created)?;
+    let map = writer.write_names(&file.names(), file)?;
+    for block in file.blocks() {
+        interrupt::check()?;
+        let block = block?;
+        if let Some(error) = block.damage() {
+            return Err(error.clone().into());
+        }
+        writer.write_block(&block, &map)?;
+    }
+    if writer.left_out() != 0 || writer.reduced() != 0 || writer.exporters_left_out() != 0 {
+        return Err(std::io::Error::other("layout 2 cannot hold all of it").into());
+    }
+    writer.finish()?;
+    Ok(())
+}
+
 /// `-E`: exporters and samplers.
 pub(crate) fn exporters(path: &Path) -> Result<(), Quit> {
-    let file = open_one(path)?;
-    let names = file.names();
+    let mut names = Names::default();
+    let mut is_any_open = false;
+    for file in files::below(path)?.iter().filter_map(|path| open(path)) {
+        file.collect_names(&mut names);
+        is_any_open = true;
+    }
     let mut text = "Exporters:\n".to_owned();
+    if !is_any_open {
+        return Ok(print(text.as_bytes())?);
+    }
     if names.exporters().next().is_none() {
         text.push_str("No Exporter records found\n");
     }
@@ -260,7 +321,7 @@ pub(crate) fn exporters(path: &Path) -> Result<(), Quit> {
             exporter.version_name(),
             exporter.id
         );
-        if exporter.packets == 0 && exporter.flows == 0 && exporter.sequence_failures == 0 {
+        if exporter.flows == 0 {
             text.push_str(" - no flows sent\n");
         } else {
             let _ = writeln!(
@@ -323,7 +384,7 @@ pub(crate) fn verify(path: &Path) -> Result<(), Quit> {
     if header.layout == 1 {
         let _ = write!(
             text,
-            " \nBlocks     : {}\nChecking data blocks\n |\nTotal\n",
+            " \nBlocks     : {}\nChecking data blocks\n |\r\nTotal\n",
             header.blocks
         );
     } else {
@@ -363,14 +424,20 @@ pub(crate) fn verify(path: &Path) -> Result<(), Quit> {
 
 /// `-x`: files since nfdump 1.7 have no extension maps.
 pub(crate) fn maps(path: &Path) -> Result<(), Quit> {
-    let file = open_one(path)?;
-    let title = "\nDump all extension maps:\n========================\n";
-    if file.header().layout != 1 {
-        let none = "No 1.6.x extension definition records\n";
-        return Ok(print(format!("{title}{none}").as_bytes())?);
+    let paths = files::below(path)?;
+    print(b"\nDump all extension maps:\n========================\n")?;
+    let layouts: Vec<u16> = paths
+        .iter()
+        .filter_map(|path| open(path))
+        .map(|file| file.header().layout)
+        .collect();
+    if layouts.contains(&1) {
+        tell(
+            "the extension maps of layout 1 are not printed: `nfdecode info` names the layout of a file",
+        );
+    } else if !layouts.is_empty() {
+        print(b"No 1.6.x extension definition records\n")?;
     }
-    print(title.as_bytes())?;
-    tell("the extension maps of layout 1 are not printed");
     Ok(())
 }
 

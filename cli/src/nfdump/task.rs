@@ -39,8 +39,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Quit> {
         return statistics(options, &mut context, &mut reader);
     }
     let write_to = options.write.as_deref();
-    if write_to.is_some() && options.post_filter.is_some() {
-        tell("-P has no effect on what -w writes");
+    let has_rows = options.aggregation.is_some() || options.order.is_some();
+    if options.post_filter.is_some() && !has_rows {
+        tell("-P has no effect without -a, -A, -b, -B, -O or -s record");
     }
     match (&options.aggregation, options.order, write_to) {
         (Some(aggregation), order, write_to) => {

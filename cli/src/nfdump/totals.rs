@@ -183,7 +183,7 @@ impl Account {
         let (first, last) = (self.first.max(window.start), self.last.min(window.end));
         let mut times = TimeFormatter::new(zone.clone());
         out.extend(b"Time window: ");
-        if self.last == 0 || self.first > self.last || first > last {
+        if self.last == 0 || self.first > self.last {
             out.extend(b"<unknown>\n");
         } else {
             if first == 0 {
