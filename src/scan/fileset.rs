@@ -204,13 +204,13 @@ fn search_from(directory: &Path, seen: &mut HashSet<PathBuf>, found: &mut dyn Fn
 }
 
 /// Names under which collectors write: `nfcapd.current.1234`.
-fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.contains(".current.") || name.ends_with(".current")
 }
 
 /// Named like one, or starting like one. Damaged files keep their names, renamed ones their content;
 /// `nfcapd.202601011200.json` is another kind of file. An unreadable file may be one; opening it reports the error.
-fn is_flow_file(path: &Path) -> bool {
+pub(crate) fn is_flow_file(path: &Path) -> bool {
     let named_like_one = path
         .file_name()
         .and_then(|name| name.as_encoded_bytes().strip_prefix(b"nfcapd."))
