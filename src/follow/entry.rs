@@ -103,6 +103,12 @@ pub(crate) struct Entry {
     pub(crate) progress: Progress,
     pub(crate) stage: Stage,
     pub(crate) is_silent: bool,
+    /// It was seen once. A file being written waits for a second look: by then all before it have their names.
+    pub(crate) is_new: bool,
+    /// It is one of many that were found together: what collectors write now comes first.
+    pub(crate) is_backlog: bool,
+    /// It cannot be read now, which was reported.
+    pub(crate) is_postponed: bool,
     /// How many looks have not found it.
     pub(crate) missing: u8,
     /// What was known of another file of the same name, which it has replaced.
@@ -123,6 +129,9 @@ impl Entry {
             progress: Progress::default(),
             stage: Stage::Reading,
             is_silent: false,
+            is_new: true,
+            is_backlog: false,
+            is_postponed: false,
             missing: 0,
             replaced: None,
             is_dirty: true,

@@ -11,7 +11,7 @@ use crate::file::handle::File;
 use crate::file::options::OpenOptions;
 use crate::follow::entry::{Job, Progress};
 use crate::follow::identity::{Fingerprint, Identity};
-use crate::follow::listing::{Lister, Seen};
+use crate::follow::listing::{Lister, Seen, is_live};
 use crate::follow::state::{State, StateError};
 use crate::follow::tracker::{Event, Rules, Tracker};
 use crate::follow::wake::Wake;
@@ -144,6 +144,8 @@ pub struct Follower {
     complete: Option<Instant>,
     queue: VecDeque<Job>,
     refused: Vec<(PathBuf, Error)>,
+    /// A file was renamed since the last look: what comes after it must wait for another look.
+    is_stale: bool,
 }
 
 impl Follower {
@@ -187,6 +189,7 @@ impl Follower {
             complete: None,
             queue: VecDeque::new(),
             refused: Vec::new(),
+            is_stale: false,
         })
     }
 
@@ -218,9 +221,15 @@ impl Follower {
         if is_complete {
             self.complete = Some(Instant::now());
         }
+        self.is_stale = false;
         let listing = self.lister.list(is_complete);
-        let now = self.now();
-        let events = self.tracker.observe(&listing, now);
+        let mut now = self.now();
+        let mut events = self.tracker.observe(&listing, now);
+        if self.tracker.needs_look() {
+            let listing = self.lister.list(false);
+            now = self.now();
+            events.extend(self.tracker.observe(&listing, now));
+        }
         self.queue = self.tracker.jobs(now).into();
         events
     }
@@ -229,6 +238,12 @@ impl Follower {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Whether another look is needed at once: files were renamed since the last one.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     /// The next file of the queue, without opening it.
@@ -243,37 +258,57 @@ impl Follower {
         }
     }
 
-    /// Opens the next file of the queue. Leaves out those that cannot be opened or were renamed meanwhile: they
-    /// are looked for again, and finally in [`take_refused`](Self::take_refused).
+    /// Opens the next file of the queue. Leaves out those that cannot be opened, see
+    /// [`take_refused`](Self::take_refused). Ends at one that was renamed meanwhile: its flows come first, after another
+    /// look.
     pub fn open_next(&mut self) -> Option<Opened> {
         while let Some(job) = self.queue.pop_front() {
             match self.open(&job) {
                 Ok(Some(opened)) => return Some(opened),
-                Ok(None) => self.tracker.lost(job.identity),
+                Ok(None) => {
+                    self.tracker.lost(job.identity);
+                    self.queue.clear();
+                    self.is_stale = true;
+                }
                 Err(error) => self.refuse(&job, error),
             }
         }
         None
     }
 
-    /// Files that cannot be opened, and why. They are not tried again unless they change.
+    /// Files that cannot be opened, and why. Damaged ones are not tried again unless they change.
     pub fn take_refused(&mut self) -> Vec<(PathBuf, Error)> {
         std::mem::take(&mut self.refused)
     }
 
-    /// A file of the queue cannot be read now. Unless it changes until it is settled, it never can.
+    /// A file of the queue cannot be opened. It may be written still, or be readable later.
     fn refuse(&mut self, job: &Job, error: Error) {
-        if job.is_last && !error.is_transient() {
-            // A collector's file without a header is empty.
-            let is_empty = error.kind() == ErrorKind::Truncated && error.offset() == 0;
-            if !(is_empty && job.is_live) {
+        if !job.is_last {
+            if let Ok(metadata) = std::fs::metadata(&job.path) {
+                let seen = Seen::new(job.path.to_path_buf(), &metadata);
+                self.tracker.pause(job.identity, seen.size, seen.modified);
+            }
+            return;
+        }
+        if error.is_transient() {
+            let now = self.now();
+            if self.tracker.postpone(job.identity, now) {
                 self.refused.push((job.path.to_path_buf(), error));
             }
-            self.tracker.finish(job.identity);
-        } else if let Ok(metadata) = std::fs::metadata(&job.path) {
-            let seen = Seen::new(job.path.to_path_buf(), &metadata);
-            self.tracker.pause(job.identity, seen.size, seen.modified);
+            return;
         }
+        // The current file of a collector may have no header yet.
+        let is_empty = error.kind() == ErrorKind::Truncated && error.offset() == 0;
+        if !(is_empty && is_live(&job.path)) {
+            self.refused.push((job.path.to_path_buf(), error));
+        }
+        self.tracker.finish(job.identity);
+    }
+
+    /// A file that was opened cannot be read now for a reason that may pass. Returns whether that is new.
+    pub fn postpone(&mut self, opened: &Opened) -> bool {
+        let now = self.now();
+        self.tracker.postpone(opened.job.identity, now)
     }
 
     /// `None`: the path leads to another file, or nowhere.
@@ -337,6 +372,6 @@ impl Follower {
 
     /// Waits until something has changed, at most this long. Returns whether the system reported a change.
     pub fn wait(&self, most: Duration) -> bool {
-        self.wake.wait(most)
+        self.is_stale || self.wake.wait(most)
     }
 }

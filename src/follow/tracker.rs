@@ -19,6 +19,9 @@ use crate::value::zone::Zone;
 /// Looks that must miss a file before it counts as vanished: it may be renamed while directories are listed.
 const MISSED: u8 = 3;
 
+/// So many new files in one look are a backlog, rather than what collectors have just finished.
+const BACKLOG: usize = 1000;
+
 /// Which files are read if nothing is known of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Begin {
@@ -136,6 +139,8 @@ pub struct Tracker {
     unreachable: BTreeSet<PathBuf>,
     /// Nothing was known at the start, and nothing was seen yet.
     is_new: bool,
+    /// Nothing was seen yet.
+    is_first: bool,
 }
 
 impl Tracker {
@@ -151,6 +156,7 @@ impl Tracker {
             slots: Slots::default(),
             unreachable: BTreeSet::new(),
             is_new: true,
+            is_first: true,
         }
     }
 
@@ -192,6 +198,14 @@ impl Tracker {
         (self.files.len(), waiting.count())
     }
 
+    /// Whether files that are being written wait for a second look.
+    #[must_use]
+    pub fn needs_look(&self) -> bool {
+        let mut files = self.files.values();
+        self.rules.live
+            && files.any(|entry| entry.is_new && entry.missing == 0 && is_live(&entry.path))
+    }
+
     /// Takes note of what a look at the directories has found.
     pub fn observe(&mut self, listing: &Listing, now: Duration) -> Vec<Event> {
         let mut events = self.note_unreachable(listing);
@@ -215,13 +229,15 @@ impl Tracker {
         for seen in known {
             self.see_again(seen, &present, now);
         }
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        let is_backlog = is_first || new.len() >= BACKLOG;
         let mut appeared = Vec::new();
         for seen in new {
             if self.files.contains_key(&seen.identity) {
                 // Two names of the same new file.
                 self.see_again(seen, &present, now);
             } else {
-                appeared.push(self.see_first(seen, now));
+                appeared.push(self.see_first(seen, is_backlog, now));
             }
         }
         let was_new = std::mem::replace(&mut self.is_new, false);
@@ -265,6 +281,7 @@ impl Tracker {
             return;
         };
         entry.missing = 0;
+        entry.is_new = false;
         if *entry.path != *seen.path {
             let has_both = present.contains(&(seen.identity, &*entry.path));
             // One that is renamed while directories are listed may show both names; others are links.
@@ -295,10 +312,11 @@ impl Tracker {
         }
     }
 
-    fn see_first(&mut self, seen: &Seen, now: Duration) -> Arc<Path> {
+    fn see_first(&mut self, seen: &Seen, is_backlog: bool, now: Duration) -> Arc<Path> {
         let path: Arc<Path> = seen.path.as_path().into();
         let look = (seen.size, seen.modified);
         let mut entry = Entry::new(Arc::clone(&path), look, now);
+        entry.is_backlog = is_backlog;
         let is_old = self.is_new
             && match self.rules.begin {
                 Begin::Start => false,
@@ -382,7 +400,7 @@ impl Tracker {
         }
         for identity in lost {
             if let Some(entry) = self.files.get(&identity)
-                && entry.stage == Stage::Reading
+                && entry.stage != Stage::Done
                 && !entry.is_silent
                 // The next current file of a collector is empty, and removed when it ends.
                 && (!is_live(&entry.path) || entry.fingerprint.is_some())
@@ -395,16 +413,17 @@ impl Tracker {
         }
     }
 
-    /// What is to be read, in order: files that were begun, then files being written, then others by their slots.
+    /// What is to be read, in order: files that were finished just now or begun before, then files being written, then
+    /// a backlog. Each by their slots.
     #[must_use]
     pub fn jobs(&self, now: Duration) -> Vec<Job> {
         let ready = self.files.iter().filter_map(|(identity, entry)| {
             let job = self.job(*identity, entry, now)?;
             let is_begun = entry.progress.position.offset() > 0;
-            let class = match (job.is_live, is_begun) {
-                (false, true) => 0,
-                (true, _) => 1,
-                (false, false) => 2,
+            let class = match job.is_live {
+                true => 1,
+                false if is_begun || !entry.is_backlog => 0,
+                false => 2,
             };
             let slot = slots::slot_of(&entry.path, &self.rules.zone);
             let slot = slot.unwrap_or_else(|| (entry.look.1 / 1_000_000_000).cast_signed());
@@ -426,7 +445,7 @@ impl Tracker {
         let (is_ready, is_last) = match is_live {
             // Once it was given up, it is done.
             true if is_orphan => (true, true),
-            true => (self.rules.live && has_changed, false),
+            true => (self.rules.live && has_changed && !entry.is_new, false),
             false => {
                 let is_settled = age >= self.rules.settle;
                 (has_changed || is_settled, is_settled)
@@ -503,6 +522,7 @@ impl Tracker {
         if let Some(entry) = self.files.get_mut(&identity) {
             entry.read = Some((size, modified));
             entry.is_silent = false;
+            entry.is_postponed = false;
         }
     }
 
@@ -523,6 +543,17 @@ impl Tracker {
             entry.is_silent = false;
             entry.read = Some(entry.look);
         }
+    }
+
+    /// A file cannot be read now for a reason that may pass: it is tried again when it changes, or after the time
+    /// of [`Rules::settle`]. Returns whether that is new.
+    pub fn postpone(&mut self, identity: Identity, now: Duration) -> bool {
+        let Some(entry) = self.files.get_mut(&identity) else {
+            return false;
+        };
+        entry.read = Some(entry.look);
+        entry.since = now;
+        !std::mem::replace(&mut entry.is_postponed, true)
     }
 
     /// A file could not be opened under its path: it is looked for again.

@@ -14,6 +14,7 @@ mod csv;
 mod deviations;
 mod endings;
 mod filter_cli;
+mod follow;
 mod identity;
 mod layout1;
 mod layout3;

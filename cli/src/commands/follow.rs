@@ -248,7 +248,7 @@ impl Session<'_> {
             // Also after a failure: what was written must not be written again.
             self.save()?;
             read?;
-            let mut is_more = self.follower.waiting() > 0;
+            let mut is_more = self.follower.waiting() > 0 || self.follower.is_stale();
             if let Some(exec) = &mut self.exec {
                 is_more |= exec.run(&mut self.follower, &self.tell)?;
                 is_more |= self.args.once && exec.is_waiting();
@@ -469,15 +469,18 @@ impl Session<'_> {
         let jobs: Vec<_> = opened.iter().map(|opened| opened.job().clone()).collect();
         let (fates, result) = lake.write(&jobs, &self.tell);
         for (opened, fate) in opened.iter().zip(fates) {
+            if fate == Fate::Unread {
+                // What is wrong was reported by the writer.
+                self.follower.postpone(opened);
+                continue;
+            }
             self.set_lag(opened.path());
             self.follower.finish(opened, &opened.progress());
             if self.exec.is_some() {
                 self.follower.tracker_mut().deliver(opened.job().identity);
             }
             Counts::add(&self.tell.counts.files, 1);
-            if matches!(fate, Fate::Written) {
-                self.tell_failures(opened);
-            }
+            self.tell_failures(opened);
         }
         result.map(|()| true)
     }

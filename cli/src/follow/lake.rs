@@ -1,8 +1,6 @@
 //! Finished files into a directory of Parquet files, each exactly once: by the records of `--partition-by`.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use nfdecode::OpenOptions;
 use nfdecode::columns::Projection;
@@ -14,6 +12,7 @@ use crate::follow::tell::{Counts, Tell};
 use crate::input::select::Selection;
 use crate::run::stop::Stop;
 use crate::sink::columns::{ColumnWriter, Output};
+use crate::sink::partition::is_recorded;
 
 /// The directory, and how it is written.
 pub(crate) struct Lake {
@@ -28,11 +27,12 @@ pub(crate) struct Lake {
 }
 
 /// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Its flows are in the directory.
+    /// Its flows are in the directory, as the directory's records say.
     Written,
-    /// It cannot be opened.
-    Refused,
+    /// A part could not be read for a reason that may pass.
+    Unread,
 }
 
 impl Lake {
@@ -62,16 +62,11 @@ impl Lake {
             is_durable: true,
         };
         let counts = tell.counts;
-        let mut written: HashSet<Arc<Path>> = HashSet::new();
         let mut read = |bytes| {
             Counts::add(&counts.bytes, bytes);
             Counts::add(&counts.beat, 1);
         };
-        let mut done = |input: &ScanInput| {
-            written.extend(input.as_path().map(Arc::from));
-            Ok(())
-        };
-        let result = writer.write(output, &mut read, &mut done);
+        let result = writer.write(output, &mut read, &mut |_| Ok(()));
         let is_complete = result.is_ok();
         if let Ok(printed) = &result {
             Counts::add(&counts.flows, printed.totals.flows);
@@ -80,16 +75,11 @@ impl Lake {
                 printed.totals.damaged + printed.totals.refused,
             );
         }
-        let fate = |job: &Job| match written.contains(&job.path) {
+        let fate = |job: &Job| match is_recorded(&self.path, &ScanInput::path(&*job.path)) {
             true => Some(Fate::Written),
-            false if !is_complete => None,
-            // It was written earlier, or it cannot be opened.
-            false => match self.options.open(&job.path) {
-                Ok(_) => Some(Fate::Written),
-                Err(_) => Some(Fate::Refused),
-            },
+            // What comes after the file that ended the run was not looked at.
+            false => is_complete.then_some(Fate::Unread),
         };
-        // In order: what comes after an unfinished file is unfinished too.
         let fates = jobs.iter().map_while(fate).collect();
         (fates, result.map(drop))
     }

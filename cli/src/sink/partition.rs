@@ -343,6 +343,15 @@ impl Directory {
     }
 }
 
+/// Whether the flows of a file, as it is now, are recorded as written in this directory.
+pub(crate) fn is_recorded(directory: &Path, source: &ScanInput) -> bool {
+    let Ok(input) = Input::of(source, None) else {
+        return false;
+    };
+    let name = format!("{}.json", input.stem);
+    input.is(&remembered(&directory.join(MEMORY).join(name)), false)
+}
+
 /// `None` if there is no such file.
 fn read_json(path: &Path) -> io::Result<Option<Value>> {
     match fs::read(path) {
