@@ -144,7 +144,7 @@ pub struct Follower {
     complete: Option<Instant>,
     queue: VecDeque<Job>,
     refused: Vec<(PathBuf, Error)>,
-    /// A file was renamed since the last look: what comes after it must wait for another look.
+    /// Another look is due: a file was renamed since the last one, or was not read to its end.
     is_stale: bool,
 }
 
@@ -240,7 +240,7 @@ impl Follower {
         self.queue.len()
     }
 
-    /// Whether another look is needed at once: files were renamed since the last one.
+    /// Whether another look is due at once: files were renamed since the last one, or not read to their end.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.is_stale
@@ -338,8 +338,9 @@ impl Follower {
         }))
     }
 
-    /// A part of a file was read: reading goes on there when it is opened again.
+    /// A part of a file was read, or nothing: reading goes on there after another look, which is due at once.
     pub fn advance(&mut self, opened: &Opened, progress: &Progress) {
+        self.is_stale = true;
         self.tracker.advance(opened.job.identity, progress);
     }
 

@@ -141,6 +141,8 @@ pub struct Tracker {
     is_new: bool,
     /// Nothing was seen yet.
     is_first: bool,
+    /// A look has not found some file.
+    has_missing: bool,
 }
 
 impl Tracker {
@@ -157,6 +159,7 @@ impl Tracker {
             unreachable: BTreeSet::new(),
             is_new: true,
             is_first: true,
+            has_missing: false,
         }
     }
 
@@ -374,6 +377,11 @@ impl Tracker {
         present: &HashSet<(Identity, &Path)>,
         events: &mut Vec<Event>,
     ) {
+        let is_unchanged = listing.directories.is_empty() && listing.gone.is_empty();
+        if is_unchanged && !listing.is_complete && !self.has_missing {
+            return;
+        }
+        self.has_missing = false;
         let unreachable = &self.unreachable;
         let paths = &self.paths;
         let mut lost = Vec::new();
@@ -394,6 +402,7 @@ impl Tracker {
                 || listing.directories.contains_key(directory)
                 || listing.gone.iter().any(|gone| gone == directory);
             entry.missing += u8::from(is_missed);
+            self.has_missing |= is_missed;
             if entry.missing >= MISSED {
                 lost.push(*identity);
             }
@@ -560,6 +569,7 @@ impl Tracker {
     pub fn lost(&mut self, identity: Identity) {
         if let Some(entry) = self.files.get_mut(&identity) {
             entry.missing = entry.missing.max(1);
+            self.has_missing = true;
         }
     }
 

@@ -821,3 +821,47 @@ fn finished_files_come_at_once_and_memory_is_flat() {
         assert_eq!(running.terminate(), Some(0));
     }
 }
+
+/// More than is read between two looks at the directories.
+#[test]
+fn everything_once_is_everything() {
+    let place = Place::empty();
+    // One file that takes long, and many.
+    let flow = |number: u16| {
+        let mut generic = vec![0; 48];
+        generic[..8].copy_from_slice(&(1_700_000_000_000_u64 + u64::from(number)).to_le_bytes());
+        generic[40..42].copy_from_slice(&number.to_le_bytes());
+        let elements = vec![(1, generic), (2, number.to_le_bytes().repeat(4))];
+        support::writer::FlowRecord {
+            elements,
+            ..Default::default()
+        }
+        .bytes()
+    };
+    let block: Vec<_> = (0..20_000).map(flow).collect();
+    let blocks = vec![block; 40];
+    let bytes = support::writer::file(support::writer::Encoding::Lz4, None, &blocks);
+    for number in 0..3 {
+        let name = format!("nfcapd.20260101120{number}");
+        fs::write(place.input().join(name), &bytes).expect("written");
+    }
+    for state in [&["--state", "s"][..], &["-j", "1"], &["-f", "arrow"]] {
+        let output = place
+            .follow(state)
+            .arg("--once")
+            .output()
+            .expect("it starts");
+        assert_eq!(stderr(&output), "");
+        let count = match state[1] {
+            "arrow" => {
+                let reader = arrow_ipc::reader::StreamReader::try_new(&output.stdout[..], None);
+                let batches = reader
+                    .expect("Arrow")
+                    .map(|batch| batch.expect("a batch").num_rows());
+                batches.sum()
+            }
+            _ => output.stdout.iter().filter(|byte| **byte == b'\n').count(),
+        };
+        assert_eq!(count, 3 * 40 * 20_000, "{state:?}");
+    }
+}

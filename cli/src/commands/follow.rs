@@ -367,7 +367,7 @@ impl Session<'_> {
     /// Takes note of how far a file was read.
     fn note(&mut self, opened: &Opened, reading: &Reading) {
         if !reading.is_begun {
-            return;
+            return self.follower.advance(opened, &opened.progress());
         }
         if !reading.is_over {
             self.follower.advance(opened, &reading.progress);
