@@ -39,6 +39,7 @@
 //! | `encryption` | encrypted files (type `encryption::Passphrase`) |
 //! | `serde` | `Serialize` for flows and the values in them (module `serde`) |
 //! | `write` | new nfcapd files (module `writer`) |
+//! | `follow` | the directories of collectors, every flow once (module `follow`) |
 //! | `convert` | captures to nfcapd files, through the program nfpcapd (module `convert`) |
 //!
 //! No feature is on by default: the crate is then the decoder alone. The program is the package `nfdecode-cli`.
@@ -59,6 +60,8 @@ pub mod file;
 #[cfg(feature = "filter")]
 pub mod filter;
 mod flow;
+#[cfg(feature = "follow")]
+pub mod follow;
 pub mod inspect;
 #[cfg(feature = "output")]
 pub mod output;

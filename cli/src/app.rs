@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
-use crate::commands::{check, convert, fields, info, read, rewrite, series, top};
+use crate::commands::{check, convert, fields, follow, info, read, rewrite, series, top};
 use crate::run::env::print;
 use crate::run::interrupt;
 use crate::run::report::Report;
@@ -46,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Read(args) => read::run(args, &report),
         Command::Series(args) => series::run(args, &report),
         Command::Top(args) => top::run(args, &report),
+        Command::Follow(args) => follow::run(args, &report),
         Command::Info(args) => info::run(args, &report),
         Command::Check(args) => check::run(args, &report),
         Command::Rewrite(args) => rewrite::rewrite(args, &report),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what can be written on the command line |
 //! | `commands` | one file per command |
+//! | `follow` | the parts of `nfdecode follow` |
 //! | `input` | from paths and filters to what is read |
 //! | `nfdump` | the drop-in for nfdump |
 //! | `sink` | from flows to files and standard output |
@@ -15,6 +16,7 @@
 mod app;
 mod args;
 mod commands;
+mod follow;
 mod input;
 mod nfdump;
 mod run;

@@ -261,9 +261,15 @@ impl File {
     /// As [`block_refs`](Self::block_refs), without borrowing the file.
     #[must_use]
     pub fn into_block_refs(self) -> IntoBlockRefs {
+        self.into_block_refs_from(Position::default())
+    }
+
+    /// As [`block_refs_from`](Self::block_refs_from), without borrowing the file.
+    #[must_use]
+    pub fn into_block_refs_from(self, position: Position) -> IntoBlockRefs {
         IntoBlockRefs {
             file: self,
-            cursor: RawCursor::default(),
+            cursor: position.0,
         }
     }
 
@@ -391,8 +397,8 @@ impl Iterator for Blocks<'_> {
 
 impl FusedIterator for Blocks<'_> {}
 
-/// A place between two blocks of a file. Stays valid when the file grows.
-#[derive(Clone, Copy, Debug)]
+/// A place between two blocks of a file; the default is the start. Stays valid when the file grows.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Position(RawCursor);
 
 impl Position {
@@ -457,6 +463,17 @@ impl FusedIterator for BlockRefs<'_> {}
 pub struct IntoBlockRefs {
     file: File,
     cursor: RawCursor,
+}
+
+impl IntoBlockRefs {
+    /// As [`BlockRefs::position`].
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position(RawCursor {
+            ended: 0,
+            ..self.cursor
+        })
+    }
 }
 
 impl Iterator for IntoBlockRefs {

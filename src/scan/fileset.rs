@@ -218,7 +218,7 @@ pub fn is_unfinished(path: &Path) -> bool {
 
 /// Named like one, or starting like one. Damaged files keep their names, renamed ones their content;
 /// `nfcapd.202601011200.json` is another kind of file. An unreadable file may be one; opening it reports the error.
-fn is_flow_file(path: &Path) -> bool {
+pub(crate) fn is_flow_file(path: &Path) -> bool {
     let named_like_one = path
         .file_name()
         .and_then(|name| name.as_encoded_bytes().strip_prefix(b"nfcapd."))

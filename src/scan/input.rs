@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::file::handle::File;
+use crate::file::handle::{File, Position};
 use crate::file::options::OpenOptions;
 
 /// A file to read: a path, an open file, or a place that could not be looked at.
@@ -14,6 +14,14 @@ pub struct ScanInput {
     origin: Origin,
     name: String,
     is_found: bool,
+    start: Start,
+}
+
+/// Where reading a file begins, and what an earlier reading selected before that.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Start {
+    pub(crate) position: Position,
+    pub(crate) flows: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +46,7 @@ impl ScanInput {
                 copied_from: None,
             },
             is_found: false,
+            start: Start::default(),
         }
     }
 
@@ -48,6 +57,7 @@ impl ScanInput {
             name: name_of(file.path()),
             origin: Origin::Open(file),
             is_found: false,
+            start: Start::default(),
         }
     }
 
@@ -58,6 +68,7 @@ impl ScanInput {
             name: name_of(error.file()),
             origin: Origin::Unreachable(error),
             is_found: false,
+            start: Start::default(),
         }
     }
 
@@ -75,6 +86,18 @@ impl ScanInput {
     #[must_use]
     pub fn is_found(&self) -> bool {
         self.is_found
+    }
+
+    /// Begins reading where an earlier reading of the same file stopped, which selected `flows` flows: their
+    /// numbers in the file go on from there. See [`ScanBlock::next_position`](super::ScanBlock::next_position).
+    #[must_use]
+    pub fn starting_at(mut self, position: Position, flows: u64) -> Self {
+        self.start = Start { position, flows };
+        self
+    }
+
+    pub(crate) fn start(&self) -> Start {
+        self.start
     }
 
     /// Sets the name under which flows of this file are shown.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::file::block::{Block, BlockRef, Flows};
-use crate::file::handle::File;
+use crate::file::handle::{File, Position};
 use crate::file::names::Names;
 use crate::flow::view::Flow;
 use crate::scan::input::ScanInput;
@@ -78,6 +78,7 @@ pub struct ScanBlock {
     pub(crate) flows_before: u64,
     pub(crate) flows_before_in_file: u64,
     pub(crate) records_before: u64,
+    pub(crate) next: Position,
     /// How many of the selected flows are within the limit of the scan.
     pub(crate) take: usize,
 }
@@ -99,6 +100,12 @@ impl ScanBlock {
     #[must_use]
     pub fn position(&self) -> BlockRef {
         self.block.position()
+    }
+
+    /// Where the next block of its file begins, for [`ScanInput::starting_at`].
+    #[must_use]
+    pub fn next_position(&self) -> Position {
+        self.next
     }
 
     /// What is wrong with the block, if it is damaged in part.
@@ -230,6 +237,7 @@ pub struct FileEnd {
     pub(crate) file: Arc<ScanFile>,
     pub(crate) flows: u64,
     pub(crate) is_whole: bool,
+    pub(crate) position: Position,
 }
 
 impl FileEnd {
@@ -243,6 +251,13 @@ impl FileEnd {
     #[must_use]
     pub fn flows(&self) -> u64 {
         self.flows
+    }
+
+    /// Where reading stopped: behind the last block, or where the chain of blocks breaks off. See
+    /// [`BlockRefs::position`](crate::file::BlockRefs::position).
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// Whether the file was read to its end, rather than skipped or left at the limit of the scan.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 use crate::file::block::BlockRef;
+use crate::file::handle::{IntoBlockRefs, Position};
 use crate::file::names::Names;
 use crate::file::options::OpenOptions;
 use crate::scan::input::ScanInput;
@@ -28,9 +29,11 @@ pub(crate) struct Settings {
 /// A part of a file that has not been read.
 pub(crate) enum Item {
     Start(Arc<ScanFile>),
-    Block(Arc<ScanFile>, BlockRef),
+    /// With the position of the next block.
+    Block(Arc<ScanFile>, BlockRef, Position),
     Gap(Arc<ScanFile>, Error),
-    End(Arc<ScanFile>),
+    /// With the position where reading stopped.
+    End(Arc<ScanFile>, Position),
     Refused(Error),
 }
 
@@ -83,25 +86,27 @@ fn items_of(
     };
     let parts = file.into_iter().flat_map(move |file| {
         let start = Item::Start(Arc::clone(&file));
-        let end = Item::End(Arc::clone(&file));
         let unread = unread
             .take()
             .map(|error| Item::Gap(Arc::clone(&file), error));
         let done = Arc::clone(&done);
-        let blocks = file
-            .file
-            .clone()
-            .into_block_refs()
-            .take(if file.is_skipped { 0 } else { usize::MAX })
-            .take_while(move |_| !done.load(Ordering::Relaxed))
-            .map(move |found| match found {
-                Ok(found) => Item::Block(Arc::clone(&file), found),
-                Err(error) => Item::Gap(Arc::clone(&file), error),
-            });
-        std::iter::once(start)
-            .chain(unread)
-            .chain(blocks)
-            .chain(std::iter::once(end))
+        let position = file.input.start().position;
+        let mut refs = Some(file.file.clone().into_block_refs_from(position));
+        let blocks = std::iter::from_fn(move || {
+            let known = refs.as_mut()?;
+            let is_over = file.is_skipped || done.load(Ordering::Relaxed);
+            let found = if is_over { None } else { known.next() };
+            let position = IntoBlockRefs::position(known);
+            Some(match found {
+                Some(Ok(found)) => Item::Block(Arc::clone(&file), found, position),
+                Some(Err(error)) => Item::Gap(Arc::clone(&file), error),
+                None => {
+                    refs = None;
+                    Item::End(Arc::clone(&file), position)
+                }
+            })
+        });
+        std::iter::once(start).chain(unread).chain(blocks)
     });
     refused.into_iter().chain(parts)
 }
@@ -110,7 +115,7 @@ fn items_of(
 pub(crate) fn load(item: Item, settings: &Settings) -> Part {
     match item {
         Item::Start(file) => Part::Start(file),
-        Item::Block(file, found) => match file.file.load(found) {
+        Item::Block(file, found, next) => match file.file.load(found) {
             Ok(block) => {
                 let selection = &settings.selection;
                 let selected = match selection.counts_records() {
@@ -124,6 +129,7 @@ pub(crate) fn load(item: Item, settings: &Settings) -> Part {
                     flows_before: 0,
                     flows_before_in_file: 0,
                     records_before: 0,
+                    next,
                     take: 0,
                 }))
             }
@@ -138,8 +144,9 @@ pub(crate) fn load(item: Item, settings: &Settings) -> Part {
             position: None,
             error,
         }),
-        Item::End(file) => Part::End(FileEnd {
+        Item::End(file, position) => Part::End(FileEnd {
             file,
+            position,
             flows: 0,
             is_whole: false,
         }),
@@ -198,7 +205,7 @@ impl Numbers {
             Part::Start(file) => {
                 self.totals.files += 1;
                 self.totals.skipped += u64::from(file.is_skipped);
-                self.flows_in_file = 0;
+                self.flows_in_file = file.input.start().flows;
             }
             Part::Block(block) if self.left != 0 => self.block(block, settings),
             Part::Gap(_) if self.left != 0 => self.totals.damaged += 1,

@@ -144,15 +144,15 @@ impl<I: Iterator<Item = Item>> Groups<I> {
         let mut group = Vec::new();
         while flows < limits.flows && blocks < limits.blocks && files < limits.files {
             let Some(item) = self.items.next() else { break };
-            let is_end = matches!(item, Item::End(_));
-            let is_large = matches!(&item, Item::Block(_, found) if memory::is_large(found));
+            let is_end = matches!(item, Item::End(..));
+            let is_large = matches!(&item, Item::Block(_, found, _) if memory::is_large(found));
             match &item {
-                Item::Block(_, found) => {
+                Item::Block(_, found, _) => {
                     flows = flows.saturating_add(found.announced_records().into());
                     blocks += 1;
                 }
                 Item::Start(_) | Item::Gap(..) | Item::Refused(_) => files += 1,
-                Item::End(_) => {}
+                Item::End(..) => {}
             }
             group.push(item);
             if (is_end && limits.one_file) || is_large {
@@ -185,7 +185,7 @@ impl<W: Work> Stages for Traversal<'_, W> {
         let ticket = group.ticket;
         let load = |item| {
             let permit = match &item {
-                Item::Block(_, found) => Some(ticket.permit(found)),
+                Item::Block(_, found, _) => Some(ticket.permit(found)),
                 _ => None,
             };
             let part = traverse::load(item, self.settings);

@@ -69,7 +69,7 @@ impl Zone {
 
     /// The UTC second of a local time. Days beyond the end of the month go on in the next one. Of a
     /// time that does not exist, or exists twice, the clock before the change counts.
-    #[cfg(feature = "filter")]
+    #[cfg(any(feature = "filter", feature = "follow"))]
     pub(crate) fn utc_second(&self, date: (i16, i8, i64), time: (i8, i8, i8)) -> Option<i64> {
         let (year, month, day) = date;
         let (hour, minute, second) = time;

@@ -16,6 +16,7 @@ mod deviations;
 mod endings;
 mod filter_cli;
 mod first_hour;
+mod follow;
 mod identity;
 mod layout1;
 mod layout3;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod follow;
 pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod shared;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
+use crate::args::follow::FollowArgs;
 use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Show traffic over time
     Series(SeriesArgs),
+    /// Follow the directories of collectors: each flow once, to standard output, Parquet or a command
+    Follow(FollowArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable

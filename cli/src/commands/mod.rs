@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod convert;
 pub(crate) mod fields;
+pub(crate) mod follow;
 pub(crate) mod info;
 pub(crate) mod read;
 pub(crate) mod rewrite;

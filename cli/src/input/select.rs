@@ -166,7 +166,7 @@ impl Window {
 }
 
 /// RFC 3339, `now`, `-1h` for an hour ago, or nfdump's form in the local zone.
-fn moment(text: &str, now: Duration, zone: &Zone) -> Result<Timestamp, String> {
+pub(crate) fn moment(text: &str, now: Duration, zone: &Zone) -> Result<Timestamp, String> {
     let from_now = |before: Duration| {
         let millis = now.saturating_sub(before).as_millis() as u64;
         Ok(Timestamp::from_millis(millis))

@@ -94,7 +94,12 @@ impl Form {
             let path = output.ok_or_else(|| {
                 Stop::Usage("--partition-by needs a directory: -o DIR".to_owned())
             })?;
-            return Ok(Output::Directory { path, slot, bloom });
+            return Ok(Output::Directory {
+                path,
+                slot,
+                bloom,
+                is_durable: false,
+            });
         }
         if output.is_none() && io::stdout().is_terminal() {
             return Err(Stop::Usage(
@@ -137,6 +142,8 @@ pub(crate) enum Output<'a> {
         path: &'a Path,
         slot: Slot,
         bloom: bool,
+        /// Files are on the disk before they are recorded.
+        is_durable: bool,
     },
 }
 
@@ -210,7 +217,12 @@ impl ColumnWriter<'_> {
                 let written = ended.and_then(|printed| Ok((printed, finish(writer, &names)?)));
                 self.close(fault.explain(written)?)
             }
-            Output::Directory { path, slot, bloom } => {
+            Output::Directory {
+                path,
+                slot,
+                bloom,
+                is_durable,
+            } => {
                 if self.limit.is_some() {
                     return Err(Stop::Usage(
                         "--partition-by writes whole files: it cannot be used with --limit"
@@ -229,6 +241,7 @@ impl ColumnWriter<'_> {
                     bloom,
                     filter: self.filter.as_deref(),
                     salvage: self.scan.options().is_partial(),
+                    is_durable,
                 };
                 let sink = Directory::new(path, &settings)?;
                 let inputs: Vec<_> = self.scan.inputs().cloned().collect();

@@ -49,6 +49,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) filter: Option<&'a str>,
     /// Whatever is readable of damaged files is written.
     pub(crate) salvage: bool,
+    /// Files are on the disk before they are recorded: a power failure loses none that is recorded.
+    pub(crate) is_durable: bool,
 }
 
 /// The capture that inputs were converted from, and the length of its time slots.
@@ -155,6 +157,7 @@ pub(crate) struct Directory {
     named: PathBuf,
     slot: Slot,
     salvage: bool,
+    is_durable: bool,
     format: GroupFormat,
     inputs: std::sync::Mutex<BTreeMap<PathBuf, Input>>,
 }
@@ -167,6 +170,7 @@ impl Directory {
             bloom,
             filter,
             salvage,
+            is_durable,
         } = *settings;
         // Names of temporary files are absolute; paths must be recognized as below the directory.
         let absolute = std::path::absolute(path)
@@ -176,6 +180,7 @@ impl Directory {
             named: path.to_owned(),
             slot,
             salvage,
+            is_durable,
             format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
@@ -238,6 +243,9 @@ impl Directory {
             let make = || target::temporary(&self.path.join(MEMORY));
             let mut file = interrupt::temporary(make, |file| file.path())?;
             serde_json::to_writer_pretty(&mut file, value)?;
+            if self.is_durable {
+                file.as_file().sync_all()?;
+            }
             let name = file.path().to_owned();
             let result = file.persist(path);
             interrupt::forget(&name);
@@ -335,6 +343,15 @@ impl Directory {
     }
 }
 
+/// Whether the flows of a file, as it is now, are recorded as written in this directory.
+pub(crate) fn is_recorded(directory: &Path, source: &ScanInput) -> bool {
+    let Ok(input) = Input::of(source, None) else {
+        return false;
+    };
+    let name = format!("{}.json", input.stem);
+    input.is(&remembered(&directory.join(MEMORY).join(name)), false)
+}
+
 /// `None` if there is no such file.
 fn read_json(path: &Path) -> io::Result<Option<Value>> {
     match fs::read(path) {
@@ -402,7 +419,11 @@ impl Directory {
     fn close_all(&self, files: &mut Files, source: &str) -> Result<(), Stop> {
         for (start, (mut writer, path, rows)) in std::mem::take(&mut files.open) {
             name_sources(&mut writer, &[source.to_owned()]);
-            writer.close().map_err(|error| self.not_written(error))?;
+            let file = writer.into_inner();
+            let file = file.map_err(|error| self.not_written(error))?;
+            if self.is_durable {
+                file.sync_all().map_err(|error| self.failed(error))?;
+            }
             files.complete.push((start, path, rows));
         }
         Ok(())
@@ -571,6 +592,7 @@ mod tests {
             bloom: false,
             filter: None,
             salvage: false,
+            is_durable: false,
         };
         let directory = Directory::new(&out, &settings);
         let directory = directory.unwrap_or_else(|_| panic!("a directory"));

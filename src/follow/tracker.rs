@@ -1,0 +1,625 @@
+//! What to read next: a state machine over listings.
+//!
+//! Has no clock and opens no file. `now` is any time that only goes on, such as that since the start of the process:
+//! jumps of the system's clock have no effect.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::follow::entry::{Entry, Job, Progress, Stage};
+use crate::follow::identity::{Fingerprint, Identity};
+use crate::follow::listing::{Listing, Seen, is_live};
+use crate::follow::slots::{self, Slots};
+use crate::value::time::Timestamp;
+use crate::value::zone::Zone;
+
+/// Looks that must miss a file before it counts as vanished: it may be renamed while directories are listed.
+const MISSED: u8 = 3;
+
+/// So many new files in one look are a backlog, rather than what collectors have just finished.
+const BACKLOG: usize = 1000;
+
+/// Which files are read if nothing is known of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// All.
+    #[default]
+    Start,
+    /// Those that appear or grow from now on.
+    Now,
+    /// Those that were changed at this time or later.
+    At(Timestamp),
+}
+
+/// What a tracker goes by.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Rules {
+    /// Read files that are still being written.
+    pub live: bool,
+    /// Where to begin without a state.
+    pub begin: Begin,
+    /// A finished file that breaks off is read again if it changes within this time, and given up after it.
+    pub settle: Duration,
+    /// Read abandoned files of collectors that did not change for this time.
+    pub orphans: Option<Duration>,
+    /// The zone of the collector's file names.
+    pub zone: Zone,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            live: false,
+            begin: Begin::Start,
+            settle: Duration::from_secs(60),
+            orphans: None,
+            zone: Zone::utc(),
+        }
+    }
+}
+
+/// Something that a user should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// There are no files for some time slots.
+    MissingSlots {
+        /// The directory of the collector.
+        source: PathBuf,
+        /// Start of the first one, seconds since the epoch.
+        from: i64,
+        /// How many.
+        count: u64,
+    },
+    /// A file vanished before it was read to its end.
+    Vanished(PathBuf),
+    /// A file was replaced by another one of the same name, or rewritten: it is read from its start.
+    Rewritten(PathBuf),
+    /// A place that cannot be listed, and why. What is known of the files below is kept.
+    Unreachable(PathBuf, String),
+}
+
+impl Event {
+    /// Whether flows are lost.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        !matches!(self, Self::Rewritten(_))
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingSlots {
+                source,
+                from,
+                count,
+            } => {
+                let from = Timestamp::from_millis(from.unsigned_abs().saturating_mul(1000));
+                let (noun, first) = match count {
+                    1 => ("slot", ""),
+                    _ => ("slots", ", the first"),
+                };
+                let source = source.display();
+                write!(
+                    f,
+                    "{source}: no file for {count} time {noun}{first} at {from}"
+                )
+            }
+            Self::Vanished(path) => {
+                write!(
+                    f,
+                    "{}: vanished before it was read to its end",
+                    path.display()
+                )
+            }
+            Self::Rewritten(path) => {
+                write!(f, "{}: was rewritten: reading it again", path.display())
+            }
+            Self::Unreachable(path, why) => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+/// Which files there are, how far they were read, and what comes next.
+#[derive(Debug)]
+pub struct Tracker {
+    rules: Rules,
+    roots: Vec<PathBuf>,
+    files: HashMap<Identity, Entry>,
+    /// The file that has each path now.
+    paths: HashMap<Arc<Path>, Identity>,
+    /// Files forgotten since the last save.
+    forgotten: Vec<Identity>,
+    slots: Slots,
+    unreachable: BTreeSet<PathBuf>,
+    /// Nothing was known at the start, and nothing was seen yet.
+    is_new: bool,
+    /// Nothing was seen yet.
+    is_first: bool,
+    /// A look has not found some file.
+    has_missing: bool,
+}
+
+impl Tracker {
+    /// Knows no file. `roots` are the directories that labels of files are relative to.
+    #[must_use]
+    pub fn new(rules: Rules, roots: Vec<PathBuf>) -> Self {
+        Self {
+            rules,
+            roots,
+            files: HashMap::new(),
+            paths: HashMap::new(),
+            forgotten: Vec::new(),
+            slots: Slots::default(),
+            unreachable: BTreeSet::new(),
+            is_new: true,
+            is_first: true,
+            has_missing: false,
+        }
+    }
+
+    /// Something is known from earlier: new files are read whatever [`Rules::begin`] says.
+    pub(crate) fn set_known(&mut self) {
+        self.is_new = false;
+    }
+
+    /// Adds a file from a saved state.
+    pub(crate) fn restore(&mut self, identity: Identity, entry: Entry) {
+        self.is_new = false;
+        self.paths.insert(Arc::clone(&entry.path), identity);
+        self.files.insert(identity, entry);
+    }
+
+    /// Removes a file of a saved state.
+    pub(crate) fn remove(&mut self, identity: Identity) {
+        if let Some(entry) = self.files.remove(&identity)
+            && self.paths.get(&entry.path) == Some(&identity)
+        {
+            self.paths.remove(&entry.path);
+        }
+    }
+
+    /// The slots of all known files are there.
+    pub(crate) fn learn_slots(&mut self) {
+        let files = self.files.values().map(|entry| Arc::clone(&entry.path));
+        let files: Vec<_> = files.collect();
+        self.add_slots(files);
+    }
+
+    /// How many files are known, and how many of these are to be read.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let waiting = self
+            .files
+            .values()
+            .filter(|entry| entry.stage == Stage::Reading);
+        (self.files.len(), waiting.count())
+    }
+
+    /// Whether files that are being written wait for a second look.
+    #[must_use]
+    pub fn needs_look(&self) -> bool {
+        let mut files = self.files.values();
+        self.rules.live
+            && files.any(|entry| entry.is_new && entry.missing == 0 && is_live(&entry.path))
+    }
+
+    /// Takes note of what a look at the directories has found.
+    pub fn observe(&mut self, listing: &Listing, now: Duration) -> Vec<Event> {
+        let mut events = self.note_unreachable(listing);
+        let follows_live = self.rules.live || self.rules.orphans.is_some();
+        let all = listing
+            .directories
+            .values()
+            .flatten()
+            .chain(&listing.growing);
+        let seen: Vec<&Seen> = all
+            .filter(|seen| follows_live || !is_live(&seen.path))
+            .collect();
+        let present: HashSet<(Identity, &Path)> = seen
+            .iter()
+            .map(|seen| (seen.identity, seen.path.as_path()))
+            .collect();
+        // Known files first: a new one may have got the name of a renamed one.
+        let (known, new): (Vec<&Seen>, Vec<&Seen>) = seen
+            .into_iter()
+            .partition(|seen| self.files.contains_key(&seen.identity));
+        for seen in known {
+            self.see_again(seen, &present, now);
+        }
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        let is_backlog = is_first || new.len() >= BACKLOG;
+        let mut appeared = Vec::new();
+        for seen in new {
+            if self.files.contains_key(&seen.identity) {
+                // Two names of the same new file.
+                self.see_again(seen, &present, now);
+            } else {
+                appeared.push(self.see_first(seen, is_backlog, now));
+            }
+        }
+        let was_new = std::mem::replace(&mut self.is_new, false);
+        let missing = self.add_slots(appeared);
+        if !was_new || self.rules.begin == Begin::Start {
+            events.extend(missing);
+        }
+        self.miss(listing, &present, &mut events);
+        events
+    }
+
+    fn note_unreachable(&mut self, listing: &Listing) -> Vec<Event> {
+        let mut places = BTreeSet::new();
+        let mut events = Vec::new();
+        for (place, why) in &listing.unreachable {
+            places.insert(place.clone());
+            if !self.unreachable.contains(place) {
+                events.push(Event::Unreachable(place.clone(), why.clone()));
+            }
+        }
+        for root in &listing.empty {
+            if !self
+                .files
+                .values()
+                .any(|entry| entry.path.starts_with(root))
+            {
+                continue;
+            }
+            places.insert(root.clone());
+            if !self.unreachable.contains(root) {
+                let why = "all files have vanished: is it mounted?".to_owned();
+                events.push(Event::Unreachable(root.clone(), why));
+            }
+        }
+        self.unreachable = places;
+        events
+    }
+
+    fn see_again(&mut self, seen: &Seen, present: &HashSet<(Identity, &Path)>, now: Duration) {
+        let Some(entry) = self.files.get_mut(&seen.identity) else {
+            return;
+        };
+        entry.missing = 0;
+        entry.is_new = false;
+        if *entry.path != *seen.path {
+            let has_both = present.contains(&(seen.identity, &*entry.path));
+            // One that is renamed while directories are listed may show both names; others are links.
+            if has_both && !(is_live(&entry.path) && !is_live(&seen.path)) {
+                return;
+            }
+            let path: Arc<Path> = seen.path.as_path().into();
+            let before = std::mem::replace(&mut entry.path, Arc::clone(&path));
+            if self.paths.get(&before) == Some(&seen.identity) {
+                self.paths.remove(&before);
+            }
+            self.paths.insert(path, seen.identity);
+            if is_live(&before) != is_live(&entry.path) {
+                // It is finished now.
+                entry.read = None;
+            }
+            entry.since = now;
+            entry.is_dirty = true;
+        }
+        let look = (seen.size, seen.modified);
+        if entry.look != look {
+            entry.look = look;
+            entry.since = now;
+            if entry.stage != Stage::Reading {
+                entry.stage = Stage::Reading;
+                entry.is_dirty = true;
+            }
+        }
+    }
+
+    fn see_first(&mut self, seen: &Seen, is_backlog: bool, now: Duration) -> Arc<Path> {
+        let path: Arc<Path> = seen.path.as_path().into();
+        let look = (seen.size, seen.modified);
+        let mut entry = Entry::new(Arc::clone(&path), look, now);
+        entry.is_backlog = is_backlog;
+        let is_old = self.is_new
+            && match self.rules.begin {
+                Begin::Start => false,
+                Begin::Now => true,
+                Begin::At(time) => seen.modified / 1_000_000 < time.as_millis(),
+            };
+        if is_old && is_live(&path) {
+            entry.is_silent = true;
+        } else if is_old {
+            entry.stage = Stage::Done;
+        }
+        let before = self.paths.insert(Arc::clone(&path), seen.identity);
+        // A collector uses the name of its current file again and again; other names belong to one file.
+        if let Some(before) = before
+            && !is_live(&path)
+            && let Some(mut replaced) = self.files.remove(&before)
+        {
+            self.forgotten.push(before);
+            replaced.replaced = None;
+            // Devices get other numbers when a system starts; a file that was left out stays so.
+            if replaced.stage == Stage::Done
+                && replaced.fingerprint.is_none()
+                && replaced.look == look
+            {
+                entry.stage = Stage::Done;
+            }
+            entry.replaced = Some(Box::new(replaced));
+        }
+        self.files.insert(seen.identity, entry);
+        path
+    }
+
+    fn add_slots(&mut self, paths: Vec<Arc<Path>>) -> Vec<Event> {
+        let zone = &self.rules.zone;
+        let slot = |path: Arc<Path>| slots::slot_of(&path, zone).map(|slot| (slot, path));
+        let mut found: Vec<_> = paths.into_iter().filter_map(slot).collect();
+        found.sort_unstable();
+        let mut events = Vec::new();
+        for (slot, path) in found {
+            if let Some(missing) = self.slots.add(slots::source_of(&path), slot) {
+                events.push(Event::MissingSlots {
+                    source: missing.source,
+                    from: missing.from,
+                    count: missing.count,
+                });
+            }
+        }
+        events
+    }
+
+    /// Counts the files that were not found, and forgets them after some looks.
+    fn miss(
+        &mut self,
+        listing: &Listing,
+        present: &HashSet<(Identity, &Path)>,
+        events: &mut Vec<Event>,
+    ) {
+        let is_unchanged = listing.directories.is_empty() && listing.gone.is_empty();
+        if is_unchanged && !listing.is_complete && !self.has_missing {
+            return;
+        }
+        self.has_missing = false;
+        let unreachable = &self.unreachable;
+        let paths = &self.paths;
+        let mut lost = Vec::new();
+        for (identity, entry) in &mut self.files {
+            if present.contains(&(*identity, &entry.path)) {
+                continue;
+            }
+            if unreachable
+                .iter()
+                .any(|place| entry.path.starts_with(place))
+            {
+                continue;
+            }
+            let directory = entry.path.parent().unwrap_or(Path::new(""));
+            let is_missed = entry.missing > 0
+                || listing.is_complete
+                || paths.get(&entry.path) != Some(identity)
+                || listing.directories.contains_key(directory)
+                || listing.gone.iter().any(|gone| gone == directory);
+            entry.missing += u8::from(is_missed);
+            self.has_missing |= is_missed;
+            if entry.missing >= MISSED {
+                lost.push(*identity);
+            }
+        }
+        for identity in lost {
+            if let Some(entry) = self.files.get(&identity)
+                && entry.stage != Stage::Done
+                && !entry.is_silent
+                // The next current file of a collector is empty, and removed when it ends.
+                && (!is_live(&entry.path) || entry.fingerprint.is_some())
+                && !(is_live(&entry.path) && !self.rules.live)
+            {
+                events.push(Event::Vanished(entry.path.to_path_buf()));
+            }
+            self.remove(identity);
+            self.forgotten.push(identity);
+        }
+    }
+
+    /// What is to be read, in order: files that were finished just now or begun before, then files being written, then
+    /// a backlog. Each by their slots.
+    #[must_use]
+    pub fn jobs(&self, now: Duration) -> Vec<Job> {
+        let ready = self.files.iter().filter_map(|(identity, entry)| {
+            let job = self.job(*identity, entry, now)?;
+            let is_begun = entry.progress.position.offset() > 0;
+            let class = match job.is_live {
+                true => 1,
+                false if is_begun || !entry.is_backlog => 0,
+                false => 2,
+            };
+            let slot = slots::slot_of(&entry.path, &self.rules.zone);
+            let slot = slot.unwrap_or_else(|| (entry.look.1 / 1_000_000_000).cast_signed());
+            Some(((class, slot, Arc::clone(&entry.path)), job))
+        });
+        let mut ready: Vec<_> = ready.collect();
+        ready.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        ready.into_iter().map(|(_, job)| job).collect()
+    }
+
+    fn job(&self, identity: Identity, entry: &Entry, now: Duration) -> Option<Job> {
+        if entry.stage != Stage::Reading || entry.missing > 0 {
+            return None;
+        }
+        let age = now.saturating_sub(entry.since);
+        let is_live = is_live(&entry.path);
+        let has_changed = entry.read != Some(entry.look);
+        let is_orphan = self.rules.orphans.is_some_and(|orphans| age >= orphans);
+        let (is_ready, is_last) = match is_live {
+            // Once it was given up, it is done.
+            true if is_orphan => (true, true),
+            true => (self.rules.live && has_changed && !entry.is_new, false),
+            false => {
+                let is_settled = age >= self.rules.settle;
+                (has_changed || is_settled, is_settled)
+            }
+        };
+        is_ready.then(|| Job {
+            path: Arc::clone(&entry.path),
+            identity,
+            is_live: is_live && !is_last,
+            is_last,
+            is_silent: entry.is_silent,
+        })
+    }
+
+    /// Where reading of an open file begins, the name under which its flows are shown, and an event if it was
+    /// read before with other content. `size` is that of the open file.
+    pub fn resume(
+        &mut self,
+        identity: Identity,
+        fingerprint: Option<Fingerprint>,
+        size: u64,
+    ) -> Option<(Progress, String, Option<Event>)> {
+        let roots = &self.roots;
+        let entry = self.files.get_mut(&identity)?;
+        if let Some(replaced) = entry.replaced.take()
+            && entry.fingerprint.is_none()
+        {
+            entry.fingerprint = replaced.fingerprint;
+            entry.progress = replaced.progress;
+            entry.label = replaced.label;
+        }
+        let is_same = match (entry.fingerprint, fingerprint) {
+            (Some(before), Some(now)) => before == now,
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
+        let mut event = None;
+        if !is_same || size < entry.progress.position.offset() {
+            event = Some(Event::Rewritten(entry.path.to_path_buf()));
+            entry.progress = Progress::default();
+            entry.label = None;
+        }
+        if entry.fingerprint != fingerprint || event.is_some() {
+            entry.fingerprint = fingerprint;
+            entry.is_dirty = true;
+        }
+        if entry.label.is_none() {
+            let name = shown(&entry.path, roots);
+            entry.label = match (is_live(&entry.path), fingerprint) {
+                (false, _) => Some(name.into()),
+                // Unlike its name, this is of one file only.
+                (true, Some(fingerprint)) => Some(format!("{name}#{fingerprint}").into()),
+                (true, None) => None,
+            };
+            entry.is_dirty = true;
+        }
+        let label = entry.label.as_deref().unwrap_or_default().to_owned();
+        Some((entry.progress, label, event))
+    }
+
+    /// A part of a file was read; there may be more.
+    pub fn advance(&mut self, identity: Identity, progress: &Progress) {
+        if let Some(entry) = self.files.get_mut(&identity) {
+            let is_same = entry.progress.position.offset() == progress.position.offset()
+                && entry.progress.flows == progress.flows;
+            entry.is_dirty |= !is_same;
+            entry.progress = *progress;
+        }
+    }
+
+    /// All of a file was read that it had when it was opened with this size and time of modification. It is
+    /// read on when it changes.
+    pub fn pause(&mut self, identity: Identity, size: u64, modified: u64) {
+        if let Some(entry) = self.files.get_mut(&identity) {
+            entry.read = Some((size, modified));
+            entry.is_silent = false;
+            entry.is_postponed = false;
+        }
+    }
+
+    /// The flows of a file are delivered; [`finish`](Self::finish) follows when all is done that they are for.
+    pub fn deliver(&mut self, identity: Identity) {
+        self.set_stage(identity, Stage::Delivered);
+    }
+
+    /// Nothing is left to do for a file.
+    pub fn finish(&mut self, identity: Identity) {
+        self.set_stage(identity, Stage::Done);
+    }
+
+    fn set_stage(&mut self, identity: Identity, stage: Stage) {
+        if let Some(entry) = self.files.get_mut(&identity) {
+            entry.is_dirty |= entry.stage != stage;
+            entry.stage = stage;
+            entry.is_silent = false;
+            entry.read = Some(entry.look);
+        }
+    }
+
+    /// A file cannot be read now for a reason that may pass: it is tried again when it changes, or after the time
+    /// of [`Rules::settle`]. Returns whether that is new.
+    pub fn postpone(&mut self, identity: Identity, now: Duration) -> bool {
+        let Some(entry) = self.files.get_mut(&identity) else {
+            return false;
+        };
+        entry.read = Some(entry.look);
+        entry.since = now;
+        !std::mem::replace(&mut entry.is_postponed, true)
+    }
+
+    /// A file could not be opened under its path: it is looked for again.
+    pub fn lost(&mut self, identity: Identity) {
+        if let Some(entry) = self.files.get_mut(&identity) {
+            entry.missing = entry.missing.max(1);
+            self.has_missing = true;
+        }
+    }
+
+    /// The files whose flows are delivered, and that are not finished, in order.
+    #[must_use]
+    pub fn delivered(&self) -> Vec<(Arc<Path>, Identity)> {
+        let files = self.files.iter();
+        let files = files.filter(|(_, entry)| entry.stage == Stage::Delivered);
+        let mut files: Vec<_> = files
+            .map(|(identity, entry)| (Arc::clone(&entry.path), *identity))
+            .collect();
+        files.sort_unstable();
+        files
+    }
+
+    /// The length of slots in the directory of a file, in seconds, once it is known.
+    #[must_use]
+    pub fn slot_length(&self, path: &Path) -> Option<i64> {
+        self.slots.length(slots::source_of(path))
+    }
+
+    /// Whether something is not saved.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.forgotten.is_empty() || self.files.values().any(|entry| entry.is_dirty)
+    }
+
+    /// All files.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Identity, &Entry)> {
+        self.files.iter()
+    }
+
+    /// The files forgotten since the last save.
+    pub(crate) fn forgotten(&self) -> &[Identity] {
+        &self.forgotten
+    }
+
+    /// Everything is saved.
+    pub(crate) fn set_saved(&mut self) {
+        self.forgotten.clear();
+        self.files
+            .values_mut()
+            .for_each(|entry| entry.is_dirty = false);
+    }
+}
+
+/// A path relative to the one directory that is followed; with several, the whole path.
+fn shown(path: &Path, roots: &[PathBuf]) -> String {
+    let path = match roots {
+        [root] => path.strip_prefix(root).unwrap_or(path),
+        _ => path,
+    };
+    path.to_string_lossy().into_owned()
+}
