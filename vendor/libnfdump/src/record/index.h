@@ -63,7 +63,8 @@ typedef struct flow_index {
 /* Around functions that write flows where flow_index_next tells: without an array there is no room and their loops
  * do not run, which gcc's analyser does not see.  Code that shows it to it costs two instructions for each flow. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define FLOW_ARRAY_BEGIN _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wanalyzer-null-dereference\"")
+#define FLOW_ARRAY_BEGIN                                                                                               \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wanalyzer-null-dereference\"")
 #define FLOW_ARRAY_END _Pragma("GCC diagnostic pop")
 #else
 #define FLOW_ARRAY_BEGIN
