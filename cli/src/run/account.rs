@@ -84,11 +84,7 @@ impl Account {
         let mut this = Self::default();
         if let Some(error) = file.appendix_damage() {
             this.state = State::after(&error);
-            let reason = error.reason();
-            report.damage(format!(
-                "{}: ident and statistics are not readable: {reason}",
-                path(file)
-            ));
+            report.damage(format!("{}: {}", path(file), at_the_end(file, &error)));
         }
         this
     }
@@ -147,6 +143,16 @@ impl Account {
             ));
         }
     }
+}
+
+/// What is wrong at the end of a file, where ident and statistics are. In layout 3 the directory and the footer are
+/// there, too: these are not a part of any block.
+fn at_the_end(file: &File, error: &Error) -> String {
+    let reason = error.reason();
+    if file.header().layout == 3 && error.block().is_none() {
+        return reason.to_owned();
+    }
+    format!("ident and statistics are not readable: {reason}")
 }
 
 /// Reports names that were not kept, if there are any.
