@@ -109,6 +109,44 @@ static void lists(records *r)
     EXPECT(decode(r) == NFDUMP_OK && view.num_flows == 1 && view.num_lists == 0);
 }
 
+/* Layout 3: flows with the highest element, and more arrangements than there are shapes. */
+static void highest_element(records *r)
+{
+    enum { FLOWS = 2200, BLOCK_HEADER = 24, SUBHEADER = 32, EVENT = 21, PAYLOAD = 25, EVENT_AT = 32, PAYLOAD_AT = 56 };
+    r->length = 0;
+    add(r, 1, 4), add(r, 0, 8), add(r, 1, 2);
+    memset(r->data + r->length, 0, 10 + SUBHEADER);
+    r->length = BLOCK_HEADER;
+    add(r, FLOWS, 4);
+    r->length = BLOCK_HEADER + SUBHEADER;
+    for (size_t i = 1; i <= FLOWS; i++) {
+        const size_t size = (PAYLOAD_AT + 4 + i + 7) / 8 * 8;
+        const size_t start = r->length;
+        memset(r->data + start, 0, size);
+        add(r, 16, 2), add(r, size, 2), add(r, 2, 2);
+        r->length = start + 16;
+        add(r, 1u << EVENT | 1u << PAYLOAD, 8);
+        add(r, EVENT_AT, 2), add(r, PAYLOAD_AT, 2);
+        r->data[start + EVENT_AT + 16] = 2, r->data[start + EVENT_AT + 18] = 1;
+        r->length = start + PAYLOAD_AT;
+        add(r, i, 4);
+        r->length = start + size;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        r->data[4 + i] = r->data[8 + i] = (uint8_t)(r->length >> (8 * i));
+    }
+    const nfdump_block_ref ref = {.type = 1, .layout = 3, .stored = (uint32_t)r->length - BLOCK_HEADER};
+    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, r->length, &view, &error) == NFDUMP_OK);
+    EXPECT(view.num_flows == FLOWS && view.num_shapes == NFDUMP_SHAPES_MAX &&
+           view.num_lists == FLOWS - view.num_shapes);
+    for (size_t i = 0; i < view.num_flows; i++) {
+        const uint8_t *payload = NULL;
+        size_t length = 0;
+        EXPECT(nfdump_flow_element(&view, i, NFDUMP_ELEMENT_EVENT_KIND, &payload, &length) == NFDUMP_OK &&
+               length == 2 && payload[0] == 2);
+    }
+}
+
 /* One step of the hash of `walk_elements`, and back. */
 static uint32_t mix(uint32_t hash, uint32_t header)
 {
@@ -446,6 +484,7 @@ void test_limits(void)
     block = nfdump_block_new();
     if (r.data != NULL && block != NULL) {
         lists(&r);
+        highest_element(&r);
         collisions(&r);
         arguments(&r);
         searches(&r);

@@ -235,7 +235,7 @@ static SEPARATE bool add_list(flow_index *index, span record, uint16_t count, si
     uint32_t *next = words + index->num_list_words;
     *next++ = (uint32_t)present;
     *next++ = (uint32_t)(present >> 32);
-    for (unsigned id = 1; present >> id != 0; id++) {
+    for (unsigned id = 1; id < NFDUMP_ELEMENT_SLOTS; id++) {
         if (present >> id & 1) {
             *next++ = place[id];
         }
