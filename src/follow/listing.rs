@@ -52,8 +52,7 @@ fn nanos(metadata: &Metadata) -> u64 {
 
 /// Whether a collector is still writing the file of this path, by its name.
 pub(crate) fn is_live(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    fileset::is_unfinished(Path::new(name))
+    fileset::is_unfinished(path)
 }
 
 /// What a look at the directories has found.

@@ -26,6 +26,9 @@ const INTRODUCTION: &str = "\
 #define NFDUMP_FIELDS(FIELD) \\
 ";
 
+/// Columns of the header at most.
+const WIDTH: usize = 120;
+
 /// The type of a field in C; `None` for what is derived from other fields.
 ///
 /// # Panics
@@ -82,11 +85,25 @@ fn push_field(header: &mut String, element: &Element, field: &Field, kind: &str)
     let Element { id, .. } = element;
     let Field { name, offset, .. } = field;
     let condition = c_condition(field.condition);
-    writeln!(
-        header,
-        "    FIELD({name}, {id}, {offset}, {kind}, {condition}) /* {doc} */ \\"
-    )
-    .expect("a String");
+    let field = format!("FIELD({name}, {id}, {offset}, {kind}, {condition})");
+    if field.len() + doc.len() <= WIDTH - "     /*  */ \\".len() {
+        push_line(header, &format!("{field} /* {doc} */"));
+        return;
+    }
+    let mut comment = format!("/* {doc} */");
+    while comment.len() > WIDTH - "     \\".len() {
+        let end = comment[..WIDTH - "     \\".len()].rfind(' ');
+        let rest = comment.split_off(end.expect("words"));
+        push_line(header, &comment);
+        comment = format!("  {rest}");
+    }
+    push_line(header, &comment);
+    push_line(header, &field);
+}
+
+/// A line of the list, which goes on.
+fn push_line(header: &mut String, text: &str) {
+    writeln!(header, "    {text} \\").expect("a String");
 }
 
 fn elements_header() -> String {
@@ -96,12 +113,10 @@ fn elements_header() -> String {
             0 => "variable size".to_owned(),
             size => format!("{size} bytes"),
         };
-        writeln!(
-            header,
-            "    /* {} {}, {size} */ \\",
-            element.id, element.name
-        )
-        .expect("a String");
+        push_line(
+            &mut header,
+            &format!("/* {} {}, {size} */", element.id, element.name),
+        );
         for field in element.fields {
             if let Some(kind) = c_type(field.kind) {
                 push_field(&mut header, element, field, kind);

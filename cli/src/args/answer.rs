@@ -66,6 +66,11 @@ pub(crate) struct AnswerArgs {
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
+    /// Memory for blocks being decoded, and for the groups of `top`, of which the rest goes to temporary files: 500M,
+    /// 4G; groups take up to a quarter of the machine's memory if not given
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub(crate) memory: Option<u64>,
+
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
@@ -167,11 +172,6 @@ pub(crate) struct TopArgs {
     /// Also group by intervals of time, by the start of a flow: 300, 90s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) every: Option<Duration>,
-
-    /// Keep at most this much of the groups in memory, the rest in temporary files: 500M, 4G; a quarter of the
-    /// machine's memory if not given
-    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
-    pub(crate) memory: Option<u64>,
 
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,

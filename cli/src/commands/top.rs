@@ -51,7 +51,7 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let memory = args.memory.map_or_else(memory_usual, |memory| {
+    let memory = args.answer.memory.map_or_else(memory_usual, |memory| {
         usize::try_from(memory).unwrap_or(usize::MAX)
     });
     let collector = Collector::new(&question.grouping, source.scan.thread_count())

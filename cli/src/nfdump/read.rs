@@ -137,6 +137,9 @@ impl Reader {
         if let Some(filter) = filter {
             scan = scan.select(filter);
         }
+        if let Some(bytes) = env::block_memory().map_err(Quit::failed)? {
+            scan = scan.memory(bytes);
+        }
         if let Some(limit) = options.limit {
             scan = scan.limit(limit);
         }

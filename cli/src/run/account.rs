@@ -85,11 +85,7 @@ impl Account {
         let mut this = Self::default();
         if let Some(error) = file.appendix_damage() {
             this.state = State::after(&error);
-            let reason = error.reason();
-            report.damage(format!(
-                "{}: ident and statistics are not readable: {reason}",
-                path(file)
-            ));
+            report.damage(format!("{}: {}", path(file), at_the_end(file, &error)));
         }
         this
     }
@@ -176,6 +172,11 @@ pub(crate) fn report_refused(report: &Report, error: &Error) {
 /// What a file is that is no nfcapd file, and which command reads it.
 fn kind_of_file(path: &Path) -> Option<&'static str> {
     let mut start = [0; 4];
+    // A pipe would be waited for.
+    let is_plain = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    if !is_plain {
+        return None;
+    }
     let mut file = std::fs::File::open(path).ok()?;
     file.read_exact(&mut start).ok()?;
     match start {
@@ -192,6 +193,16 @@ fn kind_of_file(path: &Path) -> Option<&'static str> {
         [b'{' | b'[', ..] => Some("JSON text, such as nfdecode writes"),
         _ => None,
     }
+}
+
+/// What is wrong at the end of a file, where ident and statistics are. In layout 3 the directory and the footer are
+/// there, too: these are not a part of any block.
+fn at_the_end(file: &File, error: &Error) -> String {
+    let reason = error.reason();
+    if file.header().layout == 3 && error.block().is_none() {
+        return reason.to_owned();
+    }
+    format!("ident and statistics are not readable: {reason}")
 }
 
 /// Reports names that were not kept, if there are any.

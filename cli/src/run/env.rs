@@ -6,7 +6,7 @@ use std::thread;
 
 use nfdecode::value::Zone;
 
-use crate::args::OutputArgs;
+use crate::args::{OutputArgs, memory_size};
 use crate::run::stop::Stop;
 
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Stop> {
@@ -27,6 +27,17 @@ pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
         .or_else(|| thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN)
         .min(THREADS_MAX)
+}
+
+/// Memory for blocks being decoded, for commands without `--memory`: that of `NFDECODE_MEMORY`.
+pub(crate) fn block_memory() -> Result<Option<u64>, String> {
+    const VARIABLE: &str = "NFDECODE_MEMORY";
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(value) => memory_size(&value.to_string_lossy())
+            .map(Some)
+            .map_err(|error| format!("{VARIABLE}: {error}")),
+        None => Ok(None),
+    }
 }
 
 /// The time zone for output.

@@ -71,6 +71,10 @@ pub(crate) fn source(
         Some(limit) => scan.limit(limit),
         None => scan,
     };
+    let scan = match answer.memory {
+        Some(bytes) => scan.memory(bytes),
+        None => scan,
+    };
     Ok(Some(Source {
         scan,
         _inputs: inputs,

@@ -116,7 +116,8 @@ static void change_extensions(part *block, unsigned *random)
     static uint8_t made[16384];
     size_t start = 0;
     size_t size = 0;
-    if (!some_record(block, random, &start, &size) || size < 24 || size > sizeof made / 2 || block->bytes[start] != 16) {
+    if (!some_record(block, random, &start, &size) || size < 24 || size > sizeof made / 2 ||
+        block->bytes[start] != 16) {
         mutate_record(block, random);
         return;
     }
@@ -160,7 +161,8 @@ static void change_extensions(part *block, unsigned *random)
         put_u16(made + 24 + 2 * (size_t)rank, (uint32_t)at);
         size_t length = parts_extension_size(id);
         const size_t entry = 24 + 2 * (size_t)rank_before;
-        const size_t from = had >> id & 1 && entry + 2 <= size ? (size_t)record[entry] | (size_t)record[entry + 1] << 8 : size;
+        const size_t from =
+            had >> id & 1 && entry + 2 <= size ? (size_t)record[entry] | (size_t)record[entry + 1] << 8 : size;
         if (parts_extension_varies(id)) {
             length += from + 4 <= size && record[from + 1] == 0 ? record[from] : below(random, 40);
         }

@@ -129,7 +129,10 @@ size_t parts_decode(uint8_t method, const uint8_t *stored, size_t length, uint8_
 static uint8_t file_method(uint16_t layout, const uint8_t *header)
 {
     if (layout == 1) {
-        return header[4] & 0x01 ? METHOD_LZO : header[4] & 0x08 ? METHOD_BZ2 : header[4] & 0x10 ? METHOD_LZ4 : METHOD_NONE;
+        return header[4] & 0x01   ? METHOD_LZO
+               : header[4] & 0x08 ? METHOD_BZ2
+               : header[4] & 0x10 ? METHOD_LZ4
+                                  : METHOD_NONE;
     }
     if (layout == 2) {
         return header[16] % METHODS;
@@ -372,8 +375,8 @@ static void fit_elements_2(uint8_t *record, size_t size)
     put_u16(record + 4, count);
 }
 
-static const uint8_t extension_sizes[40] = {0,  48, 8, 32, 8,  8,  24, 8,  8, 8,  32, 8,  16, 40, 16, 16, 8,  24, 8,  32,
-                                           8,  24, 24, 72, 8, 4,  4,  4,  16, 40, 16, 8, 4,  8,  24, 32, 8,  8,  4,  8};
+static const uint8_t extension_sizes[40] = {0, 48, 8,  32, 8, 8, 24, 8, 8,  8,  32, 8, 16, 40, 16, 16, 8, 24, 8, 32,
+                                            8, 24, 24, 72, 8, 4, 4,  4, 16, 40, 16, 8, 4,  8,  24, 32, 8, 8,  4, 8};
 
 bool parts_extension_varies(unsigned id)
 {

@@ -85,8 +85,9 @@ static part *add_block(uint32_t type)
 /* ---- layout 2 -------------------------------------------------------------- */
 
 /* Payload bytes of the elements of layout 2, by id. */
-static const uint16_t element_sizes_2[] = {0, 48, 8, 32, 16, 24, 8, 8, 4, 16, 4, 16, 4, 16, 40, 32, 8, 24, 16, 16, 8, 32,
-                                             4, 24, 68, 16, 8, 4, 8, 12, 12, 12, 40, 16, 4, 20, 8, 28, 32, 8, 4, 9, 4};
+static const uint16_t element_sizes_2[] = {0,  48, 8,  32, 16, 24, 8,  8,  4,  16, 4,  16, 4, 16, 40,
+                                           32, 8,  24, 16, 16, 8,  32, 4,  24, 68, 16, 8,  4, 8,  12,
+                                           12, 12, 40, 16, 4,  20, 8,  28, 32, 8,  4,  9,  4};
 #define ELEMENTS_2 (NFDUMP_ELEMENT_MAX_LAYOUT2 + 1)
 _Static_assert(sizeof element_sizes_2 / sizeof *element_sizes_2 == ELEMENTS_2, "a size for each element");
 
@@ -108,8 +109,8 @@ static void flow_2(part *block, uint64_t elements)
 
 static void others_2(part *block)
 {
-    put(block, 7, 2), put(block, 32, 2), put(block, 9, 4), put(block, 0, 8), put(block, 0x7F000001, 8), put(block, 2, 2),
-        put(block, 1, 2), put(block, 7, 4);
+    put(block, 7, 2), put(block, 32, 2), put(block, 9, 4), put(block, 0, 8), put(block, 0x7F000001, 8),
+        put(block, 2, 2), put(block, 1, 2), put(block, 7, 4);
     put(block, 7, 2), put(block, 32, 2), put(block, 10, 4), pattern(block, 16, 32), put(block, 0, 2), put(block, 2, 2),
         put(block, 7, 4);
     put(block, 8, 2), put(block, 56, 2), put(block, 2, 4), pattern(block, 48, 1);
@@ -117,7 +118,8 @@ static void others_2(part *block)
     put(block, 15, 2), put(block, 24, 2), put(block, 1, 2), put(block, 2, 2), put(block, 5, 8), put(block, 1, 4),
         put(block, 99, 4);
     put(block, 12, 2), put(block, 58, 2), put(block, 1, 2), put(block, 44, 2), put(block, 4, 2), put(block, 16, 2),
-        put(block, 21, 2), put(block, 0x0201000D, 4), put(block, 0x70747468, 16), pattern(block, 20, 'a'), put(block, 0, 4);
+        put(block, 21, 2), put(block, 0x0201000D, 4), put(block, 0x70747468, 16), pattern(block, 20, 'a'),
+        put(block, 0, 4);
     put(block, 12, 2), put(block, 61, 2), put(block, 1, 2), put(block, 0, 2), put(block, 1, 2), put(block, 49, 2),
         put(block, 4, 2), put(block, 16, 2), put(block, 21, 2), pattern(block, 43, 'a');
     for (unsigned type = 13; type <= 14; type++) {
@@ -157,8 +159,9 @@ static void file_2(uint8_t method)
 
 /* ---- layout 1 -------------------------------------------------------------- */
 
-static const uint16_t extension_sizes_1[50] = {0, 0, 0, 0, 4, 8, 4, 8, 4, 4, 16, 4, 16, 4, 4, 8, 4, 8, 4, 8, 16, 16, 40, 4, 16,
-                                               4, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 4, 8, 32, 24, 24, 72, 0, 24, 12, 0, 8, 0};
+static const uint16_t extension_sizes_1[50] = {0, 0, 0, 0,  4,  8,  4,  8,  4,  4,  16, 4,  16, 4, 4, 8, 4,
+                                               8, 4, 8, 16, 16, 40, 4,  16, 4,  8,  8,  0,  0,  0, 0, 0, 0,
+                                               0, 0, 0, 20, 4,  8,  32, 24, 24, 72, 0,  24, 12, 0, 8, 0};
 
 static void flows_1(part *block, unsigned map, unsigned from, unsigned to)
 {
@@ -180,7 +183,8 @@ static void flows_1(part *block, unsigned map, unsigned from, unsigned to)
     put(block, 0, 2 * zeros);
     for (unsigned flags = 0; flags < 8; flags++) {
         const unsigned required = (flags & 1 ? 32u : 8u) + (flags & 2 ? 8u : 4u) + (flags & 4 ? 8u : 4u);
-        put(block, 10, 2), put(block, 32 + required + size, 2), put(block, flags, 1), put(block, 9, 1), put(block, map, 2);
+        put(block, 10, 2), put(block, 32 + required + size, 2), put(block, flags, 1), put(block, 9, 1),
+            put(block, map, 2);
         pattern(block, 24 + required + size, (uint8_t)flags);
     }
 }
@@ -242,11 +246,13 @@ static void flow_3(part *block, uint64_t bits, bool backwards)
 
 static void exporter_3(part *block, unsigned capacity, unsigned count)
 {
-    put(block, 17, 2), put(block, 56 + 24 * capacity, 2), put(block, 0, 8), put(block, 0xFFFF0000, 4), put(block, 0x0100007F, 4);
+    put(block, 17, 2), put(block, 56 + 24 * capacity, 2), put(block, 0, 8), put(block, 0xFFFF0000, 4),
+        put(block, 0x0100007F, 4);
     put(block, 9, 4), put(block, 7, 4), put(block, 1, 4), put(block, 4, 8), put(block, 2, 8), put(block, 1, 4);
     put(block, capacity, 2), put(block, count, 2);
     for (unsigned i = 0; i < capacity; i++) {
-        put(block, 5 + i, 8), put(block, 1, 4), put(block, 99, 4), put(block, 2, 4), put(block, 1, 2), put(block, 0xFFFF, 2);
+        put(block, 5 + i, 8), put(block, 1, 4), put(block, 99, 4), put(block, 2, 4), put(block, 1, 2),
+            put(block, 0xFFFF, 2);
     }
 }
 
@@ -259,7 +265,8 @@ static void crypto_3(void)
 
 static void file_3(uint8_t method)
 {
-    file = (parts){.layout = 3, .method = method, .checksums = method != METHOD_NONE, .encrypted = method == METHOD_ZSTD};
+    file =
+        (parts){.layout = 3, .method = method, .checksums = method != METHOD_NONE, .encrypted = method == METHOD_ZSTD};
     put_u64(file.header + 8, 1700000000);
     if (file.encrypted) {
         crypto_3();

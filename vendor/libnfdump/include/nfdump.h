@@ -116,7 +116,8 @@ extern "C" {
 #define NFDUMP_SEARCH_FACTOR 8u
 /* Work on compressed blocks that comes to nothing: they do not decode, or not to records.  Each such block may cost
  * NFDUMP_REFUSED_FACTOR times its stored bytes, which no honest data exceed.  What costs more is counted for each open
- * file, up to NFDUMP_REFUSED_MAX.  After that, blocks that could cost more are not decoded (NFDUMP_E_LIMIT). */
+ * file, up to NFDUMP_REFUSED_MAX.  After that a block is decoded to at most NFDUMP_REFUSED_FACTOR times its stored
+ * bytes and 8 KiB; one that expands further is refused (NFDUMP_E_LIMIT). */
 #define NFDUMP_REFUSED_MAX 67108864u
 #define NFDUMP_REFUSED_FACTOR 64u
 /* "Does not apply" in the block and record members of nfdump_error. */
@@ -320,9 +321,10 @@ typedef struct nfdump_block_view {
 /* ---- file ---------------------------------------------------------------- */
 
 /* Opens a file for reading.  `*file` becomes null if that fails.  NFDUMP_E_IO, _TRUNCATED, _MAGIC, _BYTE_ORDER,
- * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and _CHECKSUM
- * when its directory is damaged. */
-NFDUMP_API nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file, nfdump_error *error);
+ * _UNSUPPORTED (encryption of layout 2, compression > 4), _ENCRYPTED, _NOMEM; for layout 3 also _SIZE, _COUNT and
+ * _CHECKSUM when its directory is damaged. */
+NFDUMP_API nfdump_status nfdump_file_open_path(const char *path, uint32_t flags, nfdump_file **file,
+                                               nfdump_error *error);
 /* Same for an open descriptor that allows positioned reads; it is not closed. */
 NFDUMP_API nfdump_status nfdump_file_open_fd(int fd, uint32_t flags, nfdump_file **file, nfdump_error *error);
 /* Same for bytes in memory, which must outlive the file and every block loaded from it. */
@@ -336,23 +338,24 @@ NFDUMP_API nfdump_status nfdump_file_read(const nfdump_file *file, uint64_t offs
 
 /* The next block of the chain.  Damage is reported, and the chain continues if a sound block follows it:
  *
- *   what is at the cursor                        result                  cursor->ended       next call
- *   -------------------------------------------  ----------------------  ------------------  ---------------------
- *   a block                                      NFDUMP_OK               OPEN                the block behind it
- *   damage, a sound block behind it              an error that names it  OPEN                the damaged block up to
- *                                                                                            there, or the sound one
- *   damage, no sound block behind it             an error that names it  ENDED               NFDUMP_END
- *   damage, the search for a block abandoned     an error that names it  SPENT               NFDUMP_E_LIMIT
- *   a last block that the end of the file cuts   NFDUMP_E_TRUNCATED      CUT (1)             the block as far as it goes
- *   the end of the chain                         NFDUMP_END              ENDED               NFDUMP_END
- *   a file that cannot be read                   NFDUMP_E_IO             ENDED               NFDUMP_END
- *   damage, out of memory for the search         NFDUMP_E_NOMEM          ENDED               NFDUMP_END; a new cursor may
- *                                                                                            come farther
+ *   what is at the cursor                       result                  cursor->ended  next call
+ *   ------------------------------------------  ----------------------  -------------  ------------------------------
+ *   a block                                     NFDUMP_OK               OPEN           the block behind it
+ *   damage, a sound block behind it             an error that names it  OPEN           the damaged block up to there,
+ *                                                                                      or the sound block
+ *   damage, no sound block behind it            an error that names it  ENDED          NFDUMP_END
+ *   damage, the search for a block abandoned    an error that names it  SPENT          NFDUMP_E_LIMIT, then
+ *                                                                                      NFDUMP_END
+ *   a last block that the end of the file cuts  NFDUMP_E_TRUNCATED      CUT (1)        the block as far as it goes
+ *   the end of the chain                        NFDUMP_END              ENDED          NFDUMP_END
+ *   a file that cannot be read                  NFDUMP_E_IO             ENDED          NFDUMP_END
+ *   damage, out of memory for the search        NFDUMP_E_NOMEM          ENDED          NFDUMP_END; a new cursor may
+ *                                                                                      come farther
  *
  *   (1) With NFDUMP_OPEN_PARTIAL only if NFDUMP_OPEN_CUT is set, else ENDED.
  *
- * When the chain has ended, cursor->offset is where it broke off.  A file that has grown meanwhile can be opened again and
- * read on from there: set `ended` to NFDUMP_CURSOR_OPEN.
+ * When the chain has ended, cursor->offset is where it broke off.  A file that has grown meanwhile can be opened again
+ * and read on from there: set `ended` to NFDUMP_CURSOR_OPEN.
  *
  * A sound block is one whose header is possible, whose payload decodes to exactly as many records as it announces, and
  * after which the chain continues.  The search is limited by NFDUMP_SEARCH_MIN and NFDUMP_SEARCH_FACTOR. */
@@ -382,19 +385,20 @@ NFDUMP_API nfdump_status nfdump_block_load(nfdump_block *block, const nfdump_fil
                                            nfdump_error *error);
 
 /* The pure half of it: decodes `length` stored bytes that the caller has.  NFDUMP_REFUSED_MAX does not limit it, since
- * there is no file to count for.  Of layout 1 it knows the maps of this block alone.  Those of layout 3 begin with the block header, which has the compression of its
- * block; decrypted ones say so in it. */
+ * there is no file to count for.  Of layout 1 it knows the maps of this block alone.  Those of layout 3 begin with the
+ * block header, which has the compression of its block; decrypted ones say so in it. */
 NFDUMP_API nfdump_status nfdump_block_decode(nfdump_block *block, uint8_t compression,
                                              const nfdump_block_ref *ref, const uint8_t *stored, size_t length,
                                              nfdump_block_view *view, nfdump_error *error);
 
 /* The payload of element `id` of flow number `flow` of a view: found by its shape, or by a binary search for its list.
  * NFDUMP_END if the flow does not have the element, NFDUMP_E_ARGUMENT if there is no such flow. */
-NFDUMP_API nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id, const uint8_t **payload,
-                                             size_t *length);
+NFDUMP_API nfdump_status nfdump_flow_element(const nfdump_block_view *view, size_t flow, uint32_t id,
+                                             const uint8_t **payload, size_t *length);
 
 /* Reads ident or statistics from a block of layout 3 that the caller has decrypted, header included. */
-NFDUMP_API nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length, nfdump_error *error);
+NFDUMP_API nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_t length,
+                                            nfdump_error *error);
 
 /* ---- records that are not flows ------------------------------------------ */
 

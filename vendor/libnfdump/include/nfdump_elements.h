@@ -25,10 +25,12 @@
     FIELD(proto, 1, 44, U8, ALWAYS) /* IP protocol number. */ \
     FIELD(icmp_type, 1, 43, U8, ICMP) /* ICMP or ICMPv6 type; only for these protocols. */ \
     FIELD(icmp_code, 1, 42, U8, ICMP) /* ICMP or ICMPv6 code; only for these protocols. */ \
-    FIELD(tcp_flags, 1, 45, U8, NOT_ICMP) /* Union of the TCP flags, as stored for every protocol but ICMP and ICMPv6. */ \
+    /* Union of the TCP flags, as stored for every protocol but ICMP and ICMPv6. */ \
+    FIELD(tcp_flags, 1, 45, U8, NOT_ICMP) \
     FIELD(src_port, 1, 40, U16, NOT_ICMP) /* Source port; not for ICMP and ICMPv6. */ \
     FIELD(dst_port, 1, 42, U16, NOT_ICMP) /* Destination port; not for ICMP and ICMPv6. */ \
-    FIELD(fwd_status, 1, 46, U8, NOT_ICMP) /* Forwarding status (IPFIX 89): 2 bits status, 6 bits reason; not for ICMP and ICMPv6. */ \
+    /* Forwarding status (IPFIX 89): 2 bits status, 6 bits reason; not for ICMP and ICMPv6. */ \
+    FIELD(fwd_status, 1, 46, U8, NOT_ICMP) \
     FIELD(src_tos, 1, 47, U8, ALWAYS) /* Type of service on ingress. */ \
     /* 2 IPv4 addresses, 8 bytes */ \
     FIELD(src4_addr, 2, 0, IPV4, ALWAYS) /* IPv4 source address. */ \
@@ -43,8 +45,10 @@
     FIELD(dst_mask, 4, 9, U8, ALWAYS) /* Destination prefix length in bits. */ \
     FIELD(direction, 4, 10, U8, ALWAYS) /* Direction at the observation point: 0 ingress, 1 egress. */ \
     FIELD(dst_tos, 4, 11, U8, ALWAYS) /* Type of service after the device. */ \
-    FIELD(biflow_direction, 4, 12, U8, ALWAYS) /* Biflow direction (IPFIX 239): 0 arbitrary, 1 initiator, 2 reverse initiator, 3 perimeter. */ \
-    FIELD(flow_end_reason, 4, 13, U8, ALWAYS) /* Flow end reason (IPFIX 136): 1 idle, 2 active timeout, 3 end detected, 4 forced, 5 lack of resources. */ \
+    /* Biflow direction (IPFIX 239): 0 arbitrary, 1 initiator, 2 reverse initiator, 3 perimeter. */ \
+    FIELD(biflow_direction, 4, 12, U8, ALWAYS) \
+    /* Flow end reason (IPFIX 136): 1 idle, 2 active timeout, 3 end detected, 4 forced, 5 lack of resources. */ \
+    FIELD(flow_end_reason, 4, 13, U8, ALWAYS) \
     /* 5 out and aggregated counters, 24 bytes */ \
     FIELD(out_packets, 5, 8, U64, ALWAYS) /* Packets in the other direction or after the device. */ \
     FIELD(out_bytes, 5, 16, U64, ALWAYS) /* Bytes in the other direction or after the device. */ \
@@ -80,7 +84,8 @@
     FIELD(mpls_10, 14, 36, MPLS, ALWAYS) /* Tenth MPLS label stack entry. */ \
     /* 15 MAC addresses, 32 bytes */ \
     FIELD(in_src_mac, 15, 0, MAC, ALWAYS) /* Source MAC address on ingress (IPFIX 56). */ \
-    FIELD(out_dst_mac, 15, 8, MAC, ALWAYS) /* Destination MAC address on egress (IPFIX 57); nfpcapd puts the packet's destination here. */ \
+    /* Destination MAC address on egress (IPFIX 57); nfpcapd puts the packet's destination here. */ \
+    FIELD(out_dst_mac, 15, 8, MAC, ALWAYS) \
     FIELD(in_dst_mac, 15, 16, MAC, ALWAYS) /* Destination MAC address on ingress (IPFIX 80). */ \
     FIELD(out_src_mac, 15, 24, MAC, ALWAYS) /* Source MAC address on egress (IPFIX 81). */ \
     /* 16 adjacent AS, 8 bytes */ \
@@ -122,13 +127,15 @@
     FIELD(pblock_step, 26, 4, U16, ALWAYS) /* Step between ports of the block. */ \
     FIELD(pblock_size, 26, 6, U16, ALWAYS) /* Ports in the block. */ \
     /* 27 NBAR application id, variable size */ \
-    FIELD(application_id, 27, 0, BYTES, ALWAYS) /* Application id: classification engine, then selector in network byte order. */ \
+    /* Application id: classification engine, then selector in network byte order. */ \
+    FIELD(application_id, 27, 0, BYTES, ALWAYS) \
     /* 28 flow label, variable size */ \
     FIELD(label, 28, 0, TEXT, ALWAYS) /* Label set by a filter (nfdump 1.7.0 to 1.7.4). */ \
     /* 29 payload in, variable size */ \
     FIELD(in_payload, 29, 0, BYTES, ALWAYS) /* First payload bytes; up to 3 zero bytes at the end may be padding. */ \
     /* 30 payload out, variable size */ \
-    FIELD(out_payload, 30, 0, BYTES, ALWAYS) /* First payload bytes of the reverse direction; up to 3 zero bytes at the end may be padding. */ \
+    /* First payload bytes of the reverse direction; up to 3 zero bytes at the end may be padding. */ \
+    FIELD(out_payload, 30, 0, BYTES, ALWAYS) \
     /* 31 tunnel IPv4, 12 bytes */ \
     FIELD(tun4_proto, 31, 8, U32, ALWAYS) /* Protocol of the IPv4 tunnel: 4 IP in IP, 41 IPv6, 47 GRE. */ \
     FIELD(src4_tun_ip, 31, 0, IPV4, ALWAYS) /* Outer IPv4 source address. */ \
@@ -181,11 +188,14 @@
     FIELD(max_ttl, 42, 3, U8, TTL) /* Largest TTL or hop limit seen; absent if both are 0. */ \
     FIELD(ttl, 42, 0, U8, NOT_ZERO) /* TTL of the first packet (nfdump 1.7.5 only); absent if 0. */ \
     /* 60 large exporter number (layout 3), 4 bytes */ \
-    FIELD(wide_export_sysid, 60, 0, U32, ALWAYS) /* Number of the exporter where it is above 65535, which is all that layout 2 has room for. */ \
+    /* Number of the exporter where it is above 65535, which is all that layout 2 has room for. */ \
+    FIELD(wide_export_sysid, 60, 0, U32, ALWAYS) \
     /* 61 large observation domain (layout 3), 8 bytes */ \
-    FIELD(wide_observation_domain_id, 61, 0, U64, ALWAYS) /* Observation domain where it is above 2^32-1, which is all that layout 2 has room for. */ \
+    /* Observation domain where it is above 2^32-1, which is all that layout 2 has room for. */ \
+    FIELD(wide_observation_domain_id, 61, 0, U64, ALWAYS) \
     /* 62 large NAT event (layout 3), 2 bytes */ \
-    FIELD(wide_nat_event_id, 62, 0, U16, ALWAYS) /* NAT event number where it is above 255, which is all that layout 2 has room for. */ \
+    /* NAT event number where it is above 255, which is all that layout 2 has room for. */ \
+    FIELD(wide_nat_event_id, 62, 0, U16, ALWAYS) \
     /* 63 event kind (layout 3), 2 bytes */ \
     FIELD(event_kind, 63, 0, U16, ALWAYS) /* Kind of the event, if its writer stored it: 1 NSEL, 2 NAT. */ \
     /* end */

@@ -103,11 +103,13 @@ static nfdump_status refuse_type(const nfdump_block_ref *ref, nfdump_error *erro
     nfdump_status status = NFDUMP_OK;
     nfdump_clear_error(error);
     if (ref->layout == 3) {
-        status = nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK3_FLOWS);
+        status =
+            nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK3_FLOWS);
     } else if (ref->type == BLOCK_LAYOUT0) {
         status = nfdump_fail(error, NFDUMP_E_UNSUPPORTED, ref->offset, "blocks of nfdump 1.5 cannot be read");
     } else if (ref->type != BLOCK_ARRAY) {
-        status = nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK_RECORDS);
+        status =
+            nfdump_fail_value(error, NFDUMP_E_UNSUPPORTED, ref->offset, "unknown block type", ref->type, BLOCK_RECORDS);
     }
     return status == NFDUMP_OK ? status : locate(status, ref, error);
 }
@@ -205,11 +207,22 @@ static bool keep_front(const nfdump_block_ref *ref, nfdump_block_view *view, nfd
 #define REFUSED_WORK 8192u
 #define KIB 1024u
 
-/* Whether the work that may come to nothing is spent, and a block that decodes to `most` bytes could add to it. */
-static bool is_spent(const nfdump_file *file, size_t stored, size_t most)
+/* Whether the work that may come to nothing is spent. */
+static bool is_spent(const nfdump_file *file)
 {
-    return file != NULL && NFDUMP_REFUSED_FACTOR * (uint64_t)stored < most &&
-           atomic_load_explicit(file->refused, memory_order_relaxed) >= NFDUMP_REFUSED_MAX / KIB;
+    return file != NULL && atomic_load_explicit(file->refused, memory_order_relaxed) >= NFDUMP_REFUSED_MAX / KIB;
+}
+
+/* What decoding so many stored bytes may cost without being counted. */
+static uint64_t allowance(size_t stored)
+{
+    return NFDUMP_REFUSED_FACTOR * (uint64_t)stored + REFUSED_WORK;
+}
+
+/* How many of `most` bytes a block may decode to: all, or after NFDUMP_REFUSED_MAX what its stored bytes allow. */
+static size_t capacity_of(const nfdump_file *file, size_t stored, size_t most)
+{
+    return is_spent(file) && allowance(stored) < most ? (size_t)allowance(stored) : most;
 }
 
 /* Counts work that came to nothing. */
@@ -218,15 +231,18 @@ static void count_refused(const nfdump_file *file, size_t stored, size_t work)
     const uint64_t allowed = NFDUMP_REFUSED_FACTOR * (uint64_t)stored;
     const uint64_t done = (uint64_t)work + REFUSED_WORK;
     if (file != NULL && done > allowed) {
-        (void)atomic_fetch_add_explicit(file->refused, (unsigned)((done - allowed + KIB - 1) / KIB), memory_order_relaxed);
+        (void)atomic_fetch_add_explicit(file->refused, (unsigned)((done - allowed + KIB - 1) / KIB),
+                                        memory_order_relaxed);
     }
 }
 
 static nfdump_status refuse_spent(const nfdump_block_ref *ref, nfdump_error *error)
 {
     return locate(nfdump_fail_value(error, NFDUMP_E_LIMIT, ref->offset,
-                                    "block is not decoded: too many blocks of this file decode to nothing", ref->stored,
-                                    NFDUMP_REFUSED_MAX), ref, error);
+                                    "block is not decoded: it is small and expands much, and too many such blocks of "
+                                    "this file decode to nothing",
+                                    ref->stored, NFDUMP_REFUSED_MAX),
+                  ref, error);
 }
 
 /* Whether what was decoded is damaged or holds nothing.  A wrong count alone does no harm. */
@@ -242,32 +258,37 @@ static bool came_to_nothing(nfdump_status status, const nfdump_block_view *view)
 
 /* Layout 3: the stored bytes begin with the block header; the records are converted.  `cut` if there may be fewer
  * of them than the header tells. */
-static nfdump_status decode_layout3(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, span stored,
-                                    bool cut, xxh3_state *checksum, nfdump_block_view *view, nfdump_error *error)
+static nfdump_status decode_layout3(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                                    span stored, bool cut, xxh3_state *checksum, nfdump_block_view *view,
+                                    nfdump_error *error)
 {
     /* Memory of our own may be written to: what was read, or decompressed. */
-    uint8_t *in_place = block->stored.data != NULL && stored.data == block->stored.data + LEAD ? block->stored.data : NULL;
+    uint8_t *in_place =
+        block->stored.data != NULL && stored.data == block->stored.data + LEAD ? block->stored.data : NULL;
     layout3_block header;
     span raw = {0};
     uint8_t method = 0;
     size_t work = 0;
     nfdump_status status = nfdump_layout3_block_open(stored, cut, checksum, &header, &raw, &method, error);
     if (status == NFDUMP_OK && header.type != ref->type) {
-        status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says", header.type,
-                                   ref->type);
+        status = nfdump_fail_value(error, NFDUMP_E_RECORD, 0, "block has another type than the directory says",
+                                   header.type, ref->type);
     }
     if (status == NFDUMP_OK && method != NFDUMP_COMPRESSION_NONE) {
         const size_t wanted = header.raw - LAYOUT3_BLOCK_HEADER;
         const char *reason = "";
         size_t produced = 0;
-        if (is_spent(file, raw.length, wanted)) {
+        codec_effort effort;
+        const size_t capacity = capacity_of(file, raw.length, wanted);
+        if (capacity < wanted || (is_spent(file) && !nfdump_codec_is_within(method, raw, capacity))) {
             return refuse_spent(ref, error);
         }
         if (!ensure(&block->plain, wanted + LEAD > NFDUMP_BLOCK_MAX ? wanted + LEAD : NFDUMP_BLOCK_MAX)) {
             return no_memory(ref, error);
         }
         in_place = block->plain.data;
-        status = nfdump_codec_salvage(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &work, &reason);
+        status = nfdump_codec_salvage(&block->codec, method, raw, in_place + LEAD, wanted, &produced, &effort, &reason);
+        work = effort.work;
         if (status == NFDUMP_OK && produced != wanted) {
             status = NFDUMP_E_COMPRESSED;
             reason = "block decodes to another length than it announces";
@@ -316,20 +337,24 @@ static nfdump_status decompress(nfdump_block *block, const nfdump_file *file, ui
         *plain = stored;
         return NFDUMP_OK;
     }
-    if (is_spent(file, stored.length, NFDUMP_BLOCK_MAX)) {
+    const size_t capacity = capacity_of(file, stored.length, NFDUMP_BLOCK_MAX);
+    if (capacity < NFDUMP_BLOCK_MAX && !nfdump_codec_is_within(method, stored, capacity)) {
         return refuse_spent(ref, error);
     }
     if (!ensure(&block->plain, NFDUMP_BLOCK_MAX)) {
         return no_memory(ref, error);
     }
     size_t produced = 0;
-    size_t work = 0;
+    codec_effort effort;
     const char *reason = "";
-    const nfdump_status status =
-        nfdump_codec_salvage(&block->codec, method, stored, block->plain.data, NFDUMP_BLOCK_MAX, &produced, &work, &reason);
+    const nfdump_status status = nfdump_codec_salvage(&block->codec, method, stored, block->plain.data, capacity,
+                                                      &produced, &effort, &reason);
+    if (effort.full && capacity < NFDUMP_BLOCK_MAX) {
+        return refuse_spent(ref, error);
+    }
     *plain = (span){block->plain.data, produced};
     if (status == NFDUMP_E_COMPRESSED) {
-        count_refused(file, stored.length, work);
+        count_refused(file, stored.length, effort.work);
     }
     return status == NFDUMP_OK
                ? status
@@ -340,8 +365,8 @@ static nfdump_status decompress(nfdump_block *block, const nfdump_file *file, ui
 #define CHECKSUM_PIECE 262144u
 
 /* Reads a block of layout 3 in pieces if it has a checksum, which is taken on the way. */
-static nfdump_status read_checked(const byte_source *source, uint64_t at, uint8_t *out, size_t length, xxh3_state *checksum,
-                                  nfdump_error *error)
+static nfdump_status read_checked(const byte_source *source, uint64_t at, uint8_t *out, size_t length,
+                                  xxh3_state *checksum, nfdump_error *error)
 {
     size_t done = 0;
     size_t piece = LAYOUT3_BLOCK_HEADER < length ? LAYOUT3_BLOCK_HEADER : length;
@@ -372,11 +397,13 @@ static nfdump_status fetch(nfdump_block *block, const nfdump_file *file, const n
     const uint64_t at = ref->offset + skip;
     const byte_source *source = &file->source;
     if (length == 0 || length > limit) {
-        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length, limit), ref, error);
+        return locate(nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "impossible block size", length, limit), ref,
+                      error);
     }
     if (source->memory != NULL) {
         if (at > source->size || length > source->size - at) {
-            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref, error);
+            return locate(nfdump_fail(error, NFDUMP_E_TRUNCATED, ref->offset, "file is truncated inside a block"), ref,
+                          error);
         }
         *stored = (span){source->memory + at, length};
         return NFDUMP_OK;
@@ -453,7 +480,8 @@ static nfdump_status read_plain(nfdump_block *block, const nfdump_file *file, co
     clear_view(view);
     const nfdump_status status = read_as(type, block, file, ref, plain, view, error);
     if (status == NFDUMP_OK && view->damage.status == NFDUMP_OK) {
-        (void)nfdump_fail_value(&view->damage, NFDUMP_E_RECORD, ref->offset, "block type is not that of its records", ref->type, type);
+        (void)nfdump_fail_value(&view->damage, NFDUMP_E_RECORD, ref->offset, "block type is not that of its records",
+                                ref->type, type);
         view->damage.block = ref->index;
     }
     return status;
@@ -479,8 +507,8 @@ static nfdump_status read_decoded(nfdump_status decoded, nfdump_block *block, co
     return keep_front(ref, view, error) ? NFDUMP_OK : decoded;
 }
 
-static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref, const uint8_t *stored,
-                            size_t length, nfdump_block_view *view, nfdump_error *error)
+static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdump_block_ref *ref,
+                            const uint8_t *stored, size_t length, nfdump_block_view *view, nfdump_error *error)
 {
     span plain = {0};
     if (ref->layout == 3) {
@@ -498,8 +526,8 @@ static nfdump_status decode(nfdump_block *block, uint8_t compression, const nfdu
     return read_decoded(decoded, block, NULL, ref, plain, view, error);
 }
 
-static nfdump_status load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref, nfdump_block_view *view,
-                          nfdump_error *error)
+static nfdump_status load(nfdump_block *block, const nfdump_file *file, const nfdump_block_ref *ref,
+                          nfdump_block_view *view, nfdump_error *error)
 {
     span plain = {0};
     if (ref->layout == 3) {
@@ -525,15 +553,16 @@ static nfdump_status load(nfdump_block *block, const nfdump_file *file, const nf
 }
 
 /* Prepares a decoder and an empty view; `out` is the caller's. */
-static nfdump_status begin(nfdump_block *block, const void *source, const nfdump_block_ref *ref, const nfdump_block_view *out,
-                           nfdump_block_view *view, nfdump_error *error)
+static nfdump_status begin(nfdump_block *block, const void *source, const nfdump_block_ref *ref,
+                           const nfdump_block_view *out, nfdump_block_view *view, nfdump_error *error)
 {
     nfdump_clear_error(error);
     if (block == NULL || source == NULL || ref == NULL || out == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     if (out->size < sizeof *out) {
-        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "the size of the view is not set", out->size, sizeof *out);
+        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "the size of the view is not set", out->size,
+                                 sizeof *out);
     }
     nfdump_block_trim(block);
     clear_view(view);

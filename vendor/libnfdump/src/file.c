@@ -40,7 +40,8 @@ static nfdump_status read_container(nfdump_file *file, nfdump_error *error)
         return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", length, LAYOUT2_HEADER);
     }
     if (magic == MAGIC_SWAPPED) {
-        return nfdump_fail_value(error, NFDUMP_E_BYTE_ORDER, 0, "file was written on a host of the other byte order", magic, MAGIC);
+        return nfdump_fail_value(error, NFDUMP_E_BYTE_ORDER, 0, "file was written on a host of the other byte order",
+                                 magic, MAGIC);
     }
     if (magic != MAGIC) {
         return nfdump_fail_value(error, NFDUMP_E_MAGIC, 0, "not an nfcapd file", magic, MAGIC);
@@ -76,8 +77,9 @@ static nfdump_status open_source(byte_source source, uint32_t flags, nfdump_file
     if (file->refused != NULL) {
         atomic_init(file->refused, 0);
     }
-    nfdump_status status = file->maps == NULL || file->refused == NULL ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
-                                              : read_container(file, error);
+    nfdump_status status = file->maps == NULL || file->refused == NULL
+                               ? nfdump_fail(error, NFDUMP_E_NOMEM, 0, "no memory for a file")
+                               : read_container(file, error);
     /* Damage of the appendix is not the file's; but where memory was short for it, there may be none. */
     if (status == NFDUMP_OK && file->info.appendix.status == NFDUMP_E_NOMEM) {
         if (error != NULL) {
@@ -129,7 +131,8 @@ nfdump_status nfdump_file_open_memory(const uint8_t *data, size_t length, uint32
     if (data == NULL || file == NULL) {
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
-    return open_source((byte_source){.memory = data, .size = length, .allocated = length, .fd = -1}, flags, file, error);
+    return open_source((byte_source){.memory = data, .size = length, .allocated = length, .fd = -1}, flags, file,
+                       error);
 }
 
 void nfdump_file_close(nfdump_file *file)

@@ -298,8 +298,8 @@ bool nfdump_maps_settle(const nfdump_file *file, const nfdump_block_ref *ref, sp
     (void)pthread_mutex_lock(&book->lock);
     while (settled) {
         if (book->advancing) {
-            /* Without need of earlier maps there is nothing to wait for: the maps of this block are entered by the thread
-             * that needs them, which reads it once more. */
+            /* Without need of earlier maps there is nothing to wait for: the maps of this block are entered by the
+             * thread that needs them, which reads it once more. */
             if (!scan->needs_earlier) {
                 break;
             }

@@ -110,7 +110,8 @@ static uint64_t hash_tiny(const uint8_t *in, size_t length)
         return h ^ h >> 28;
     }
     if (length > 0) {
-        const uint64_t combined = (uint64_t)in[0] << 16 | (uint64_t)in[length >> 1] << 24 | in[length - 1] | length << 8;
+        const uint64_t combined =
+            (uint64_t)in[0] << 16 | (uint64_t)in[length >> 1] << 24 | in[length - 1] | length << 8;
         return avalanche_64(combined ^ load_u32(secret) ^ load_u32(secret + 4));
     }
     return avalanche_64(load_u64(secret + 56) ^ load_u64(secret + 64));
@@ -227,7 +228,8 @@ static void take_stripes(uint64_t lanes[LANES], const uint8_t *in, size_t stripe
 
 void nfdump_xxh3_begin(xxh3_state *state)
 {
-    static const uint64_t start[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
+    static const uint64_t start[LANES] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3,
+                                          PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
     _Static_assert(sizeof state->lanes == sizeof start, "as many lanes");
     memcpy(state->lanes, start, sizeof start);
     state->taken = 0;

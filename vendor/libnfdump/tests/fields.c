@@ -118,7 +118,8 @@ static void test_texts(void)
     begin(&f, NFDUMP_RECORD_FLOW), add_element(&f, 24, user, 68);
     EXPECT(has_text(finish(&f), "user_name", "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"));
     begin(&f, NFDUMP_RECORD_FLOW_LAYOUT3), add_element(&f, 24, user, sizeof user);
-    EXPECT(has_text(finish(&f), "user_name", "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"));
+    EXPECT(
+        has_text(finish(&f), "user_name", "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"));
     user[3] = 0;
     begin(&f, NFDUMP_RECORD_FLOW), add_element(&f, 24, user, 68), add_element(&f, 41, "no end", 6);
     EXPECT(has_text(finish(&f), "user_name", "uuu") && has_text(&f.view, "nat_string", "no end"));
@@ -126,7 +127,8 @@ static void test_texts(void)
     const uint8_t *value = NULL;
     size_t length = 1;
     EXPECT(has_text(finish(&f), "nat_string", ""));
-    EXPECT(nfdump_field_value(&f.view, 0, nfdump_field_find("in_payload"), &value, &length) == NFDUMP_OK && length == 3);
+    EXPECT(nfdump_field_value(&f.view, 0, nfdump_field_find("in_payload"), &value, &length) == NFDUMP_OK &&
+           length == 3);
 }
 
 /* The element of NAT events as nfdump 1.7.0 stored it and as later versions do. */

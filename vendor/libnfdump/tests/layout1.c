@@ -181,13 +181,15 @@ static void extensions(void)
         uint8_t element;      /* 0: not an element of its own */
         uint8_t at, from, length; /* bytes that are the same: in the payload, in the extension */
     } all[] = {
-        {4, 4, 4, 0, 0, 2},     {5, 8, 4, 0, 0, 8},     {6, 4, 7, 0, 0, 2},    {7, 8, 7, 0, 0, 8},    {8, 4, 4, 8, 2, 2},
-        {9, 4, 10, 0, 0, 4},    {10, 16, 11, 0, 0, 16}, {11, 4, 8, 0, 0, 4},   {12, 16, 9, 0, 0, 16}, {13, 4, 6, 4, 2, 2},
-        {14, 4, 5, 8, 0, 4},    {15, 8, 5, 8, 0, 8},    {16, 4, 5, 16, 0, 4},  {17, 8, 5, 16, 0, 8},  {18, 4, 5, 0, 0, 4},
-        {19, 8, 5, 0, 0, 8},    {20, 16, 15, 0, 0, 16}, {21, 16, 15, 16, 0, 16}, {22, 40, 14, 0, 0, 40}, {23, 4, 12, 0, 0, 4},
-        {24, 16, 13, 0, 0, 16}, {25, 4, 0, 0, 0, 0},    {26, 8, 16, 0, 0, 8},  {27, 8, 1, 16, 0, 8},  {37, 20, 19, 0, 0, 12},
-        {38, 4, 22, 0, 0, 4},   {39, 8, 20, 0, 0, 8},   {40, 32, 21, 0, 0, 32}, {41, 24, 23, 0, 3, 1}, {42, 24, 24, 0, 0, 24},
-        {43, 72, 24, 0, 0, 65}, {45, 24, 17, 0, 0, 24}, {46, 12, 36, 0, 4, 8}, {47, 8, 0, 0, 0, 0},   {48, 8, 26, 0, 0, 8},
+        {4, 4, 4, 0, 0, 2},     {5, 8, 4, 0, 0, 8},      {6, 4, 7, 0, 0, 2},     {7, 8, 7, 0, 0, 8},
+        {8, 4, 4, 8, 2, 2},     {9, 4, 10, 0, 0, 4},     {10, 16, 11, 0, 0, 16}, {11, 4, 8, 0, 0, 4},
+        {12, 16, 9, 0, 0, 16},  {13, 4, 6, 4, 2, 2},     {14, 4, 5, 8, 0, 4},    {15, 8, 5, 8, 0, 8},
+        {16, 4, 5, 16, 0, 4},   {17, 8, 5, 16, 0, 8},    {18, 4, 5, 0, 0, 4},    {19, 8, 5, 0, 0, 8},
+        {20, 16, 15, 0, 0, 16}, {21, 16, 15, 16, 0, 16}, {22, 40, 14, 0, 0, 40}, {23, 4, 12, 0, 0, 4},
+        {24, 16, 13, 0, 0, 16}, {25, 4, 0, 0, 0, 0},     {26, 8, 16, 0, 0, 8},   {27, 8, 1, 16, 0, 8},
+        {37, 20, 19, 0, 0, 12}, {38, 4, 22, 0, 0, 4},    {39, 8, 20, 0, 0, 8},   {40, 32, 21, 0, 0, 32},
+        {41, 24, 23, 0, 3, 1},  {42, 24, 24, 0, 0, 24},  {43, 72, 24, 0, 0, 65}, {45, 24, 17, 0, 0, 24},
+        {46, 12, 36, 0, 4, 8},  {47, 8, 0, 0, 0, 0},     {48, 8, 26, 0, 0, 8},
     };
     static bytes records;
     nfdump_block *block = nfdump_block_new();
@@ -210,7 +212,8 @@ static void extensions(void)
     EXPECT(view.num_flows == count && view.damage.status == NFDUMP_OK);
     for (size_t i = 0; i < count && view.num_flows == count; i++) {
         const uint8_t *found = element_of(&view, i, all[i].element);
-        EXPECT(all[i].element == 0 || (found != NULL && memcmp(found + all[i].at, data + all[i].from, all[i].length) == 0));
+        EXPECT(all[i].element == 0 ||
+               (found != NULL && memcmp(found + all[i].at, data + all[i].from, all[i].length) == 0));
         EXPECT(number(element_of(&view, i, 1) + 42, 2) == 443 && number(element_of(&view, i, 1) + 24, 8) == 202);
         switch (all[i].id) {
         case 8:
@@ -322,7 +325,8 @@ static void damaged_records(void)
         uint16_t size, extent;
         uint16_t words[6];
     } maps[] = {
-        {8, 0, {0}}, {10, 0, {0}}, {14, 4, {4, 0, 0}}, {16, 4, {4, 4, 4, 4}}, {16, 8, {4, 50, 0, 0}}, {16, 9, {4, 8, 0, 0}},
+        {8, 0, {0}},           {10, 0, {0}},           {14, 4, {4, 0, 0}},
+        {16, 4, {4, 4, 4, 4}}, {16, 8, {4, 50, 0, 0}}, {16, 9, {4, 8, 0, 0}},
         {16, 4, {4, 0, 0, 0}}, {16, 4, {0, 4, 0, 0}},
     };
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
@@ -464,13 +468,16 @@ static void maps_over_blocks(void)
         const bool salvaging = first >= BLOCKS;
         const uint32_t start = first % BLOCKS;
         make_redefining(&b, BLOCKS, salvaging);
-        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) == NFDUMP_OK);
+        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) ==
+               NFDUMP_OK);
         EXPECT(load_nth(file, start, block, &view, &error) == NFDUMP_OK && is_right(&view, start));
         for (uint32_t i = BLOCKS; i-- > 0;) {
-            EXPECT((i == 5 && !salvaging) || (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
+            EXPECT((i == 5 && !salvaging) ||
+                   (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
         }
         for (uint32_t i = 0; i < BLOCKS; i++) {
-            EXPECT((i == 5 && !salvaging) || (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
+            EXPECT((i == 5 && !salvaging) ||
+                   (load_nth(file, i, block, &view, &error) == NFDUMP_OK && is_right(&view, i)));
         }
         nfdump_file_close(file);
     }
@@ -529,10 +536,12 @@ static void maps_on_threads(void)
         pthread_t threads[8];
         reader readers[8];
         make_redefining(&b, BLOCKS, salvaging);
-        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) == NFDUMP_OK);
+        EXPECT(nfdump_file_open_memory(b.data, b.length, salvaging ? NFDUMP_OPEN_PARTIAL : 0, &file, &error) ==
+               NFDUMP_OK);
         for (uint32_t i = 0; i < 8; i++) {
             /* 39 steps back: backwards. */
-            readers[i] = (reader){.file = file, .start = i * round % BLOCKS, .step = i % 3 == 2 ? 39 : 1, .salvaging = salvaging};
+            readers[i] = (reader){
+                .file = file, .start = i * round % BLOCKS, .step = i % 3 == 2 ? 39 : 1, .salvaging = salvaging};
             EXPECT(pthread_create(&threads[i], NULL, read_all, &readers[i]) == 0);
         }
         for (uint32_t i = 0; i < 8; i++) {

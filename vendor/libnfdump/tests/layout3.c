@@ -92,8 +92,9 @@ static void begin_flows(bytes *plain, uint32_t announced)
 
 static const nfdump_shape *shape_of(const nfdump_block_view *view, size_t flow)
 {
-    return flow >= view->num_flows || view->flows[flow].shape == NFDUMP_SHAPE_NONE ? NULL
-                                                                                  : &view->shapes[view->flows[flow].shape];
+    return flow >= view->num_flows || view->flows[flow].shape == NFDUMP_SHAPE_NONE
+               ? NULL
+               : &view->shapes[view->flows[flow].shape];
 }
 
 /* The payload of an element of a flow; null if it has none. */
@@ -209,7 +210,8 @@ static void whole_file(void)
         nfdump_file *file;
         EXPECT(open_flags(&b, 0, &file) == NFDUMP_OK);
         const nfdump_info *info = nfdump_file_info(file);
-        EXPECT(info->layout == 3 && info->created == 1700000000 && info->creator == 1 && info->nfdversion == 0xD1080000);
+        EXPECT(info->layout == 3 && info->created == 1700000000 && info->creator == 1 &&
+               info->nfdversion == 0xD1080000);
         EXPECT(info->num_blocks == 4 && info->directory_entries == 7 && info->appendix_offset == at[7]);
         EXPECT(!info->unfinished && info->appendix.status == NFDUMP_OK && info->crypto.header_size == 0);
         EXPECT(info->has_ident && strcmp((const char *)info->ident, "demo") == 0 && info->ident_length == 4);
@@ -219,7 +221,8 @@ static void whole_file(void)
         static const uint16_t types[] = {EXPORTERS, FLOWS, FLOWS, NAMES};
         static const uint8_t places[] = {0, 1, 2, 4};
         for (size_t i = 0; i < 4; i++) {
-            EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.type == types[i] && ref.layout == 3);
+            EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && ref.type == types[i] &&
+                   ref.layout == 3);
             EXPECT(ref.index == places[i] && ref.offset == at[places[i]]);
         }
         EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END && cursor.ended);
@@ -229,7 +232,8 @@ static void whole_file(void)
     }
 
     /* Payloads that nfdump 1.8 writes for a block without flows. */
-    static const uint8_t lzo[] = {2, 0, 0, 0, 0, 0, 0x2a, 0x10, 0, 0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0};
+    static const uint8_t lzo[] = {2, 0, 0, 0, 0, 0, 0x2a, 0x10, 0, 0x0c, 0, 0,    0, 0,
+                                  0, 0, 0, 0, 0, 0, 0,    0,    0, 0,    0, 0x11, 0, 0};
     static const uint8_t bz2[] = {0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0xb5, 0xaa, 0x50,
                                   0x98, 0,    0,    0,    0x60, 0,    0x40, 0,    0,    0x04, 0x20, 0,    0x21,
                                   0,    0x82, 0x83, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, 0xb5, 0xaa, 0x50, 0x98};
@@ -274,7 +278,8 @@ static void worked_example(void)
         put(&plain, 1700000000250, 8);
     }
     put(&plain, 1, 8), put(&plain, 33, 8), put(&plain, 40000, 2), put(&plain, 53, 2), put(&plain, 17, 4);
-    put(&plain, 0x0a010203, 4), put(&plain, 0x0a040506, 4), put(&plain, 5, 4), put_bytes(&plain, "hello\0\0\0\0\0\0", 12);
+    put(&plain, 0x0a010203, 4), put(&plain, 0x0a040506, 4), put(&plain, 5, 4),
+        put_bytes(&plain, "hello\0\0\0\0\0\0", 12);
     put(&plain, 16, 2), put(&plain, 112, 2), put(&plain, 2, 2), put(&plain, 0, 6), put(&plain, 0x00410111, 4);
     put(&plain, 10, 8), put(&plain, 32, 2), put(&plain, 80, 2), put(&plain, 0, 4);
     for (int i = 0; i < 3; i++) {
@@ -308,11 +313,13 @@ static void worked_example(void)
     static const uint8_t expected[] = {
         16, 0, 85, 0, 3, 0, 17, 1, 0, 0, 0, 0x41,
         1, 0, 52, 0, 0xfa, 0x68, 0xe5, 0xcf, 0x8b, 1, 0, 0, 0xfa, 0x68, 0xe5, 0xcf, 0x8b, 1, 0, 0,
-        0xfa, 0x68, 0xe5, 0xcf, 0x8b, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x9c, 0x35, 0, 17, 0, 0, 0,
+        0xfa, 0x68, 0xe5, 0xcf, 0x8b, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0,
+        0x40, 0x9c, 0x35, 0, 17, 0, 0, 0,
         2, 0, 12, 0, 3, 2, 1, 10, 6, 5, 4, 10,
         29, 0, 9, 0, 'h', 'e', 'l', 'l', 'o',
     };
-    EXPECT(view.flows[0].size == sizeof expected && memcmp(view.data + view.flows[0].offset, expected, sizeof expected) == 0);
+    EXPECT(view.flows[0].size == sizeof expected &&
+           memcmp(view.data + view.flows[0].offset, expected, sizeof expected) == 0);
     EXPECT(number(element_of(&view, 1, 3), 8) == UINT64_C(0x20010db800000000) && element_of(&view, 1, 3)[24] == 2);
     nfdump_file_close(file);
 }
@@ -442,7 +449,8 @@ static void damaged_container(void)
         size_t at;
         uint64_t value;
         size_t size;
-    } headers[] = {{0, 0, 4}, {0, 8, 4}, {4, 23, 4}, {4, UINT32_MAX, 4}, {8, 23, 4}, {8, UINT32_MAX, 4}, {12, 6, 2}, {14, 2, 2}};
+    } headers[] = {{0, 0, 4},  {0, 8, 4},          {4, 23, 4}, {4, UINT32_MAX, 4},
+                   {8, 23, 4}, {8, UINT32_MAX, 4}, {12, 6, 2}, {14, 2, 2}};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         b = good, b.length = directory, set(b.data + 32, 0, 8);
         set(b.data + at[2] + headers[i].at, headers[i].value, headers[i].size);
@@ -544,7 +552,8 @@ static void extensions(void)
     EXPECT(element_of(&view, 1, 15)[16] == 15 && number(element_of(&view, 1, 15), 8) == 0);
     begin_flows(&plain, 3), FLOW(&plain, {34, 24}), FLOW(&plain, {38, 4}), FLOW(&plain, {39, 8});
     EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 3);
-    EXPECT(shape_of(&view, 0)->length[37] == 28 && element_of(&view, 0, 37)[23] == 57 && element_of(&view, 0, 37)[24] == 0);
+    EXPECT(shape_of(&view, 0)->length[37] == 28 && element_of(&view, 0, 37)[23] == 57 &&
+           element_of(&view, 0, 37)[24] == 0);
     EXPECT(shape_of(&view, 1)->length[41] == 8 && number(element_of(&view, 1, 41), 8) == 0x29282726);
     EXPECT(number(element_of(&view, 2, 42), 4) == 0x29282700);
     begin_flows(&plain, 2), FLOW(&plain, {29, 40}), FLOW(&plain, {35, 32});
@@ -561,10 +570,13 @@ static void extensions(void)
         begin_flows(&plain, 1), FLOW(&plain, {9, 8}, {10, 32});
         uint8_t *at = plain.data + 32 + 32;
         memset(at, 0, 40);
-        set(at, hops[i].ip, 4), set(at + 4, hops[i].bgp, 4), set(at + 8 + 8, hops[i].ip, 8), set(at + 8 + 24, hops[i].bgp, 8);
+        set(at, hops[i].ip, 4), set(at + 4, hops[i].bgp, 4), set(at + 8 + 8, hops[i].ip, 8),
+            set(at + 8 + 24, hops[i].bgp, 8);
         EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 1);
-        EXPECT((element_of(&view, 0, 10) != NULL) == hops[i].has_ip && (element_of(&view, 0, 8) != NULL) == hops[i].has_bgp);
-        EXPECT((element_of(&view, 0, 11) != NULL) == hops[i].has_ip && (element_of(&view, 0, 9) != NULL) == hops[i].has_bgp);
+        EXPECT((element_of(&view, 0, 10) != NULL) == hops[i].has_ip &&
+               (element_of(&view, 0, 8) != NULL) == hops[i].has_bgp);
+        EXPECT((element_of(&view, 0, 11) != NULL) == hops[i].has_ip &&
+               (element_of(&view, 0, 9) != NULL) == hops[i].has_bgp);
     }
 
     /* Events: which number is not 0 tells what it is. */
@@ -574,9 +586,10 @@ static void extensions(void)
         uint32_t pool;
         bool nsel, has_nat, wide, told;
     } events[] = {
-        {1, 0, 0, 0, true, false, false, false}, {0, 0, 4, 9, false, true, false, false}, {0, 0, 300, 0, false, true, true, false},
-        {2, 1, 5, 0, true, true, false, true},   {0, 2, 0, 0, false, true, false, true},  {0, 0, 0, 0, true, false, false, false},
-        {0, 0, 0, 7, false, true, false, false}, {0, 1, 0, 7, true, false, false, true},
+        {1, 0, 0, 0, true, false, false, false},  {0, 0, 4, 9, false, true, false, false},
+        {0, 0, 300, 0, false, true, true, false}, {2, 1, 5, 0, true, true, false, true},
+        {0, 2, 0, 0, false, true, false, true},   {0, 0, 0, 0, true, false, false, false},
+        {0, 0, 0, 7, false, true, false, false},  {0, 1, 0, 7, true, false, false, true},
     };
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         begin_flows(&plain, 1), FLOW(&plain, {21, 24});
@@ -585,11 +598,14 @@ static void extensions(void)
         set(at, 1700000000000, 8), at[14] = events[i].firewall, set(at + 16, events[i].kind, 2);
         set(at + 18, events[i].nat, 2), set(at + 20, events[i].pool, 4);
         EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 1);
-        EXPECT((element_of(&view, 0, 19) != NULL) == events[i].nsel && (element_of(&view, 0, 25) != NULL) == events[i].has_nat);
-        EXPECT((element_of(&view, 0, NFDUMP_ELEMENT_WIDE_NAT_EVENT) != NULL) == events[i].wide && (element_of(&view, 0, NFDUMP_ELEMENT_EVENT_KIND) != NULL) == events[i].told);
+        EXPECT((element_of(&view, 0, 19) != NULL) == events[i].nsel &&
+               (element_of(&view, 0, 25) != NULL) == events[i].has_nat);
+        EXPECT((element_of(&view, 0, NFDUMP_ELEMENT_WIDE_NAT_EVENT) != NULL) == events[i].wide &&
+               (element_of(&view, 0, NFDUMP_ELEMENT_EVENT_KIND) != NULL) == events[i].told);
         if (events[i].has_nat) {
             const uint8_t *nat = element_of(&view, 0, 25);
-            EXPECT(number(nat, 8) == 1700000000000 && number(nat + 8, 4) == events[i].pool && nat[12] == (uint8_t)events[i].nat);
+            EXPECT(number(nat, 8) == 1700000000000 && number(nat + 8, 4) == events[i].pool &&
+                   nat[12] == (uint8_t)events[i].nat);
         }
     }
 
@@ -597,8 +613,10 @@ static void extensions(void)
     begin_flows(&plain, 2), FLOW(&plain, {30, 16}), FLOW(&plain, {30, 16});
     set(plain.data + 32 + 48 + 8, 70000, 4), set(plain.data + 32 + 32 + 12, 0, 4);
     EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 2);
-    EXPECT(element_of(&view, 0, NFDUMP_ELEMENT_WIDE_OBSERVATION) == NULL && element_of(&view, 0, NFDUMP_ELEMENT_WIDE_EXPORTER) == NULL);
-    EXPECT(number(element_of(&view, 1, NFDUMP_ELEMENT_WIDE_EXPORTER), 4) == 70000 && number(view.data + view.flows[1].offset + 8, 2) == 0);
+    EXPECT(element_of(&view, 0, NFDUMP_ELEMENT_WIDE_OBSERVATION) == NULL &&
+           element_of(&view, 0, NFDUMP_ELEMENT_WIDE_EXPORTER) == NULL);
+    EXPECT(number(element_of(&view, 1, NFDUMP_ELEMENT_WIDE_EXPORTER), 4) == 70000 &&
+           number(view.data + view.flows[1].offset + 8, 2) == 0);
     EXPECT(number(element_of(&view, 1, NFDUMP_ELEMENT_WIDE_OBSERVATION), 8) == UINT64_C(0x2D2C2B2A29282726));
 
     /* Bytes with a length. */
@@ -608,7 +626,8 @@ static void extensions(void)
         set(plain.data + 32 + 32, 9, 4);
         set(plain.data + 32 + 32 + 15 + 48 + 32, 0, 4);
         EXPECT(decode(FLOWS, &plain) == NFDUMP_OK && view.num_flows == 2 && view.dropped == 0);
-        EXPECT(shape_of(&view, 0)->length[variable[i][1]] == 9 && element_of(&view, 0, variable[i][1])[8] == variable[i][0] + 12);
+        EXPECT(shape_of(&view, 0)->length[variable[i][1]] == 9 &&
+               element_of(&view, 0, variable[i][1])[8] == variable[i][0] + 12);
         EXPECT(shape_of(&view, 1)->present >> variable[i][1] & 1 && shape_of(&view, 1)->length[variable[i][1]] == 0);
     }
 }
@@ -669,7 +688,7 @@ static void records(void)
             EXPECT(view.damage.record == 0 && view.damage.offset == 32);
         }
     }
-    /* A record shorter than its header, one shorter than its table, lengths that lie, extensions on top of each other. */
+    /* A record shorter than its header, one shorter than its table, lengths that lie, extensions that overlap. */
     begin_flows(&plain, 5);
     put(&plain, 16, 2), put(&plain, 8, 2), put(&plain, 0, 4);
     put(&plain, 16, 2), put(&plain, 24, 2), put(&plain, 1, 2), put_zeros(&plain, 10), put(&plain, 2, 8);
@@ -741,7 +760,8 @@ static void exporters(void)
     put(&plain, (uint64_t)-1, 8), put(&plain, 1, 4), put(&plain, 99, 4), put(&plain, 2, 4), put(&plain, 0xFFFF0001, 4);
     put_zeros(&plain, 24);
     const size_t end = plain.length;
-    put(&plain, 17, 2), put(&plain, 56, 2), put_zeros(&plain, 16), put(&plain, 10, 4), put(&plain, 5, 4), put(&plain, 70000, 4);
+    put(&plain, 17, 2), put(&plain, 56, 2), put_zeros(&plain, 16), put(&plain, 10, 4), put(&plain, 5, 4),
+        put(&plain, 70000, 4);
     put_zeros(&plain, 24);
     /* What follows is memory of the writer. */
     put(&plain, 0xDEADBEEF, 8);
@@ -750,13 +770,15 @@ static void exporters(void)
     EXPECT(view.records[0].type == 7 && view.records[1].type == 8 && view.records[2].type == 15);
     const uint8_t *record = view.data + view.records[0].offset;
     EXPECT(nfdump_exporter_parse(record, view.records[0].size, &exporter) == NFDUMP_OK);
-    EXPECT(exporter.sysid == 7 && exporter.version == 9 && exporter.id == 5 && exporter.address[12] == 10 && exporter.address[15] == 1);
+    EXPECT(exporter.sysid == 7 && exporter.version == 9 && exporter.id == 5 && exporter.address[12] == 10 &&
+           exporter.address[15] == 1);
     record = view.data + view.records[1].offset;
     EXPECT(nfdump_exporter_stat_at(record, view.records[1].size, 0, &stat) == NFDUMP_OK);
     EXPECT(stat.sysid == 7 && stat.packets == 10 && stat.flows == 20 && stat.sequence_failures == 3);
     record = view.data + view.records[2].offset;
     EXPECT(nfdump_sampler_parse(record, view.records[2].size, &sampler) == NFDUMP_OK);
-    EXPECT(sampler.sysid == 7 && sampler.id == -1 && sampler.packet_interval == 1 && sampler.packet_space == 99 && sampler.algorithm == 2);
+    EXPECT(sampler.sysid == 7 && sampler.id == -1 && sampler.packet_interval == 1 && sampler.packet_space == 99 &&
+           sampler.algorithm == 2);
 
     /* Whatever is no exporter ends the block without damage. */
     static const struct {
@@ -790,12 +812,15 @@ static void names(void)
     plain.length = 0;
     put(&plain, 2, 4), put(&plain, 24, 2), put(&plain, 12, 2);
     for (unsigned i = 0; i < 2; i++) {
-        put(&plain, 0x060504, 3), put(&plain, 0x50000003 + i, 4), put_bytes(&plain, "http\0", 5), put_bytes(&plain, "world\0", 6);
+        put(&plain, 0x060504, 3), put(&plain, 0x50000003 + i, 4), put_bytes(&plain, "http\0", 5),
+            put_bytes(&plain, "world\0", 6);
         put(&plain, 0x1111111111, 6);
     }
-    EXPECT(decode(NAMES, &plain) == NFDUMP_OK && view.num_records == 1 && view.records[0].type == 12 && view.walked == 2);
+    EXPECT(decode(NAMES, &plain) == NFDUMP_OK && view.num_records == 1 && view.records[0].type == 12 &&
+           view.walked == 2);
     const uint8_t *record = view.data + view.records[0].offset;
-    EXPECT(nfdump_name_at(record, view.records[0].size, 1, &name) == NFDUMP_OK && name.id_length == 4 && name.id[0] == 4);
+    EXPECT(nfdump_name_at(record, view.records[0].size, 1, &name) == NFDUMP_OK && name.id_length == 4 &&
+           name.id[0] == 4);
     EXPECT(name.name_length == 4 && memcmp(name.name, "http", 4) == 0 && name.description_length == 5);
     EXPECT(nfdump_name_at(record, view.records[0].size, 2, &name) == NFDUMP_END);
     /* The second of other lengths, then lengths that do not fit. */
@@ -812,8 +837,10 @@ static void names(void)
         put(&plain, 3, 4), put_bytes(&plain, "Gi0/1", 5), put(&plain, 4, 4), put_bytes(&plain, "x\0\0\0\0", 5);
         EXPECT(decode(NAMES, &plain) == NFDUMP_OK && view.num_records == 1 && view.records[0].type == type);
         record = view.data + view.records[0].offset;
-        EXPECT(nfdump_name_at(record, view.records[0].size, 0, &name) == NFDUMP_OK && name.number == 3 && name.name_length == 5);
-        EXPECT(nfdump_name_at(record, view.records[0].size, 1, &name) == NFDUMP_OK && name.number == 4 && name.name_length == 1);
+        EXPECT(nfdump_name_at(record, view.records[0].size, 0, &name) == NFDUMP_OK && name.number == 3 &&
+               name.name_length == 5);
+        EXPECT(nfdump_name_at(record, view.records[0].size, 1, &name) == NFDUMP_OK && name.number == 4 &&
+               name.name_length == 1);
         static const struct {
             size_t at;
             uint64_t value;
@@ -868,7 +895,8 @@ static void encrypted(void)
     const nfdump_crypto *crypto = &nfdump_file_info(file)->crypto;
     EXPECT(crypto->header_size == 72 && number(crypto->header, 4) == 1 && crypto->header[71] == 59);
     EXPECT(crypto->salt[0] == 0 && crypto->salt[15] == 15 && crypto->nonce[0] == 32 && crypto->nonce[11] == 43);
-    EXPECT(crypto->key_check[0] == 44 && crypto->key_check[15] == 59 && crypto->mac[0] == 0xAB && crypto->mac[31] == 0xAB);
+    EXPECT(crypto->key_check[0] == 44 && crypto->key_check[15] == 59 && crypto->mac[0] == 0xAB &&
+           crypto->mac[31] == 0xAB);
     EXPECT(memcmp(crypto->file_header, good.data, 48) == 0);
     nfdump_cursor cursor = {0};
     nfdump_block_ref ref;
@@ -892,8 +920,9 @@ static void encrypted(void)
         size_t size;
         nfdump_status status;
     } broken[] = {
-        {48, 6, 4, NFDUMP_E_RECORD},      {48 + 12, 2, 2, NFDUMP_E_RECORD},      {48 + 14, 1, 2, NFDUMP_E_RECORD},
-        {48 + 24, 2, 4, NFDUMP_E_UNSUPPORTED}, {48 + 28, 2, 2, NFDUMP_E_UNSUPPORTED}, {48 + 30, 2, 2, NFDUMP_E_UNSUPPORTED},
+        {48, 6, 4, NFDUMP_E_RECORD},           {48 + 12, 2, 2, NFDUMP_E_RECORD},
+        {48 + 14, 1, 2, NFDUMP_E_RECORD},      {48 + 24, 2, 4, NFDUMP_E_UNSUPPORTED},
+        {48 + 28, 2, 2, NFDUMP_E_UNSUPPORTED}, {48 + 30, 2, 2, NFDUMP_E_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         b = good, set(b.data + broken[i].at, broken[i].value, broken[i].size);

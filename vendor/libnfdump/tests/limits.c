@@ -4,9 +4,12 @@
 #endif
 #define _FILE_OFFSET_BITS 64
 #include <bzlib.h>
+#include <lz4.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <zstd.h>
 
+#include "../src/codec/bz2_size.h"
 #include "../src/record/index.h"
 #include "test.h"
 
@@ -86,11 +89,13 @@ static void lists(records *r)
     add_element(r, 1, 48);
     end_flow(r);
     begin_flow(r, 9), add_element(r, 5, 24), add_element(r, 60, 4), end_flow(r);  /* announces more */
-    begin_flow(r, 2), add_element(r, 6, 8), add(r, 0x0064000A, 4), add(r, 0x0A, 1), end_flow(r); /* the last runs past */
+    /* the last runs past */
+    begin_flow(r, 2), add_element(r, 6, 8), add(r, 0x0064000A, 4), add(r, 0x0A, 1), end_flow(r);
     begin_flow(r, 2), add_element(r, 43, 0), add(r, 0x00020001, 4), end_flow(r);  /* none that counts */
     EXPECT(decode(r) == NFDUMP_OK && view.num_flows == 5 && view.num_shapes == 1 && view.num_lists == 3);
     EXPECT(has(0, 1, 16, 48) && has(0, 2, 68, 8) && has_not(0, 3) && has_not(0, 0) && has_not(0, 64));
-    EXPECT(has(1, 1, 12 + 8 + 12 + 64000 + 4, 48) && has(1, 42, 12 + 8 + 12 + 64000, 0) && has(1, 7, 24, 8) && has_not(1, 2));
+    EXPECT(has(1, 1, 12 + 8 + 12 + 64000 + 4, 48) && has(1, 42, 12 + 8 + 12 + 64000, 0) && has(1, 7, 24, 8) &&
+           has_not(1, 2));
     EXPECT(has(2, 5, 16, 24) && has_not(2, 60) && has_not(2, 1));
     EXPECT(has(3, 6, 16, 8) && has(3, 10, 28, 1));
     EXPECT(has_not(4, 1) && has_not(4, 43));
@@ -102,6 +107,44 @@ static void lists(records *r)
     r->length = 0, r->count = 0;
     begin_flow(r, 1), add_element(r, 1, 48), end_flow(r);
     EXPECT(decode(r) == NFDUMP_OK && view.num_flows == 1 && view.num_lists == 0);
+}
+
+/* Layout 3: flows with the highest element, and more arrangements than there are shapes. */
+static void highest_element(records *r)
+{
+    enum { FLOWS = 2200, BLOCK_HEADER = 24, SUBHEADER = 32, EVENT = 21, PAYLOAD = 25, EVENT_AT = 32, PAYLOAD_AT = 56 };
+    r->length = 0;
+    add(r, 1, 4), add(r, 0, 8), add(r, 1, 2);
+    memset(r->data + r->length, 0, 10 + SUBHEADER);
+    r->length = BLOCK_HEADER;
+    add(r, FLOWS, 4);
+    r->length = BLOCK_HEADER + SUBHEADER;
+    for (size_t i = 1; i <= FLOWS; i++) {
+        const size_t size = (PAYLOAD_AT + 4 + i + 7) / 8 * 8;
+        const size_t start = r->length;
+        memset(r->data + start, 0, size);
+        add(r, 16, 2), add(r, size, 2), add(r, 2, 2);
+        r->length = start + 16;
+        add(r, 1u << EVENT | 1u << PAYLOAD, 8);
+        add(r, EVENT_AT, 2), add(r, PAYLOAD_AT, 2);
+        r->data[start + EVENT_AT + 16] = 2, r->data[start + EVENT_AT + 18] = 1;
+        r->length = start + PAYLOAD_AT;
+        add(r, i, 4);
+        r->length = start + size;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        r->data[4 + i] = r->data[8 + i] = (uint8_t)(r->length >> (8 * i));
+    }
+    const nfdump_block_ref ref = {.type = 1, .layout = 3, .stored = (uint32_t)r->length - BLOCK_HEADER};
+    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, r->length, &view, &error) == NFDUMP_OK);
+    EXPECT(view.num_flows == FLOWS && view.num_shapes == NFDUMP_SHAPES_MAX &&
+           view.num_lists == FLOWS - view.num_shapes);
+    for (size_t i = 0; i < view.num_flows; i++) {
+        const uint8_t *payload = NULL;
+        size_t length = 0;
+        EXPECT(nfdump_flow_element(&view, i, NFDUMP_ELEMENT_EVENT_KIND, &payload, &length) == NFDUMP_OK &&
+               length == 2 && payload[0] == 2);
+    }
 }
 
 /* One step of the hash of `walk_elements`, and back. */
@@ -161,6 +204,8 @@ static void collisions(records *r)
 
 /* ---- files --------------------------------------------------------------------- */
 
+#define OFFSET_OF_COMPRESSION 16
+
 /* The header of a file of layout 2 in bzip2. */
 static void begin_file(records *r, uint32_t blocks, uint16_t appendix_blocks, uint64_t appendix)
 {
@@ -169,21 +214,36 @@ static void begin_file(records *r, uint32_t blocks, uint16_t appendix_blocks, ui
     add(r, appendix_blocks, 2), add(r, 1, 4), add(r, appendix, 8), add(r, 0, 4), add(r, blocks, 4);
 }
 
-/* A block of `size` bytes, which are records of `record` bytes each, that announces `count` of them. */
-static void add_bomb(records *r, const uint8_t *plain, size_t size, uint32_t count)
+/* A block of `size` bytes that announces `count` records. */
+static void add_block(records *r, uint8_t compression, const uint8_t *plain, size_t size, uint32_t count)
 {
     unsigned stored = 1 << 20;
     union {
         const uint8_t *in;
         char *out;
     } input = {.in = plain};
-    uint8_t *header = r->data + r->length;
-    EXPECT(BZ2_bzBuffToBuffCompress((char *)header + 12, &stored, input.out, (unsigned)size, 9, 0, 0) == BZ_OK);
+    uint8_t *payload = r->data + r->length + 12;
+    switch (compression) {
+    case NFDUMP_COMPRESSION_BZ2:
+        EXPECT(BZ2_bzBuffToBuffCompress((char *)payload, &stored, input.out, (unsigned)size, 9, 0, 0) == BZ_OK);
+        break;
+    case NFDUMP_COMPRESSION_LZ4:
+        stored = (unsigned)LZ4_compress_default(input.out, (char *)payload, (int)size, (int)stored);
+        break;
+    default:
+        stored = (unsigned)ZSTD_compress(payload, stored, plain, size, 3);
+        break;
+    }
     add(r, count, 4), add(r, stored, 4), add(r, 3, 2), add(r, 0, 2);
     r->length += stored;
 }
 
-/* Goes through the chain of blocks.  Returns what it ends with in front of NFDUMP_END, and how many errors there are. */
+static void add_bomb(records *r, const uint8_t *plain, size_t size, uint32_t count)
+{
+    add_block(r, NFDUMP_COMPRESSION_BZ2, plain, size, count);
+}
+
+/* Goes through the chain of blocks.  Returns the last status before NFDUMP_END, and counts the errors. */
 static nfdump_status last_error(const nfdump_file *file, nfdump_cursor *cursor, size_t *errors)
 {
     nfdump_block_ref ref;
@@ -247,37 +307,94 @@ static void searches(records *r)
     free(plain);
 }
 
-/* Blocks that decode to nothing are decoded until their budget is spent, and refused after that.  What is not
- * compressed is still read. */
-static void refused_blocks(records *r)
+/* Flows without elements: `count` of them, all the same. */
+static size_t same_flows(uint8_t *plain, size_t count)
 {
-    enum { BOMBS = 20 };
+    static const uint8_t flow[12] = {NFDUMP_RECORD_FLOW, 0, 12};
+    for (size_t i = 0; i < count; i++) {
+        memcpy(plain + i * sizeof flow, flow, sizeof flow);
+    }
+    return count * sizeof flow;
+}
+
+/* Blocks that decode to nothing are decoded until their budget is spent.  After that small blocks are still read,
+ * unless they expand more than honest ones do. */
+static void refused_blocks(records *r, uint8_t compression)
+{
+    enum { BOMBS = 20, FEW = 100, MANY = 100000 };
     nfdump_file *file = NULL;
     nfdump_cursor cursor = {0};
     nfdump_block_ref ref;
     unsigned decoded = 0;
     unsigned limited = 0;
-    nfdump_status last = NFDUMP_END;
     uint8_t *plain = calloc(1, NFDUMP_BLOCK_MAX);
     EXPECT(plain != NULL);
     if (plain == NULL) {
         return;
     }
-    begin_file(r, BOMBS + 1, 0, 0);
+    begin_file(r, BOMBS + 4, 0, 0);
+    r->data[OFFSET_OF_COMPRESSION] = compression;
     for (size_t i = 0; i < BOMBS; i++) {
-        add_bomb(r, plain, NFDUMP_BLOCK_MAX, 5000);
+        add_block(r, compression, plain, NFDUMP_BLOCK_MAX, 5000);
     }
+    add_block(r, compression, plain, same_flows(plain, FEW), FEW);
+    add_block(r, compression, plain, same_flows(plain, MANY), MANY);
+    /* Damaged behind its flows, and no larger than is allowed. */
+    const size_t length = same_flows(plain, FEW);
+    memset(plain + length, UINT8_MAX, 4);
+    add_block(r, compression, plain, length + 4, FEW + 1);
     add(r, 1, 4), add(r, 12, 4), add(r, 3, 2), add(r, 1, 2);
     begin_flow(r, 0), end_flow(r);
     EXPECT(nfdump_file_open_memory(r->data, r->length, 0, &file, &error) == NFDUMP_OK);
-    while (nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK) {
-        last = nfdump_block_load(block, file, &ref, &view, &error);
-        decoded += last == NFDUMP_OK && view.damage.status == NFDUMP_E_RECORD;
-        limited += last == NFDUMP_E_LIMIT && error.block == ref.index;
+    for (size_t i = 0; i < BOMBS; i++) {
+        EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+        const nfdump_status status = nfdump_block_load(block, file, &ref, &view, &error);
+        decoded += status == NFDUMP_OK && view.damage.status == NFDUMP_E_RECORD;
+        limited += status == NFDUMP_E_LIMIT && error.block == ref.index;
     }
-    EXPECT(decoded == NFDUMP_REFUSED_MAX / NFDUMP_BLOCK_MAX + 1 && decoded + limited == BOMBS);
-    EXPECT(last == NFDUMP_OK && view.num_flows == 1);
+    EXPECT(decoded >= NFDUMP_REFUSED_MAX / NFDUMP_BLOCK_MAX + 1 && decoded < BOMBS && decoded + limited == BOMBS);
+    static const struct {
+        nfdump_status status;
+        size_t flows;
+        int32_t damage;
+    } rest[] = {{NFDUMP_OK, FEW, NFDUMP_OK},
+                {NFDUMP_E_LIMIT, 0, NFDUMP_OK},
+                {NFDUMP_OK, FEW, NFDUMP_E_RECORD},
+                {NFDUMP_OK, 1, NFDUMP_OK}};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
+        EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+        EXPECT(nfdump_block_load(block, file, &ref, &view, &error) == rest[i].status);
+        EXPECT(view.num_flows == rest[i].flows && view.damage.status == rest[i].damage);
+    }
     nfdump_file_close(file);
+    free(plain);
+}
+
+/* What the blocks of a bzip2 stream hold, as libbz2 does it and as it is counted from the symbols. */
+static void bzip2_sizes(records *r)
+{
+    enum { SIZE = 250000 };
+    uint8_t *plain = malloc(SIZE);
+    uint32_t random = 1;
+    EXPECT(plain != NULL);
+    for (unsigned kind = 0; kind < 4 && plain != NULL; kind++) {
+        /* No runs; runs of four and of ten, which become five bytes each; one run, in which 255 bytes become five. */
+        static const uint32_t runs[] = {1, 4, 10, SIZE};
+        static const size_t held[] = {SIZE, SIZE / 4 * 5, SIZE / 10 * 5, (SIZE + 254) / 255 * 5};
+        for (size_t i = 0; i < SIZE; i++) {
+            random = random * 1664525 + 1013904223;
+            const uint32_t fresh = (random >> 24 & 0x7F) | (uint32_t)(i / runs[kind] & 1) << 7;
+            plain[i] = i % runs[kind] == 0 ? (uint8_t)fresh : plain[i - 1];
+        }
+        for (int level = 1; level <= 9; level += 4) {
+            unsigned stored = 1 << 20;
+            EXPECT(BZ2_bzBuffToBuffCompress((char *)r->data, &stored, (char *)plain, SIZE, level, 0, 0) == BZ_OK);
+            /* A run that the end of a block cuts is stored as two. */
+            const span all = {r->data, stored};
+            EXPECT(nfdump_bz2_is_within(all, held[kind] + 10) && !nfdump_bz2_is_within(all, held[kind] - 10));
+            EXPECT(nfdump_bz2_is_within((span){r->data, 20}, 0) && nfdump_bz2_is_within((span){r->data, 0}, 0));
+        }
+    }
     free(plain);
 }
 
@@ -323,8 +440,10 @@ static void arguments(records *r)
 {
     nfdump_file *file = (nfdump_file *)&view;
     const nfdump_block_ref ref = {.num_records = 1, .stored = 16, .type = 3};
-    EXPECT(nfdump_exporter_parse(r->data, 4, NULL) == NFDUMP_E_ARGUMENT && nfdump_sampler_parse(r->data, 4, NULL) == NFDUMP_E_ARGUMENT);
-    EXPECT(nfdump_exporter_stat_at(r->data, 4, 0, NULL) == NFDUMP_E_ARGUMENT && nfdump_name_at(r->data, 4, 0, NULL) == NFDUMP_E_ARGUMENT);
+    EXPECT(nfdump_exporter_parse(r->data, 4, NULL) == NFDUMP_E_ARGUMENT &&
+           nfdump_sampler_parse(r->data, 4, NULL) == NFDUMP_E_ARGUMENT);
+    EXPECT(nfdump_exporter_stat_at(r->data, 4, 0, NULL) == NFDUMP_E_ARGUMENT &&
+           nfdump_name_at(r->data, 4, 0, NULL) == NFDUMP_E_ARGUMENT);
     EXPECT(nfdump_file_open_path("/nowhere", 0, &file, &error) == NFDUMP_E_IO && file == NULL);
     file = (nfdump_file *)&view;
     EXPECT(nfdump_file_open_fd(-1, 0, &file, &error) == NFDUMP_E_IO && file == NULL);
@@ -333,14 +452,16 @@ static void arguments(records *r)
     EXPECT(nfdump_file_open_path("/dev/null", 0, &file, &error) == NFDUMP_E_UNSUPPORTED);
     /* A caller who knows less is refused, one who knows more is served. */
     nfdump_block_view small = {.size = sizeof small - 8};
-    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, 16, &small, &error) == NFDUMP_E_ARGUMENT && small.flows == NULL);
+    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, 16, &small, &error) == NFDUMP_E_ARGUMENT &&
+           small.flows == NULL);
     struct {
         nfdump_block_view view;
         uint64_t beyond;
     } large = {.view = {.size = sizeof large}, .beyond = 7};
     r->length = 0, r->count = 0;
     begin_flow(r, 1), add_element(r, 1, 48), end_flow(r);
-    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, r->length, &large.view, &error) == NFDUMP_OK && large.beyond == 7);
+    EXPECT(nfdump_block_decode(block, 0, &ref, r->data, r->length, &large.view, &error) == NFDUMP_OK &&
+           large.beyond == 7);
     EXPECT(large.view.num_flows == 1 && large.view.size == sizeof large);
     nfdump_info info = {.size = 8};
     EXPECT(nfdump_info_decode(&info, r->data, 16, &error) == NFDUMP_E_ARGUMENT);
@@ -350,8 +471,10 @@ static void arguments(records *r)
     info.size = sizeof info;
     EXPECT(nfdump_info_decode(&info, r->data, (size_t)UINT32_MAX, &error) == NFDUMP_E_SIZE);
     EXPECT(strcmp(nfdump_version(), NFDUMP_VERSION) == 0 && nfdump_abi_version() == NFDUMP_ABI_VERSION);
-    EXPECT(strcmp(nfdump_status_name(NFDUMP_OK), "NFDUMP_OK") == 0 && strcmp(nfdump_status_name(NFDUMP_E_LIMIT), "NFDUMP_E_LIMIT") == 0);
-    EXPECT(strcmp(nfdump_status_name(-1), "unknown status") == 0 && strcmp(nfdump_status_name(17), "unknown status") == 0);
+    EXPECT(strcmp(nfdump_status_name(NFDUMP_OK), "NFDUMP_OK") == 0 &&
+           strcmp(nfdump_status_name(NFDUMP_E_LIMIT), "NFDUMP_E_LIMIT") == 0);
+    EXPECT(strcmp(nfdump_status_name(-1), "unknown status") == 0 &&
+           strcmp(nfdump_status_name(17), "unknown status") == 0);
     nfdump_block_trim(NULL);
 }
 
@@ -361,10 +484,14 @@ void test_limits(void)
     block = nfdump_block_new();
     if (r.data != NULL && block != NULL) {
         lists(&r);
+        highest_element(&r);
         collisions(&r);
         arguments(&r);
         searches(&r);
-        refused_blocks(&r);
+        refused_blocks(&r, NFDUMP_COMPRESSION_BZ2);
+        refused_blocks(&r, NFDUMP_COMPRESSION_LZ4);
+        refused_blocks(&r, NFDUMP_COMPRESSION_ZSTD);
+        bzip2_sizes(&r);
         holes(&r);
         appendix(&r);
     }

@@ -78,16 +78,18 @@ static void compare(const recipe *r)
         const nfdump_flow_ref *flow = &all.flows[i];
         EXPECT(one.num_flows == 1 && one.flows[0].size == flow->size);
         EXPECT(memcmp(one.data + one.flows[0].offset, all.data + flow->offset, flow->size) == 0);
-        EXPECT(flow->shape != NFDUMP_SHAPE_NONE && all.shapes[flow->shape].present == one.shapes[one.flows[0].shape].present);
-        EXPECT(memcmp(all.shapes[flow->shape].offset, one.shapes[one.flows[0].shape].offset, sizeof one.shapes->offset) == 0);
+        EXPECT(flow->shape != NFDUMP_SHAPE_NONE &&
+               all.shapes[flow->shape].present == one.shapes[one.flows[0].shape].present);
+        EXPECT(memcmp(all.shapes[flow->shape].offset, one.shapes[one.flows[0].shape].offset,
+                      sizeof one.shapes->offset) == 0);
     }
 }
 
 /* Extensions of layout 1 and their bytes. */
 static const uint8_t extensions1[][2] = {
-    {4, 4},   {5, 8},   {6, 4},   {7, 8},   {8, 4},  {9, 4},   {10, 16}, {11, 4},  {12, 16}, {13, 4},  {14, 4},  {15, 8},
-    {16, 4},  {17, 8},  {18, 4},  {19, 8},  {20, 16}, {21, 16}, {22, 40}, {23, 4},  {24, 16}, {25, 4},  {26, 8},  {27, 8},
-    {37, 20}, {38, 4},  {39, 8},  {40, 32}, {41, 24}, {42, 24}, {43, 72}, {45, 24}, {46, 12}, {47, 8},  {48, 8},
+    {4, 4},   {5, 8},  {6, 4},  {7, 8},   {8, 4},   {9, 4},   {10, 16}, {11, 4},  {12, 16}, {13, 4}, {14, 4}, {15, 8},
+    {16, 4},  {17, 8}, {18, 4}, {19, 8},  {20, 16}, {21, 16}, {22, 40}, {23, 4},  {24, 16}, {25, 4}, {26, 8}, {27, 8},
+    {37, 20}, {38, 4}, {39, 8}, {40, 32}, {41, 24}, {42, 24}, {43, 72}, {45, 24}, {46, 12}, {47, 8}, {48, 8},
 };
 #define EXTENSIONS1 (sizeof extensions1 / sizeof *extensions1)
 

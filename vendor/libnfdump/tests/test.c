@@ -58,7 +58,8 @@ static nfdump_status refused(const bytes *b)
 static nfdump_status load_one(nfdump_block *block, const bytes *payload, uint32_t announced, uint8_t compression,
                               uint16_t type, uint16_t flags, nfdump_block_view *view, nfdump_error *error)
 {
-    nfdump_block_ref ref = {.num_records = announced, .stored = (uint32_t)payload->length, .type = type, .flags = flags};
+    nfdump_block_ref ref = {
+        .num_records = announced, .stored = (uint32_t)payload->length, .type = type, .flags = flags};
     return nfdump_block_decode(block, compression, &ref, payload->data, payload->length, view, error);
 }
 
@@ -241,7 +242,8 @@ static void positions(void)
     for (uint32_t flags = 0; flags <= NFDUMP_OPEN_PARTIAL; flags += NFDUMP_OPEN_PARTIAL) {
         EXPECT(nfdump_file_open_memory(b.data, b.length, flags, &file, &error) == NFDUMP_OK);
         for (uint64_t at = 0; at < b.length + 20 + sizeof far / sizeof far[0]; at++) {
-            nfdump_cursor cursor = {.offset = at < b.length + 20 ? at : far[at - b.length - 20], .index = (uint32_t)at % 4};
+            nfdump_cursor cursor = {.offset = at < b.length + 20 ? at : far[at - b.length - 20],
+                                    .index = (uint32_t)at % 4};
             int steps = 0;
             nfdump_status status;
             while ((status = nfdump_file_next(file, &cursor, &ref, &error)) != NFDUMP_END && steps < 100) {
@@ -267,7 +269,8 @@ static void damage(void)
 
     p.length = 0, put_flow(&p, 1), put_flow(&p, 2);
     EXPECT(LOAD(3) == NFDUMP_OK && view.num_flows == 2 && view.damage.status == NFDUMP_E_COUNT);
-    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_COUNT && view.damage.offset == 76);
+    EXPECT(LOAD(1) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_COUNT &&
+           view.damage.offset == 76);
     EXPECT(LOAD(0) == NFDUMP_OK && view.num_flows == 0 && view.damage.status == NFDUMP_E_COUNT);
     p.data[78] = 3, p.data[79] = 0; /* record 1: size 3 */
     EXPECT(LOAD(2) == NFDUMP_OK && view.num_flows == 1 && view.damage.status == NFDUMP_E_RECORD);
@@ -310,13 +313,15 @@ static void damage(void)
         const bool damaged = type != 3;
         EXPECT(load_typed(block, &p, 1, type, NFDUMP_OPEN_PARTIAL, &view, &error) == NFDUMP_OK);
         EXPECT(view.num_flows == 1 && view.walked == 1);
-        EXPECT(view.damage.status == (damaged ? NFDUMP_E_RECORD : NFDUMP_OK) && view.damage.value == (damaged ? type : 0));
+        EXPECT(view.damage.status == (damaged ? NFDUMP_E_RECORD : NFDUMP_OK) &&
+               view.damage.value == (damaged ? type : 0));
     }
     /* A type of block is not made up for records that do not tell. */
     static const uint16_t others[] = {0, 3, 10, 16, 200};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         p.length = 0, put_flow(&p, 1), put(&p, others[i], 2), put(&p, 4, 2);
-        EXPECT(load_typed(block, &p, 2, 1, NFDUMP_OPEN_PARTIAL, &view, &error) == NFDUMP_E_UNSUPPORTED && view.num_flows == 0);
+        EXPECT(load_typed(block, &p, 2, 1, NFDUMP_OPEN_PARTIAL, &view, &error) == NFDUMP_E_UNSUPPORTED &&
+               view.num_flows == 0);
         EXPECT(load_typed(block, &p, 2, 5, NFDUMP_OPEN_PARTIAL, &view, &error) == NFDUMP_E_UNSUPPORTED);
         EXPECT(load_typed(block, &p, 2, 4, NFDUMP_OPEN_PARTIAL, &view, &error) == NFDUMP_OK && view.num_flows == 0);
     }
@@ -379,11 +384,13 @@ static void codecs(void)
         unsigned length = sizeof stored.data;
         switch (compression) {
         case 2:
-            EXPECT(BZ2_bzBuffToBuffCompress((char *)stored.data, &length, (char *)plain.data, (unsigned)plain.length, 9, 0, 0) == BZ_OK);
+            EXPECT(BZ2_bzBuffToBuffCompress((char *)stored.data, &length, (char *)plain.data, (unsigned)plain.length, 9,
+                                            0, 0) == BZ_OK);
             stored.length = length;
             break;
         case 3:
-            stored.length = (size_t)LZ4_compress_default((const char *)plain.data, (char *)stored.data, (int)plain.length, (int)sizeof stored.data);
+            stored.length = (size_t)LZ4_compress_default((const char *)plain.data, (char *)stored.data,
+                                                         (int)plain.length, (int)sizeof stored.data);
             break;
         default:
             stored.length = ZSTD_compress(stored.data, sizeof stored.data, plain.data, plain.length, 3);
@@ -620,8 +627,10 @@ static void cut_anywhere(void)
     nfdump_error error;
     nfdump_cursor cursor = {0};
     nfdump_block_ref ref;
-    EXPECT(nfdump_file_open_memory(b.data, b.length, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT, &file, &error) == NFDUMP_OK);
-    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
+    EXPECT(nfdump_file_open_memory(b.data, b.length, NFDUMP_OPEN_PARTIAL | NFDUMP_OPEN_CUT, &file, &error) ==
+           NFDUMP_OK);
+    EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK &&
+           nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK);
     EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_E_TRUNCATED && cursor.offset == at[2]);
     EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_OK && cursor.offset == at[2] && ref.stored == 138);
     EXPECT(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END && cursor.offset == at[2] && cursor.ended == 1);
@@ -638,8 +647,10 @@ static void resync(void)
         size_t field, width;
         uint64_t value;
     } cases[] = {
-        {4, 4, 0}, {4, 4, 1}, {4, 4, 100}, {4, 4, 600}, {4, 4, 5242869}, {4, 4, 0xFFFFFFFF}, {0, 4, 0}, {0, 4, 0xFFFFFFFF},
-        {8, 2, 0x7777}, {8, 2, 0}, {8, 2, 1}, {8, 2, 2}, {8, 2, 4}, {0, 8, 0}, {0, 12, 0}, {4, 8, 0xFFFFFFFFFFFFFFFF},
+        {4, 4, 0},       {4, 4, 1},          {4, 4, 100}, {4, 4, 600},
+        {4, 4, 5242869}, {4, 4, 0xFFFFFFFF}, {0, 4, 0},   {0, 4, 0xFFFFFFFF},
+        {8, 2, 0x7777},  {8, 2, 0},          {8, 2, 1},   {8, 2, 2},
+        {8, 2, 4},       {0, 8, 0},          {0, 12, 0},  {4, 8, 0xFFFFFFFFFFFFFFFF},
     };
     for (uint8_t compression = 0; compression < METHODS; compression++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -653,8 +664,8 @@ static void resync(void)
                     const unsigned errors = read_all(&b, flags, flows);
                     const bool other_type = cases[i].field == 8 && (cases[i].value == 2 || cases[i].value == 4);
                     EXPECT(errors != 0 || (other_type && flags == 0));
-                    EXPECT((broken == 0 || flows[1] == 8) && (broken == 1 || flows[2] == 4) && (broken == 2 || flows[3] == 6) &&
-                           (broken == 3 || flows[4] == 5));
+                    EXPECT((broken == 0 || flows[1] == 8) && (broken == 1 || flows[2] == 4) &&
+                           (broken == 2 || flows[3] == 6) && (broken == 3 || flows[4] == 5));
                     /* A type alone is not guessed in plain reading. */
                     const bool readable = cases[i].field != 8 || flags == NFDUMP_OPEN_PARTIAL;
                     static const unsigned whole[4] = {8, 4, 6, 5};

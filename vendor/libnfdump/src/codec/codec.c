@@ -11,6 +11,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "bz2_size.h"
 #include "lzo1x.h"
 
 _Static_assert(NFDUMP_BLOCK_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
@@ -37,6 +38,8 @@ enum {
     BZ2_PREPARED_RATIO = 8,
 };
 
+static const char lzo_is_full[] = "LZO data expand beyond the block limit";
+
 static nfdump_status bad(const char **reason, const char *text)
 {
     *reason = text;
@@ -52,9 +55,11 @@ static nfdump_status no_memory(const char **reason, const char *text)
 static nfdump_status decompress_lzo(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
 {
     size_t used = 0;
-    return nfdump_lzo1x_decompress(stored.data, stored.length, out, capacity, length, &used) == 0
-               ? NFDUMP_OK
-               : bad(reason, "LZO data do not decode");
+    const int result = nfdump_lzo1x_decompress(stored.data, stored.length, out, capacity, length, &used);
+    if (result == LZO1X_OK) {
+        return NFDUMP_OK;
+    }
+    return bad(reason, result == LZO1X_OUTPUT_OVERRUN ? lzo_is_full : "LZO data do not decode");
 }
 
 static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, size_t *length, const char **reason)
@@ -71,12 +76,13 @@ static nfdump_status decompress_lz4(span stored, uint8_t *out, size_t capacity, 
 typedef struct bz2_effort {
     size_t produced;
     size_t left; /* bytes of input */
+    bool full;   /* there is more than the capacity */
 } bz2_effort;
 
 /* One stream only: bytes after its end are ignored, as nfdump does.  The checksum of a block comes behind it: what
  * was produced counts only if the data are cut, for then no block is begun before all of it is there. */
-static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, const codec_question *question, bz2_effort *effort,
-                                    size_t *length, const char **reason)
+static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, const codec_question *question,
+                                    bz2_effort *effort, size_t *length, const char **reason)
 {
     const size_t first = question != NULL && capacity > CODEC_FRONT ? CODEC_FRONT : capacity;
     bz_stream stream = {0};
@@ -112,7 +118,7 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
     }
     const bool cut = result == BZ_OK && stream.avail_out != 0;
     if (effort != NULL) {
-        *effort = (bz2_effort){.produced = produced, .left = stream.avail_in};
+        *effort = (bz2_effort){.produced = produced, .left = stream.avail_in, .full = result == BZ_OK && !cut};
     }
     (void)BZ2_bzDecompressEnd(&stream);
     *length = cut || result == BZ_STREAM_END ? produced : 0;
@@ -145,8 +151,8 @@ static nfdump_status decompress_zstd(codec_state *codec, span stored, uint8_t *o
     return NFDUMP_OK;
 }
 
-nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
-                                      size_t *length, const char **reason)
+nfdump_status nfdump_codec_decompress(codec_state *codec, uint8_t compression, span stored, uint8_t *out,
+                                      size_t capacity, size_t *length, const char **reason)
 {
     *length = 0;
     switch (compression) {
@@ -228,7 +234,8 @@ static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
 
 /* In a context of its own, since its window stays allocated.  Data go in as they are asked for: what was decoded in
  * a call that fails is not told.  `reason` stays if memory is not. */
-static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size_t window_max, size_t *length, const char **reason)
+static nfdump_status front_zstd(span stored, uint8_t *out, size_t capacity, size_t window_max, size_t *length,
+                                const char **reason)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     ZSTD_inBuffer in = {.src = stored.data};
@@ -259,22 +266,36 @@ static size_t bz2_block(span stored)
     return stored.length < BZ2_HEADER ? 0 : BZ2_LEVEL * (size_t)(stored.data[BZ2_HEADER - 1] & 0x0Fu);
 }
 
-/* LZO and bzip2 tell what is in front of the damage when they fail; zstd is asked again, in another way, and LZ4 data
- * are taken apart here. */
+/* LZO and bzip2 say what precedes the damage when they fail; zstd is asked again, in another way, and LZ4 data are
+ * taken apart here. */
 nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span stored, uint8_t *out, size_t capacity,
-                                   size_t *length, size_t *work, const char **reason)
+                                   size_t *length, codec_effort *effort, const char **reason)
 {
-    bz2_effort effort = {0};
-    nfdump_status status = compression == NFDUMP_COMPRESSION_BZ2
-                               ? decompress_bz2(stored, out, capacity, NULL, &effort, length, reason)
-                               : nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
+    *effort = (codec_effort){0};
+    if (compression == NFDUMP_COMPRESSION_BZ2) {
+        bz2_effort done = {0};
+        const nfdump_status status = decompress_bz2(stored, out, capacity, NULL, &done, length, reason);
+        *effort = (codec_effort){.work = done.produced + bz2_block(stored) / BZ2_PREPARED_RATIO, .full = done.full};
+        return status;
+    }
+    nfdump_status status = nfdump_codec_decompress(codec, compression, stored, out, capacity, length, reason);
     if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_LZ4) {
         *length = front_lz4(stored, out, capacity);
     } else if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_ZSTD) {
-        status = front_zstd(stored, out, capacity, capacity, length, reason);
+        /* A frame may have a window that is larger than what is wanted of it. */
+        const size_t window = capacity < NFDUMP_BLOCK_MAX ? NFDUMP_BLOCK_MAX : capacity;
+        status = front_zstd(stored, out, capacity, window, length, reason);
     }
-    *work = compression == NFDUMP_COMPRESSION_BZ2 ? effort.produced + bz2_block(stored) / BZ2_PREPARED_RATIO : *length;
+    /* A match of LZO that does not fit is not begun. */
+    effort->full = status == NFDUMP_E_COMPRESSED && (*length == capacity || *reason == lzo_is_full);
+    effort->work = *length;
     return status;
+}
+
+bool nfdump_codec_is_within(uint8_t compression, span stored, size_t capacity)
+{
+    /* Four bytes that are the same become five. */
+    return compression != NFDUMP_COMPRESSION_BZ2 || nfdump_bz2_is_within(stored, capacity + capacity / 4);
 }
 
 /* Whether these can be the first bytes of a bzip2 stream: "BZh", a digit, the mark of a block or of the end. */
@@ -287,7 +308,8 @@ static bool begins_bz2(span front)
            front.data[3] <= '9' && (memcmp(mark.data, block, BZ2_MARK) == 0 || memcmp(mark.data, end, BZ2_MARK) == 0);
 }
 
-bool nfdump_codec_begins(uint8_t compression, span front, uint8_t *out, const codec_question *question, size_t *produced)
+bool nfdump_codec_begins(uint8_t compression, span front, uint8_t *out, const codec_question *question,
+                         size_t *produced)
 {
     size_t used = 0;
     const char *reason = "";

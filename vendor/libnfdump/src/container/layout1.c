@@ -54,7 +54,8 @@ static void take_stat(nfdump_info *info, const uint8_t record[LAYOUT1_STAT])
     info->has_stat = 1;
 }
 
-nfdump_status nfdump_layout1_open(const byte_source *source, nfdump_info *info, uint32_t *header_flags, nfdump_error *error)
+nfdump_status nfdump_layout1_open(const byte_source *source, nfdump_info *info, uint32_t *header_flags,
+                                  nfdump_error *error)
 {
     uint8_t bytes[LAYOUT1_HEADER + LAYOUT1_STAT];
     const size_t length = source->size < sizeof bytes ? (size_t)source->size : sizeof bytes;

@@ -23,7 +23,8 @@ static nfdump_status read_header(span header, nfdump_info *info, nfdump_error *e
     uint64_t created = 0;
     uint8_t encryption = 0;
     if (!span_has(header, 0, LAYOUT2_HEADER)) {
-        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", header.length, LAYOUT2_HEADER);
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", header.length,
+                                 LAYOUT2_HEADER);
     }
     (void)span_u32(header, 4, &info->nfdversion);
     (void)span_u64(header, 8, &created);
@@ -74,7 +75,8 @@ nfdump_status nfdump_layout2_block_at(const byte_source *source, uint64_t offset
         ref->layout = 2;
         nfdump_layout2_block_header(bytes, ref);
         if (ref->stored == 0 || ref->stored > NFDUMP_STORED_MAX) {
-            status = nfdump_fail_value(error, NFDUMP_E_SIZE, offset, "impossible block size", ref->stored, NFDUMP_STORED_MAX);
+            status = nfdump_fail_value(error, NFDUMP_E_SIZE, offset, "impossible block size", ref->stored,
+                                       NFDUMP_STORED_MAX);
         } else if (ref->stored > source->size - offset - LAYOUT2_BLOCK_HEADER) {
             status = nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file is truncated inside a block",
                                 source->size - offset - LAYOUT2_BLOCK_HEADER, ref->stored);
@@ -108,8 +110,8 @@ static bool goes_beyond(const nfdump_info *info, const block_area *area, const n
                           (info->appendix_blocks != 0 && !area->end_known &&
                            (cursor->offset != info->appendix_offset || info->appendix.status == NFDUMP_E_COUNT));
     /* No blocks at all: its writer has not come to counting them. */
-    return possible && info->num_blocks != 0 && cursor->offset < area->end && area->end - cursor->offset > LAYOUT2_BLOCK_HEADER &&
-           nfdump_resync_follows(area, cursor->offset);
+    return possible && info->num_blocks != 0 && cursor->offset < area->end &&
+           area->end - cursor->offset > LAYOUT2_BLOCK_HEADER && nfdump_resync_follows(area, cursor->offset);
 }
 
 static nfdump_status advance(nfdump_cursor *cursor, const nfdump_block_ref *ref)
@@ -152,9 +154,10 @@ nfdump_status nfdump_layout2_next(const byte_source *source, const nfdump_info *
     }
     if (cursor->ended == NFDUMP_CURSOR_SPENT) {
         cursor->ended = NFDUMP_CURSOR_ENDED;
-        (void)nfdump_fail_value(error, NFDUMP_E_LIMIT, cursor->offset,
-                                "the search for blocks behind damage was given up: the rest of the file was not searched",
-                                cursor->searched, nfdump_resync_budget(source));
+        (void)nfdump_fail_value(
+            error, NFDUMP_E_LIMIT, cursor->offset,
+            "the search for blocks behind damage was given up: the rest of the file was not searched", cursor->searched,
+            nfdump_resync_budget(source));
         if (error != NULL) {
             error->block = cursor->index;
         }
@@ -235,8 +238,8 @@ static nfdump_status appendix_records(nfdump_info *info, span data, uint32_t cou
     }
     return step == RECORD_END || step == RECORD_MISSING
                ? NFDUMP_OK
-               : nfdump_fail_value(error, NFDUMP_E_RECORD, walk.at, "appendix record does not fit its block", record.length,
-                                   data.length);
+               : nfdump_fail_value(error, NFDUMP_E_RECORD, walk.at, "appendix record does not fit its block",
+                                   record.length, data.length);
 }
 
 /* Reads and decodes one appendix block and takes its records. */
@@ -284,8 +287,8 @@ static void read_appendix(const byte_source *source, nfdump_info *info)
     for (uint32_t i = 0; i < info->appendix_blocks; i++) {
         nfdump_block_ref ref = {0};
         if (i == APPENDIX_BLOCKS_MAX) {
-            (void)nfdump_fail_value(error, NFDUMP_E_LIMIT, offset, "more appendix blocks than are read", info->appendix_blocks,
-                                    APPENDIX_BLOCKS_MAX);
+            (void)nfdump_fail_value(error, NFDUMP_E_LIMIT, offset, "more appendix blocks than are read",
+                                    info->appendix_blocks, APPENDIX_BLOCKS_MAX);
             break;
         }
         if (nfdump_layout2_block_at(source, offset, i, &ref, error) != NFDUMP_OK ||
@@ -296,7 +299,8 @@ static void read_appendix(const byte_source *source, nfdump_info *info)
     }
     nfdump_codec_free(&codec);
     if (error->status == NFDUMP_OK && info->appendix_blocks != 0 && !info->has_ident && !info->has_stat) {
-        (void)nfdump_fail(error, NFDUMP_E_COUNT, info->appendix_offset, "there is another block where the appendix should be");
+        (void)nfdump_fail(error, NFDUMP_E_COUNT, info->appendix_offset,
+                          "there is another block where the appendix should be");
     }
     if (error->status != NFDUMP_OK) {
         error->block = NFDUMP_NONE;

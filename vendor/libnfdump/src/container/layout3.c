@@ -207,7 +207,8 @@ static nfdump_status take_directory(const byte_source *source, span directory, c
 static nfdump_status check_directory(const byte_source *source, const place *where, uint64_t checksum,
                                      nfdump_info *info, uint64_t *crypto, nfdump_error *error)
 {
-    if (where->entries > NFDUMP_LAYOUT3_ENTRIES_MAX || where->size > DIRECTORY_HEADER + ENTRY * NFDUMP_LAYOUT3_ENTRIES_MAX) {
+    if (where->entries > NFDUMP_LAYOUT3_ENTRIES_MAX ||
+        where->size > DIRECTORY_HEADER + ENTRY * NFDUMP_LAYOUT3_ENTRIES_MAX) {
         return nfdump_fail_value(error, NFDUMP_E_SIZE, where->offset, "the directory is larger than is taken",
                                  where->entries, NFDUMP_LAYOUT3_ENTRIES_MAX);
     }
@@ -244,8 +245,9 @@ static nfdump_status find_directory(const byte_source *source, uint64_t offset, 
         !directory_before(source, &end, &where)) {
         info->unfinished = offset == 0;
         return offset == 0 ? NFDUMP_END
-                           : nfdump_fail_value(error, NFDUMP_E_COUNT, 32, "the directory of the blocks is not where the header says",
-                                               offset, source->size);
+                           : nfdump_fail_value(error, NFDUMP_E_COUNT, 32,
+                                               "the directory of the blocks is not where the header says", offset,
+                                               source->size);
     }
     nfdump_status status = check_directory(source, &where, end.present ? end.checksum : 0, info, crypto, error);
     if (status == NFDUMP_OK) {
@@ -256,12 +258,13 @@ static nfdump_status find_directory(const byte_source *source, uint64_t offset, 
                                     "bytes in front of the directory are lost, or there are too many", where.offset,
                                     where.stated);
         } else if (!by_header) {
-            (void)nfdump_fail_value(&info->appendix, NFDUMP_E_COUNT, 32, "the header does not tell where the directory is",
-                                    offset, where.offset);
+            (void)nfdump_fail_value(&info->appendix, NFDUMP_E_COUNT, 32,
+                                    "the header does not say where the directory is", offset, where.offset);
         } else if (!end.present || end.offset != where.offset || end.size != where.size ||
                    where.offset + where.size + FOOTER != source->size) {
             (void)nfdump_fail_value(&info->appendix, NFDUMP_E_COUNT, where.offset + where.size,
-                                    "the footer is missing or damaged", source->size, where.offset + where.size + FOOTER);
+                                    "the footer is missing or damaged", source->size,
+                                    where.offset + where.size + FOOTER);
         }
     }
     return status;
@@ -322,8 +325,8 @@ bool nfdump_layout3_has_checksum(span bytes)
     return span_u64(bytes, 16, &checksum) && checksum != 0;
 }
 
-nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checksum, layout3_block *header, span *payload,
-                                        uint8_t *compression, nfdump_error *error)
+nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checksum, layout3_block *header,
+                                        span *payload, uint8_t *compression, nfdump_error *error)
 {
     if (parse_block(bytes, header) != NFDUMP_OK) {
         return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "block is shorter than its header", bytes.length,
@@ -332,11 +335,12 @@ nfdump_status nfdump_layout3_block_open(span bytes, bool cut, xxh3_state *checks
     const bool is_cut = cut && header->stored > bytes.length;
     if ((header->stored != bytes.length && !is_cut) ||
         !span_sub(bytes, LAYOUT3_BLOCK_HEADER, bytes.length - LAYOUT3_BLOCK_HEADER, payload)) {
-        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block has another size than the directory says", header->stored,
-                                 bytes.length);
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "block has another size than the directory says",
+                                 header->stored, bytes.length);
     }
     if (header->raw < LAYOUT3_BLOCK_HEADER || header->raw > NFDUMP_LAYOUT3_BLOCK_MAX) {
-        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "impossible block size", header->raw, NFDUMP_LAYOUT3_BLOCK_MAX);
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "impossible block size", header->raw,
+                                 NFDUMP_LAYOUT3_BLOCK_MAX);
     }
     if (header->encryption != 0) {
         return header->encryption == 1 ? nfdump_fail(error, NFDUMP_E_ENCRYPTED, 0, "block is encrypted")
@@ -376,12 +380,15 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
         return nfdump_fail(error, NFDUMP_E_ARGUMENT, 0, "null argument");
     }
     if (info->size < sizeof *info) {
-        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "not a structure of this library", info->size, sizeof *info);
+        return nfdump_fail_value(error, NFDUMP_E_ARGUMENT, 0, "not a structure of this library", info->size,
+                                 sizeof *info);
     }
     if (length > SMALL_BLOCK_MAX) {
-        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", length, SMALL_BLOCK_MAX);
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", length,
+                                 SMALL_BLOCK_MAX);
     }
-    nfdump_status status = nfdump_layout3_block_open((span){stored, length}, false, NULL, &header, &payload, &method, error);
+    nfdump_status status =
+        nfdump_layout3_block_open((span){stored, length}, false, NULL, &header, &payload, &method, error);
     /* `nfdump -i` changes an ident in place and leaves the checksum of the old one. */
     if (status != NFDUMP_OK && !(status == NFDUMP_E_CHECKSUM && header.type == BLOCK3_IDENT)) {
         return status;
@@ -389,7 +396,8 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     const size_t wanted = header.raw - LAYOUT3_BLOCK_HEADER;
     const bool fits = header.type == BLOCK3_STAT ? wanted == STAT_PAYLOAD : wanted >= 1 && wanted <= IDENT_PAYLOAD_MAX;
     if (!fits || (header.type != BLOCK3_STAT && header.type != BLOCK3_IDENT)) {
-        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", wanted, STAT_PAYLOAD);
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 0, "ident or statistics of an impossible size", wanted,
+                                 STAT_PAYLOAD);
     }
     status = nfdump_codec_decompress(&codec, method, payload, plain, wanted, &produced, &reason);
     nfdump_codec_free(&codec);
@@ -406,7 +414,8 @@ nfdump_status nfdump_info_decode(nfdump_info *info, const uint8_t *stored, size_
     return NFDUMP_OK;
 }
 
-/* Damage of ident and statistics never fails the file: the outcome is info->appendix. */
+/* Damage of ident and statistics never fails the file: the outcome is info->appendix.  It names the block, so that it
+ * is not mistaken for damage of the directory. */
 static void read_small(const byte_source *source, const nfdump_block_ref *ref, nfdump_info *info)
 {
     uint8_t bytes[SMALL_BLOCK_MAX];
@@ -417,8 +426,8 @@ static void read_small(const byte_source *source, const nfdump_block_ref *ref, n
     }
     const size_t length = LAYOUT3_BLOCK_HEADER + (size_t)ref->stored;
     if (length > sizeof bytes) {
-        status = nfdump_fail_value(&error, NFDUMP_E_SIZE, ref->offset, "ident or statistics of an impossible size", length,
-                                   sizeof bytes);
+        status = nfdump_fail_value(&error, NFDUMP_E_SIZE, ref->offset, "ident or statistics of an impossible size",
+                                   length, sizeof bytes);
     } else {
         status = nfdump_source_read(source, ref->offset, bytes, length, &error);
         if (status == NFDUMP_OK) {
@@ -426,6 +435,7 @@ static void read_small(const byte_source *source, const nfdump_block_ref *ref, n
             error.offset = ref->offset;
         }
     }
+    error.block = ref->index;
     /* A shortage of memory is the caller's to tell. */
     if (status != NFDUMP_OK && (info->appendix.status == NFDUMP_OK || status == NFDUMP_E_NOMEM)) {
         info->appendix = error;
@@ -435,7 +445,8 @@ static void read_small(const byte_source *source, const nfdump_block_ref *ref, n
 /* Whether the bytes of the file are to blame. */
 static bool is_damage(nfdump_status status)
 {
-    return status == NFDUMP_E_SIZE || status == NFDUMP_E_COUNT || status == NFDUMP_E_CHECKSUM || status == NFDUMP_E_TRUNCATED;
+    return status == NFDUMP_E_SIZE || status == NFDUMP_E_COUNT || status == NFDUMP_E_CHECKSUM ||
+           status == NFDUMP_E_TRUNCATED;
 }
 
 nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, int64_t *moved, nfdump_error *error)
@@ -451,7 +462,8 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
     uint32_t block_size = 0;
     uint32_t directory_size = 0;
     if (source->size < sizeof bytes) {
-        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", source->size, LAYOUT3_HEADER);
+        return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, 0, "file is shorter than a header", source->size,
+                                 LAYOUT3_HEADER);
     }
     nfdump_status status = nfdump_source_read(source, 0, bytes, sizeof bytes, error);
     if (status != NFDUMP_OK) {
@@ -473,7 +485,8 @@ nfdump_status nfdump_layout3_open(const byte_source *source, nfdump_info *info, 
         return nfdump_fail(error, NFDUMP_E_ENCRYPTED, 20, "file is encrypted and needs its passphrase");
     }
     if (block_size == 0 || block_size > NFDUMP_LAYOUT3_BLOCK_MAX) {
-        return nfdump_fail_value(error, NFDUMP_E_SIZE, 24, "impossible block size", block_size, NFDUMP_LAYOUT3_BLOCK_MAX);
+        return nfdump_fail_value(error, NFDUMP_E_SIZE, 24, "impossible block size", block_size,
+                                 NFDUMP_LAYOUT3_BLOCK_MAX);
     }
 
     status = find_directory(source, directory, directory_size, info, moved, &crypto, error);
@@ -554,8 +567,8 @@ static bool relocate(const byte_source *source, const nfdump_info *info, const n
 }
 
 /* The next entry of the directory that readers want.  `*alone`: an error that does not end the file. */
-static nfdump_status next_entry(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
-                                nfdump_block_ref *ref, bool *alone, nfdump_error *error)
+static nfdump_status next_entry(const byte_source *source, const nfdump_info *info, int64_t moved,
+                                nfdump_cursor *cursor, nfdump_block_ref *ref, bool *alone, nfdump_error *error)
 {
     const uint64_t stated = info->appendix_offset - (uint64_t)moved;
     while (cursor->index < info->directory_entries) {
@@ -566,8 +579,8 @@ static nfdump_status next_entry(const byte_source *source, const nfdump_info *in
         }
         /* Checked when the file was opened, but files can change. */
         if (!entry_fits(&e, moved == 0 ? cursor->offset : LAYOUT3_HEADER, stated)) {
-            return nfdump_fail_value(error, NFDUMP_E_SIZE, info->appendix_offset, "an entry of the directory is out of place",
-                                     e.offset, cursor->offset);
+            return nfdump_fail_value(error, NFDUMP_E_SIZE, info->appendix_offset,
+                                     "an entry of the directory is out of place", e.offset, cursor->offset);
         }
         entry extra = {0};
         if (moved > 0 && block_between(source, cursor->offset, located(source, &e, moved), &extra)) {
@@ -618,8 +631,9 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
             return NFDUMP_END;
         }
         if (length < sizeof bytes) {
-            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset, "file is truncated: a block header is missing",
-                                     source->size, cursor->offset + sizeof bytes);
+            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset,
+                                     "file is truncated: a block header is missing", source->size,
+                                     cursor->offset + sizeof bytes);
         }
         if (!is_plausible(&header)) {
             return nfdump_fail(error, NFDUMP_E_RECORD, cursor->offset, "no block where one should begin");
@@ -632,8 +646,8 @@ static nfdump_status next_in_place(const byte_source *source, nfdump_cursor *cur
                 *ref = ref_from(&e, cursor->index);
                 return NFDUMP_OK;
             }
-            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset, "file is truncated inside a block", left,
-                                     header.stored);
+            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, cursor->offset, "file is truncated inside a block",
+                                     left, header.stored);
         }
         const entry e = {.type = header.type, .size = header.stored, .offset = cursor->offset};
         *ref = ref_from(&e, cursor->index);
@@ -658,8 +672,8 @@ static uint32_t announced_bytes(const byte_source *source, const nfdump_block_re
     return header.raw - LAYOUT3_BLOCK_HEADER;
 }
 
-nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved, nfdump_cursor *cursor,
-                           nfdump_block_ref *ref, nfdump_error *error)
+nfdump_status nfdump_layout3_next(const byte_source *source, const nfdump_info *info, int64_t moved,
+                                  nfdump_cursor *cursor, nfdump_block_ref *ref, nfdump_error *error)
 {
     nfdump_status status = NFDUMP_END;
     bool alone = false;

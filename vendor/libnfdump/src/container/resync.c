@@ -179,8 +179,8 @@ static bool decodes(const block_area *area, workbench *bench, span stored, uint3
     const codec_question question = {.holds = front_holds, .context = &most};
     size_t length = 0;
     size_t work = 0;
-    const nfdump_status status = nfdump_codec_try(&bench->codec, area->compression, stored, bench->plain, NFDUMP_BLOCK_MAX,
-                                                  &question, &length, &work, &bench->settled);
+    const nfdump_status status = nfdump_codec_try(&bench->codec, area->compression, stored, bench->plain,
+                                                  NFDUMP_BLOCK_MAX, &question, &length, &work, &bench->settled);
     bench->failed |= status == NFDUMP_E_NOMEM;
     (void)charge(bench, work);
     return status == NFDUMP_OK && nfdump_records_fill((span){bench->plain, length}, records);
@@ -188,7 +188,8 @@ static bool decodes(const block_area *area, workbench *bench, span stored, uint3
 
 /* Whether the payload decodes to records that fill it exactly; `*records` is their number.  They are `most` at most:
  * others need not be counted.  The first bytes refuse what is no block before much is read or decoded. */
-static bool is_filled(const block_area *area, workbench *bench, const nfdump_block_ref *ref, uint32_t most, uint32_t *records)
+static bool is_filled(const block_area *area, workbench *bench, const nfdump_block_ref *ref, uint32_t most,
+                      uint32_t *records)
 {
     *records = 0;
     bench->settled = false;
@@ -282,8 +283,8 @@ static bool would_end_well(const block_area *area, workbench *bench, const nfdum
 
 /* Takes a candidate into account.  True when it is certainly the next block: then the damaged one, up to
  * there, holds whole records. A captured nfcapd file inside a payload would fail this. */
-static bool consider(const block_area *area, workbench *bench, const nfdump_block_ref *damaged, const nfdump_block_ref *ref,
-                     findings *found)
+static bool consider(const block_area *area, workbench *bench, const nfdump_block_ref *damaged,
+                     const nfdump_block_ref *ref, findings *found)
 {
     const bool strong = charge(bench, HOPS_WORK) && goes_on(area, ref);
     /* Of those from which the chain breaks off only the first is of interest, and only until there is a better one. */
@@ -377,7 +378,8 @@ static uint64_t find_block(const block_area *area, workbench *bench, const nfdum
 }
 
 /* The block at the cursor ends at `end`: says how to read it, or skips it. */
-static void go_on(const block_area *area, workbench *bench, nfdump_cursor *cursor, const nfdump_block_ref *ref, uint64_t end)
+static void go_on(const block_area *area, workbench *bench, nfdump_cursor *cursor, const nfdump_block_ref *ref,
+                  uint64_t end)
 {
     uint32_t records = 0;
     nfdump_block_ref block = believable(ref);
@@ -397,8 +399,8 @@ static void go_on(const block_area *area, workbench *bench, nfdump_cursor *curso
     cursor->index++;
 }
 
-static bool search(const block_area *area, workbench *bench, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane,
-                   nfdump_error *error)
+static bool search(const block_area *area, workbench *bench, nfdump_cursor *cursor, const nfdump_block_ref *ref,
+                   bool sane, nfdump_error *error)
 {
     uint32_t records = 0;
     const uint64_t end = sane ? end_of(ref) : 0;
@@ -408,7 +410,8 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
         if (!is_filled(area, bench, ref, UINT32_MAX, &records)) {
             return true;
         }
-        (void)nfdump_fail_value(error, NFDUMP_E_COUNT, ref->offset, "impossible number of records", ref->num_records, records);
+        (void)nfdump_fail_value(error, NFDUMP_E_COUNT, ref->offset, "impossible number of records", ref->num_records,
+                                records);
         go_on(area, bench, cursor, ref, end);
         return false;
     }
@@ -429,8 +432,8 @@ static bool search(const block_area *area, workbench *bench, nfdump_cursor *curs
         if (next == 0 || (next >= end && (exact || !holds_records))) {
             return true;
         }
-        (void)nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "block size does not lead to the next block", ref->stored,
-                                next - ref->offset - BLOCK_HEADER);
+        (void)nfdump_fail_value(error, NFDUMP_E_SIZE, ref->offset, "block size does not lead to the next block",
+                                ref->stored, next - ref->offset - BLOCK_HEADER);
     }
     if (next != 0) {
         go_on(area, bench, cursor, ref, next);
@@ -445,7 +448,8 @@ uint64_t nfdump_resync_budget(const byte_source *source)
     return NFDUMP_SEARCH_MIN + NFDUMP_SEARCH_FACTOR * source->allocated;
 }
 
-bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane, nfdump_error *error)
+bool nfdump_resync(const block_area *area, nfdump_cursor *cursor, const nfdump_block_ref *ref, bool sane,
+                   nfdump_error *error)
 {
     workbench bench = {.work = cursor->searched, .most = nfdump_resync_budget(area->source)};
     cursor->behind_damage = 1;

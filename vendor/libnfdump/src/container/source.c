@@ -26,7 +26,8 @@ nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *e
         return nfdump_fail_errno(error, EISDIR, 0, "cannot read");
     }
     if (!S_ISREG(status.st_mode)) {
-        return nfdump_fail(error, NFDUMP_E_UNSUPPORTED, 0, "not a regular file, which is what can be read at any place");
+        return nfdump_fail(error, NFDUMP_E_UNSUPPORTED, 0,
+                           "not a regular file, which is what can be read at any place");
     }
     source->memory = NULL;
     source->fd = fd;
@@ -62,11 +63,13 @@ void nfdump_source_close(byte_source *source)
     }
 }
 
-nfdump_status nfdump_source_read(const byte_source *source, uint64_t offset, uint8_t *out, size_t length, nfdump_error *error)
+nfdump_status nfdump_source_read(const byte_source *source, uint64_t offset, uint8_t *out, size_t length,
+                                 nfdump_error *error)
 {
     if (source->memory != NULL) {
         if (offset > source->size || length > source->size - offset) {
-            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file ends too early", source->size, offset + length);
+            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file ends too early", source->size,
+                                     offset + length);
         }
         memcpy(out, source->memory + offset, length);
         return NFDUMP_OK;
@@ -77,7 +80,8 @@ nfdump_status nfdump_source_read(const byte_source *source, uint64_t offset, uin
         if (got > 0) {
             done += (size_t)got;
         } else if (got == 0) {
-            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file ends too early", offset + done, offset + length);
+            return nfdump_fail_value(error, NFDUMP_E_TRUNCATED, offset, "file ends too early", offset + done,
+                                     offset + length);
         } else if (errno != EINTR) {
             return nfdump_fail_errno(error, errno, offset + done, "cannot read");
         }

@@ -19,6 +19,7 @@ nfdump_status nfdump_source_open_fd(byte_source *source, int fd, nfdump_error *e
 void nfdump_source_close(byte_source *source);
 
 /* Reads exactly `length` bytes at `offset`; NFDUMP_E_TRUNCATED if there are fewer. */
-nfdump_status nfdump_source_read(const byte_source *source, uint64_t offset, uint8_t *out, size_t length, nfdump_error *error);
+nfdump_status nfdump_source_read(const byte_source *source, uint64_t offset, uint8_t *out, size_t length,
+                                 nfdump_error *error);
 
 #endif

@@ -8,7 +8,7 @@
  * if the file had been written by nfdump 1.7.
  *
  * Where everything goes depends on the map and on few of the flags.  A plan is made once for each of these and
- * then run for each flow (convert_run); flows that need a closer look are converted one by one
+ * then run for each flow (convert_run1); flows that need a closer look are converted one by one
  * (convert_flow).
  *
  * Maps may be redefined anywhere, so a flow has the last definition in front of it: in this block, else
@@ -176,8 +176,8 @@ nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, 
     return NFDUMP_OK;
 }
 
-void nfdump_convert1_maps(span data, uint32_t announced, void (*define)(void *context, uint16_t id, const ext_list *list),
-                          void *context)
+void nfdump_convert1_maps(span data, uint32_t announced,
+                          void (*define)(void *context, uint16_t id, const ext_list *list), void *context)
 {
     record_walk walk = {.data = data, .announced = announced};
     uint16_t type = 0;
@@ -571,7 +571,7 @@ static bool plan_extension(planning *w, uint8_t id)
     }
 }
 
-static bool fill_plan(flow_plan *p, const ext_list *list)
+static bool fill_plan1(flow_plan *p, const ext_list *list)
 {
     const bool is_old = (p->form & FORM_OLD) != 0;
     planning w = {.plan = p, .from = is_old ? FIXED_OLD : FIXED, .to = FLOW_HEADER + ELEMENT_HEADER + GENERIC};
@@ -603,12 +603,12 @@ static inline flow_plan *plan_place(flow_plan *plans, uint64_t version, uint32_t
 }
 
 /* The plan for a flow whose map is valid. */
-static flow_plan *find_plan(converter *c, const map_slot *slot, uint32_t form)
+static flow_plan *find_plan1(converter *c, const map_slot *slot, uint32_t form)
 {
     flow_plan *p = plan_place(c->plans, slot->version, form);
     if (p->version != slot->version || p->form != form) {
         *p = (flow_plan){.version = slot->version, .form = form};
-        p->quick = fill_plan(p, &slot->list);
+        p->quick = fill_plan1(p, &slot->list);
     }
     return p;
 }
@@ -779,7 +779,7 @@ static bool index_made(run *r, size_t size, uint16_t *shape)
 }
 
 /* Adds one flow, which begins `left` bytes before the end of the block.  False when memory is short. */
-static bool add_flow(run *r, span record, uint16_t type, size_t left)
+static bool add_flow1(run *r, span record, uint16_t type, size_t left)
 {
     const size_t fixed = type == RECORD_FLOW_OLD ? FIXED_OLD : FIXED;
     if (record.length < fixed) {
@@ -800,7 +800,7 @@ static bool add_flow(run *r, span record, uint16_t type, size_t left)
     const span out = {r->c->out, NFDUMP_CONVERTED_MAX};
     uint16_t shape = 0;
     if (map->usable && record.length - required >= map->list.extent) {
-        flow_plan *p = find_plan(r->c, map, form_of(flow.flags, type));
+        flow_plan *p = find_plan1(r->c, map, form_of(flow.flags, type));
         if (p->quick && p->need + WIDE <= left && span_has(out, r->length, p->size + WIDE) &&
             run_plan(p, record.data, r->c->out + r->length, r->flow_flags)) {
             const bool made = index_made(r, p->size, &p->shape);
@@ -817,7 +817,7 @@ static bool add_flow(run *r, span record, uint16_t type, size_t left)
 FLOW_ARRAY_BEGIN
 /* Converts the run of flows that the walk has come to and whose plans are known and serve.  Most of a block
  * is such runs, so this loop is what converting costs.  Stops early when the index is full. */
-static SEPARATE void convert_run(run *r, record_walk *walk)
+static SEPARATE void convert_run1(run *r, record_walk *walk)
 {
     converter *const c = r->c;
     flow_index *const index = r->index;
@@ -867,8 +867,12 @@ nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32
                               bool keep_partial, uint8_t flow_flags, nfdump_block_view *view, span *out)
 {
     record_walk walk = {.data = data, .announced = announced};
-    run r = {
-        .c = c, .index = index, .earlier = earlier, .view = view, .keep_partial = keep_partial, .flow_flags = flow_flags};
+    run r = {.c = c,
+             .index = index,
+             .earlier = earlier,
+             .view = view,
+             .keep_partial = keep_partial,
+             .flow_flags = flow_flags};
     if (data.length > NFDUMP_BLOCK_MAX || !start(c)) {
         return NFDUMP_E_NOMEM;
     }
@@ -890,8 +894,8 @@ nfdump_status nfdump_convert1(converter *c, flow_index *index, span data, uint32
         switch (type) {
         case RECORD_FLOW_LAYOUT1:
         case RECORD_FLOW_OLD:
-            added = add_flow(&r, record, type, data.length - r.at);
-            convert_run(&r, &walk);
+            added = add_flow1(&r, record, type, data.length - r.at);
+            convert_run1(&r, &walk);
             break;
         case RECORD_MAP:
             add_map(&r, record);

@@ -35,8 +35,8 @@ typedef struct converter {
 /* Looks through at most `announced` records.  NFDUMP_E_NOMEM is the only failure. */
 nfdump_status nfdump_convert1_scan(converter *c, span data, uint32_t announced, block_scan *scan);
 /* Calls `define` for every map of a block in stored order; `list` is null for one that is not valid. */
-void nfdump_convert1_maps(span data, uint32_t announced, void (*define)(void *context, uint16_t id, const ext_list *list),
-                          void *context);
+void nfdump_convert1_maps(span data, uint32_t announced,
+                          void (*define)(void *context, uint16_t id, const ext_list *list), void *context);
 /* Converts at most `announced` records and indexes what comes out, `*out`.  Fills everything of the view but
  * `data`.  `keep_partial`: flows without usable map are kept with what needs no map, as flows too short for
  * their map always are.  `flow_flags` are set in every flow.  NFDUMP_E_NOMEM is the only failure. */

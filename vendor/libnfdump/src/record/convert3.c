@@ -160,7 +160,7 @@ typedef struct plan {
     uint32_t need;     /* bytes of a record that this plan reads, and that its extensions fill at least */
     uint32_t unknown;  /* extensions nobody has defined */
     uint32_t epoch;    /* of the block that `shape` belongs to */
-    uint32_t quick;    /* the same if `convert_run` can take such records in that block */
+    uint32_t quick;    /* the same if `convert_run3` can take such records in that block */
     uint16_t tag;      /* number of extensions + 1; 0: a free place */
     uint16_t count;    /* extensions */
     uint16_t words;    /* of 8 bytes in the table of offsets */
@@ -238,9 +238,10 @@ static uint64_t rare_elements(const plan *p, const uint8_t *record)
         const uint16_t nat = load_u16(event + 18);
         const bool has_nat = nat != 0;
         /* Collectors leave the kind 0, so the numbers decide; without any, what else is filled in. */
-        const bool has_nsel = event[14] != 0 ||
-                              (!has_nat && kind != 2 &&
-                               (kind == 1 || load_u32(event + 20) == 0 || (load_u32(event + 8) | load_u16(event + 12)) != 0));
+        const bool has_nsel =
+            event[14] != 0 ||
+            (!has_nat && kind != 2 &&
+             (kind == 1 || load_u32(event + 20) == 0 || (load_u32(event + 8) | load_u16(event + 12)) != 0));
         found |= has_nsel ? BIT(19) : 0;
         found |= has_nat || !has_nsel ? BIT(25) : 0;
         found |= nat > 0xFF ? BIT(NFDUMP_ELEMENT_WIDE_NAT_EVENT) : 0;
@@ -344,7 +345,7 @@ static bool add_moves(plan *p, const part *from, const uint16_t where[64], size_
 }
 
 /* Makes the prepared record of layout 2 and the steps that fill it. */
-static void fill_plan(plan *p, const uint16_t where[64])
+static void fill_plan3(plan *p, const uint16_t where[64])
 {
     uint16_t payload[64] = {0};
     size_t size = FLOW_HEADER;
@@ -358,7 +359,8 @@ static void fill_plan(plan *p, const uint16_t where[64])
     memset(p->template, 0, sizeof p->template);
     for (size_t i = 0; i < PARTS; i++) {
         const part *from = &parts[i];
-        const bool wanted = BIT(from->element) & OPTIONAL ? p->optional >> from->element & 1 : where[from->extension] != 0;
+        const bool wanted =
+            BIT(from->element) & OPTIONAL ? p->optional >> from->element & 1 : where[from->extension] != 0;
         if (!wanted) {
             continue;
         }
@@ -432,7 +434,7 @@ static inline plan *known_plan(convert3_plans *plans, const uint8_t *record, siz
 }
 
 /* The plan for a record of at least FLOW3_HEADER bytes.  Null, with a reason, if it is damaged. */
-static plan *find_plan(convert3_plans *plans, span record, const char **reason)
+static plan *find_plan3(convert3_plans *plans, span record, const char **reason)
 {
     size_t set = 0;
     plan *p = known_plan(plans, record.data, record.length, &set);
@@ -459,7 +461,7 @@ static plan *find_plan(convert3_plans *plans, span record, const char **reason)
     p->tag = (uint16_t)(count + 1u);
     keep_table(p, record.data + FLOW3_HEADER);
     p->optional = optional_elements(p, record.data);
-    fill_plan(p, where);
+    fill_plan3(p, where);
     plans->oldest[set] = (uint8_t)((plans->oldest[set] + 1u) % PLAN_WAYS);
     return p;
 }
@@ -570,10 +572,10 @@ static inline size_t room_before(const conversion *c, const uint8_t *record)
 
 /* Converts one flow record, which begins `left` bytes before the end of the block.  False when memory is
  * short. */
-static bool add_flow(conversion *c, span record, size_t at, size_t left)
+static bool add_flow3(conversion *c, span record, size_t at, size_t left)
 {
     const char *reason = "flow record is shorter than its header";
-    plan *p = record.length < FLOW3_HEADER ? NULL : find_plan(c->plans, record, &reason);
+    plan *p = record.length < FLOW3_HEADER ? NULL : find_plan3(c->plans, record, &reason);
     uint32_t length[VARIABLE_MAX] = {0};
     size_t size = p == NULL ? 0 : p->size;
     bool cut = false;
@@ -633,7 +635,7 @@ FLOW_ARRAY_BEGIN
 /* Converts the run of flows that starts at `at` and whose plans are known and are moves.  Most of a block is
  * such runs, so this loop is what converting costs.  Returns where the run ends; stops early when the index
  * is full. */
-static SEPARATE size_t convert_run(conversion *c, span raw, size_t at, uint32_t announced)
+static SEPARATE size_t convert_run3(conversion *c, span raw, size_t at, uint32_t announced)
 {
     convert3_plans *const plans = c->plans;
     flow_index *const index = c->index;
@@ -694,7 +696,8 @@ static uint8_t *new_record(record_buffer *out, uint16_t type, size_t size)
 static bool index_record(conversion *c, const uint8_t *record)
 {
     const size_t size = load_u16(record + 2);
-    return nfdump_index_record(c->index, load_u16(record), (span){record, size}, (size_t)(record - c->out->data), c->view);
+    return nfdump_index_record(c->index, load_u16(record), (span){record, size}, (size_t)(record - c->out->data),
+                               c->view);
 }
 
 /* Whether this is a whole exporter record. */
@@ -757,7 +760,8 @@ static bool convert_flows(conversion *c, span raw)
     nfdump_block_view *view = c->view;
     uint32_t announced = 0;
     if (!span_has(raw, 0, FLOWS_SUBHEADER)) {
-        nfdump_note_damage(view, NFDUMP_E_RECORD, 0, "block of flows is shorter than its header", raw.length, FLOWS_SUBHEADER);
+        nfdump_note_damage(view, NFDUMP_E_RECORD, 0, "block of flows is shorter than its header", raw.length,
+                           FLOWS_SUBHEADER);
         return true;
     }
     (void)span_u32(raw, 0, &announced);
@@ -767,7 +771,7 @@ static bool convert_flows(conversion *c, span raw)
     span record = {0};
     for (size_t at = walk.at; (found = next_record(&walk, &type, &record)) == RECORD_FOUND; at = walk.at) {
         if (type == FLOW3) {
-            if (!add_flow(c, record, at, raw.length - at)) {
+            if (!add_flow3(c, record, at, raw.length - at)) {
                 return false;
             }
         } else if (type == EXPORTER3 && is_exporter(record)) {
@@ -779,13 +783,14 @@ static bool convert_flows(conversion *c, span raw)
         }
         view->walked++;
         if (type == FLOW3) {
-            walk.at = convert_run(c, raw, walk.at, announced);
+            walk.at = convert_run3(c, raw, walk.at, announced);
             walk.walked = view->walked;
         }
     }
     nfdump_note_step(view, &walk, found, record);
     if (found == RECORD_END && walk.at != raw.length) {
-        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "more bytes than the announced records take", raw.length, walk.at);
+        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "more bytes than the announced records take", raw.length,
+                           walk.at);
     }
     return true;
 }
@@ -819,7 +824,8 @@ static bool convert_applications(conversion *c, span elements, size_t size, size
     const size_t description = elements.data[2];
     const size_t fields = id + name + description;
     if (fields == 0 || fields + 3 > size) {
-        nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "names do not fit their element", fields + 3, size);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER, "names do not fit their element", fields + 3,
+                           size);
         return true;
     }
     const size_t most = (RECORD_MAX - APPLICATIONS2_HEADER) / fields;
@@ -834,8 +840,8 @@ static bool convert_applications(conversion *c, span elements, size_t size, size
         for (size_t i = first; i < first + here; i++) {
             const uint8_t *element = elements.data + i * size;
             if (element[0] != id || element[1] != name || element[2] != description) {
-                nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER + i * size, "names of another length than the first",
-                            element[1], name);
+                nfdump_note_damage(c->view, NFDUMP_E_RECORD, SMALL_SUBHEADER + i * size,
+                                   "names of another length than the first", element[1], name);
                 continue;
             }
             memcpy(record + APPLICATIONS2_HEADER + taken * fields, element + 3, fields);
@@ -894,7 +900,8 @@ static bool convert_array(conversion *c, span raw)
     span elements = {0};
     (void)span_u32(raw, 0, &count);
     if (!span_u16(raw, 4, &size) || !span_u16(raw, 6, &type)) {
-        nfdump_note_damage(c->view, NFDUMP_E_RECORD, 0, "block of names is shorter than its header", raw.length, SMALL_SUBHEADER);
+        nfdump_note_damage(c->view, NFDUMP_E_RECORD, 0, "block of names is shorter than its header", raw.length,
+                           SMALL_SUBHEADER);
         return true;
     }
     /* Places, numbers of networks and the like have no flows. */

@@ -235,7 +235,7 @@ static SEPARATE bool add_list(flow_index *index, span record, uint16_t count, si
     uint32_t *next = words + index->num_list_words;
     *next++ = (uint32_t)present;
     *next++ = (uint32_t)(present >> 32);
-    for (unsigned id = 1; present >> id != 0; id++) {
+    for (unsigned id = 1; id < NFDUMP_ELEMENT_SLOTS; id++) {
         if (present >> id & 1) {
             *next++ = place[id];
         }
@@ -260,7 +260,8 @@ bool nfdump_index_flow(flow_index *index, span record, size_t at, nfdump_block_v
     uint16_t shape = NFDUMP_SHAPE_NONE;
     *found = NFDUMP_SHAPE_NONE;
     if (record.length < FLOW_HEADER) {
-        nfdump_note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length, FLOW_HEADER);
+        nfdump_note_damage(view, NFDUMP_E_RECORD, at, "flow record is shorter than its header", record.length,
+                           FLOW_HEADER);
         view->dropped++;
         return true;
     }
@@ -318,7 +319,8 @@ bool nfdump_index_record(flow_index *index, uint16_t type, span record, size_t a
     case RECORD_APPLICATION_NAMES:
     case RECORD_INTERFACE_NAMES:
     case RECORD_VRF_NAMES: {
-        nfdump_record_ref *records = reserve(index->records, index->num_records, 1, &index->cap_records, sizeof *records);
+        nfdump_record_ref *records =
+            reserve(index->records, index->num_records, 1, &index->cap_records, sizeof *records);
         if (records == NULL) {
             return false;
         }
@@ -429,7 +431,8 @@ nfdump_status nfdump_index_records(flow_index *index, span data, uint32_t announ
     }
     nfdump_note_step(view, &walk, step, record);
     if (step == RECORD_END && walk.at < data.length) {
-        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "block goes on after its last record", data.length - walk.at, 0);
+        nfdump_note_damage(view, NFDUMP_E_COUNT, walk.at, "block goes on after its last record", data.length - walk.at,
+                           0);
     }
 
     nfdump_index_end(index, view);

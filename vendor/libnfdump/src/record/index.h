@@ -15,7 +15,10 @@ _Static_assert(SHAPE_ELEMENTS_MAX % KEY_STEP == 0, "the last step must fit");
 /* A look-up ends after this many buckets, and after this many keys that have the same hash and differ; the flow then
  * gets no shape.  This bounds the work on shapes that were made to collide.  2,048 random shapes need at most 30
  * buckets, and two of them have the same hash once in 2,000 blocks. */
+/* Fuzzing sets this to less, so that small inputs reach flows without shape. */
+#ifndef SHAPE_PROBES_MAX
 #define SHAPE_PROBES_MAX 32u
+#endif
 #define SHAPE_COMPARES_MAX 2u
 
 /* What identifies a shape: its element headers in stored order, and where they lie. */
@@ -63,7 +66,8 @@ typedef struct flow_index {
 /* Around functions that write flows where flow_index_next tells: without an array there is no room and their loops
  * do not run, which gcc's analyser does not see.  Code that shows it to it costs two instructions for each flow. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define FLOW_ARRAY_BEGIN _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wanalyzer-null-dereference\"")
+#define FLOW_ARRAY_BEGIN                                                                                               \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wanalyzer-null-dereference\"")
 #define FLOW_ARRAY_END _Pragma("GCC diagnostic pop")
 #else
 #define FLOW_ARRAY_BEGIN
