@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ReadArgs};
-use crate::commands::{check, convert, fields, info, read, rewrite, series, top};
+use crate::commands::{check, convert, fields, info, read, report as report_page, rewrite, series, top};
 use crate::run::env::print;
 use crate::run::interrupt;
 use crate::run::report::Report;
@@ -50,6 +50,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match &cli.command {
         Command::Convert(args) => convert::run(args, &report),
         Command::Read(args) => read::run(args, &report),
+        Command::Report(args) => report_page::run(args, &report),
         Command::Series(args) => series::run(args, &report),
         Command::Top(args) => top::run(args, &report),
         Command::Info(args) => info::run(args, &report),

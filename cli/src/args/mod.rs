@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compression;
 pub(crate) mod habits;
 pub(crate) mod key;
+pub(crate) mod report;
 pub(crate) mod shared;
 pub(crate) mod slot;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::key::KeyArgs;
+use crate::args::report::ReportArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Show traffic over time
     Series(SeriesArgs),
+    /// Write a page about an archive: one HTML file with charts, top lists and findings
+    Report(ReportArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable

@@ -5,6 +5,7 @@ pub(crate) mod convert;
 pub(crate) mod fields;
 pub(crate) mod info;
 pub(crate) mod read;
+pub(crate) mod report;
 pub(crate) mod rewrite;
 pub(crate) mod series;
 pub(crate) mod top;
