@@ -9,7 +9,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ReadArgs};
-use crate::commands::{check, convert, fields, info, read, report as report_page, rewrite, series, top};
+use crate::commands::{
+    check, convert, fields, info, read, report as report_page, rewrite, series, top,
+};
 use crate::run::env::print;
 use crate::run::interrupt;
 use crate::run::report::Report;

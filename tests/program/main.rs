@@ -20,6 +20,7 @@ mod layout3;
 mod lines;
 mod mutations;
 mod nfdump;
+mod report;
 mod rewrite;
 mod roundtrip;
 mod top;

@@ -59,7 +59,10 @@ pub(crate) fn nice(value: f64) -> f64 {
     }
     let power = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
-    let found = steps.iter().map(|step| step * power).find(|step| *step >= value * 0.999_999);
+    let found = steps
+        .iter()
+        .map(|step| step * power)
+        .find(|step| *step >= value * 0.999_999);
     found.unwrap_or(power * 10.0)
 }
 
@@ -69,7 +72,10 @@ mod tests {
 
     #[test]
     fn paths() {
-        assert_eq!(steps([50.0, 50.0, 100.0, 0.0], 100.0), "M0 100V50h2V0h1V100h1V100z");
+        assert_eq!(
+            steps([50.0, 50.0, 100.0, 0.0], 100.0),
+            "M0 100V50h2V0h1V100h1V100z"
+        );
         assert_eq!(steps([], 0.0), "M0 100h0V100z");
         assert_eq!(spark(&[0.0, 1.0, 0.001]), "M0 18h1V1h1V17h1V18z");
         assert_eq!(spark(&[f64::NAN]), "M0 18h1V18z");
@@ -77,7 +83,13 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (value, expected) in [(0.0, 1.0), (1.0, 1.0), (1.1, 2.0), (2.2, 2.5), (7_300.0, 10_000.0)] {
+        for (value, expected) in [
+            (0.0, 1.0),
+            (1.0, 1.0),
+            (1.1, 2.0),
+            (2.2, 2.5),
+            (7_300.0, 10_000.0),
+        ] {
             assert_eq!(nice(value), expected);
         }
     }

@@ -38,6 +38,19 @@ pub(crate) fn short(number: f64, unit: &str) -> String {
     }
 }
 
+/// A whole number with separators, from a million on with three digits.
+pub(crate) fn brief(number: u64) -> String {
+    match number {
+        0..1_000_000 => count(number),
+        _ => short(number as f64, ""),
+    }
+}
+
+/// So many things, in the singular or plural.
+pub(crate) fn things(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// An amount of bytes.
 pub(crate) fn bytes(number: u64) -> String {
     short(number as f64, "B")
@@ -45,9 +58,9 @@ pub(crate) fn bytes(number: u64) -> String {
 
 /// A part of a whole in percent.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
-    let percent = if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 };
+    let percent = part as f64 * 100.0 / whole.max(1) as f64;
     match percent {
-        _ if part == 0 => "0 %".to_owned(),
+        _ if part == 0 || whole == 0 => "0 %".to_owned(),
         percent if percent < 0.1 => "< 0.1 %".to_owned(),
         percent => format!("{percent:.1} %"),
     }
@@ -129,7 +142,7 @@ mod tests {
         ] {
             assert_eq!(short(number, "B"), expected);
         }
-        assert_eq!(percent(1, 0), "0.0 %");
+        assert_eq!(percent(1, 0), "0 %");
         assert_eq!(percent(1, 100_000), "< 0.1 %");
         for (ms, expected) in [
             (5, "5 ms"),

@@ -1,9 +1,11 @@
 //! `nfdecode report`: a page about an archive.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use nfdecode_web::report::{Options, Survey};
 
+use crate::args::file_named;
 use crate::args::report::ReportArgs;
 use crate::args::shared::SelectArgs;
 use crate::input::select;
@@ -15,8 +17,14 @@ use crate::sink::target::Target;
 
 pub(crate) fn run(args: &ReportArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone_of(args.tz.as_deref(), args.utc)?;
+    let output = args.output.as_deref().and_then(file_named);
+    if output.is_none() && io::stdout().is_terminal() && !args.source.select.explain {
+        return Err(Stop::Usage(
+            "not writing a page to a terminal; use -o FILE or redirect".to_owned(),
+        ));
+    }
     let gather = Gather {
-        output: args.output.as_deref(),
+        output,
         jobs: args.jobs,
         progress: args.progress,
     };
@@ -34,7 +42,7 @@ pub(crate) fn run(args: &ReportArgs, report: &Report) -> Result<(), Stop> {
         .filter(filter_text(&args.source.select, operand)?)
         .arguments(arguments(args))
         .memory(memory, std::env::var_os("TMPDIR").map(PathBuf::from));
-    let mut target = Target::open(args.output.as_deref().filter(|path| path.as_os_str() != "-"))?;
+    let mut target = Target::open(output)?;
     let survey = Survey::new(&options, source.scan.thread_count()).map_err(Stop::failed)?;
     let totals = source.run_seeing(
         || survey.adder(),
@@ -86,7 +94,12 @@ fn arguments(args: &ReportArgs) -> Vec<String> {
         ("--salvage", args.source.salvage),
         ("--resolve", select.resolve),
     ];
-    words.extend(flags.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
+    words.extend(
+        flags
+            .iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| (*name).to_owned()),
+    );
     if let Some(limit) = args.source.limit {
         words.extend(["--limit".to_owned(), limit.to_string()]);
     }

@@ -46,7 +46,13 @@ struct Question {
 pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone_of(args.answer.tz.as_deref(), args.answer.utc)?;
     let question = Question::new(args)?;
-    let Some(source) = gather::source(&args.source, &args.paths, &(&args.answer).into(), &zone, report)?
+    let Some(source) = gather::source(
+        &args.source,
+        &args.paths,
+        &(&args.answer).into(),
+        &zone,
+        report,
+    )?
     else {
         return Ok(());
     };

@@ -121,7 +121,12 @@ impl Source {
         // Sparse files may claim any size.
         let total = self.scan.inputs().map(size).fold(0, u64::saturating_add);
         let progress = Progress::new(self.progress, total, "reading", report);
-        let gathering = Gathering { make, add, see, report };
+        let gathering = Gathering {
+            make,
+            add,
+            see,
+            report,
+        };
         let tally = Tally {
             account: Account::default(),
             progress,

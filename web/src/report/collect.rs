@@ -76,7 +76,10 @@ impl Survey {
         };
         Ok(Self {
             options: options.clone(),
-            collectors: LISTS.iter().map(collector).collect::<Result<_, AggregateError>>()?,
+            collectors: LISTS
+                .iter()
+                .map(collector)
+                .collect::<Result<_, AggregateError>>()?,
             sample: Sample::default(),
             findings: Findings::default(),
             files: Mutex::default(),
@@ -118,7 +121,8 @@ impl Survey {
             sums.add(&seen);
             if let Some(times) = seen.times {
                 let amount = (times, seen.bytes);
-                self.sample.add(draws, number, amount, || Marks::of(&flow, &seen));
+                self.sample
+                    .add(draws, number, amount, || Marks::of(&flow, &seen));
             }
             flows.push(seen);
         }
@@ -145,7 +149,11 @@ impl Survey {
     /// [`AggregateError::Io`]: temporary files cannot be written or read.
     pub fn finish(self, totals: &Totals) -> Result<Report, AggregateError> {
         let mut all = Local::default();
-        for local in self.locals.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        for local in self
+            .locals
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
             let mut local = std::mem::take(&mut *lock(&local));
             self.sample.take(&mut local.draws);
             all.timeline.merge(local.timeline);
@@ -154,14 +162,25 @@ impl Survey {
         }
         let mut lists = Vec::new();
         for (list, collector) in LISTS.iter().zip(self.collectors) {
-            let (table, groups) = collector.finish_top(&List::order(), self.options.top, |_| true)?;
+            let (table, groups) =
+                collector
+                    .finish_top(&List::order(), self.options.top, |group| list.lists(group))?;
             lists.push(Rows::new(list, (&table, groups), self.options.top));
         }
-        let mut files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self
+            .files
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if totals.refused != 0 && files.opened == 0 && files.damage.is_empty() {
             files.damage.push("no file could be opened".to_owned());
         }
-        Ok(Report::new(self.options, *totals, (all, lists), (files, self.findings.finish()), self.sample.finish()))
+        Ok(Report::new(
+            self.options,
+            *totals,
+            (all, lists),
+            (files, self.findings.finish()),
+            self.sample.finish(),
+        ))
     }
 }
 
@@ -176,7 +195,11 @@ impl Sums {
     }
 
     fn merge(&mut self, other: &Self) {
-        let pairs = self.classes.iter_mut().flatten().zip(other.classes.iter().flatten());
+        let pairs = self
+            .classes
+            .iter_mut()
+            .flatten()
+            .zip(other.classes.iter().flatten());
         pairs.for_each(|(to, from)| *to = to.saturating_add(*from));
         self.sampled += other.sampled;
         self.attempts += other.attempts;

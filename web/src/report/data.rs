@@ -57,7 +57,10 @@ pub(crate) fn json(report: &Report, top: usize) -> String {
         })).collect::<Vec<_>>(),
     });
     // No tag or comment can begin or end in a script; the two separators are line ends for old scripts.
-    data.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    data.to_string()
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 fn list(rows: &Rows, top: usize) -> Value {
@@ -75,6 +78,7 @@ fn list(rows: &Rows, top: usize) -> Value {
     });
     json!({
         "keys": rows.list.keys,
+        "only": rows.list.only(),
         "groups": rows.groups,
         "columns": ["key", "flows", "packets", "bytes", "bps", "first", "last", "filter"],
         "rows": values.collect::<Vec<_>>(),

@@ -76,15 +76,21 @@ impl Measure {
         let lines = (peak / step).ceil().max(1.0);
         let top = lines * step;
         for class in (0..classes).rev() {
-            let values = stacked.iter().map(|point| point.get(class).copied().unwrap_or(0.0));
+            let values = stacked
+                .iter()
+                .map(|point| point.get(class).copied().unwrap_or(0.0));
             self.paths.push((class, svg::steps(values, top)));
         }
         for line in 0..=lines as u32 {
             let value = f64::from(line) * step;
             let place = 100.0 - value / top * 100.0;
-            self.lines.push((format!("{place:.2}%"), text::short(value, self.unit)));
+            self.lines
+                .push((format!("{place:.2}%"), text::short(value, self.unit)));
         }
-        let at = stacked.iter().position(|point| all(point) == peak).unwrap_or(0) as u64;
+        let at = stacked
+            .iter()
+            .position(|point| all(point) == peak)
+            .unwrap_or(0) as u64;
         let mean = stacked.iter().map(all).sum::<f64>() / stacked.len().max(1) as f64;
         self.summary = format!(
             "average {}, peak {} in the {} from {}",
@@ -99,14 +105,40 @@ impl Measure {
 /// Labels of the time axis.
 pub(crate) fn ticks(report: &Report, clock: &mut Clock) -> Vec<Tick> {
     const DISTANCES: [u64; 24] = [
-        1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
-        1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 172_800_000, 604_800_000,
+        1,
+        10,
+        100,
+        500,
+        1_000,
+        2_000,
+        5_000,
+        10_000,
+        15_000,
+        30_000,
+        60_000,
+        120_000,
+        300_000,
+        600_000,
+        900_000,
+        1_800_000,
+        3_600_000,
+        7_200_000,
+        10_800_000,
+        21_600_000,
+        43_200_000,
+        86_400_000,
+        172_800_000,
+        604_800_000,
     ];
     const TICKS_MAX: u64 = 8;
     let (start, end) = (report.chart.start, report.chart.end());
     let span = end.saturating_sub(start).max(1);
     let fits = |distance: &&u64| span / **distance <= TICKS_MAX;
-    let distance = DISTANCES.iter().find(fits).copied().unwrap_or(span.div_ceil(TICKS_MAX));
+    let distance = DISTANCES
+        .iter()
+        .find(fits)
+        .copied()
+        .unwrap_or(span.div_ceil(TICKS_MAX));
     let first = start.next_multiple_of(distance);
     (0..)
         .map(|number| first + number * distance)
@@ -126,7 +158,9 @@ pub(crate) fn ticks(report: &Report, clock: &mut Clock) -> Vec<Tick> {
             (format!("{place:.2}%"), shown, number % 2 == 1)
         })
         // Labels at the edges would be cut.
-        .filter(|(place, _, _)| (3.0..=97.0).contains(&place.trim_end_matches('%').parse().unwrap_or(0.0)))
+        .filter(|(place, _, _)| {
+            (3.0..=97.0).contains(&place.trim_end_matches('%').parse().unwrap_or(0.0))
+        })
         .collect()
 }
 
@@ -143,15 +177,22 @@ pub(crate) fn distributions(report: &Report) -> Vec<Distribution> {
     let spans: Vec<String> = DURATIONS.iter().map(|ms| text::duration(*ms)).collect();
     let sizes: Vec<String> = BYTES.iter().map(|bytes| text::bytes(*bytes)).collect();
     vec![
-        distribution("Duration of flows", "Duration", &found.durations, |at| between(&spans, at)),
-        distribution("Bytes of flows", "Bytes", &found.bytes, |at| between(&sizes, at)),
+        distribution("Duration of flows", "Duration", &found.durations, |at| {
+            between(&spans, at)
+        }),
+        distribution("Bytes of flows", "Bytes", &found.bytes, |at| {
+            between(&sizes, at)
+        }),
         distribution("Packets of flows", "Packets", &found.packets, whole),
     ]
 }
 
 /// A class of a distribution, from its lower bound to less than its upper one.
 fn between(bounds: &[String], at: usize) -> String {
-    match (at.checked_sub(1).and_then(|at| bounds.get(at)), bounds.get(at)) {
+    match (
+        at.checked_sub(1).and_then(|at| bounds.get(at)),
+        bounds.get(at),
+    ) {
         (None, Some(high)) => format!("less than {high}"),
         (Some(low), Some(high)) => format!("{low} to < {high}"),
         (Some(low), None) => format!("{low} and more"),
@@ -161,7 +202,11 @@ fn between(bounds: &[String], at: usize) -> String {
 
 /// The same of whole numbers.
 fn whole(at: usize) -> String {
-    let low = at.checked_sub(1).and_then(|at| PACKETS.get(at)).copied().unwrap_or(0);
+    let low = at
+        .checked_sub(1)
+        .and_then(|at| PACKETS.get(at))
+        .copied()
+        .unwrap_or(0);
     match PACKETS.get(at).map(|high| high - 1) {
         Some(high) if high == low => text::count(low),
         Some(high) => format!("{} to {}", text::count(low), text::count(high)),
@@ -176,14 +221,24 @@ fn distribution(
     class: impl Fn(usize) -> String,
 ) -> Distribution {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let all = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+    let all = counts
+        .iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(*count));
     let used = |at: usize| counts.get(at).is_some_and(|count| *count != 0);
     let first = (0..STEPS).find(|at| used(*at)).unwrap_or(0);
     let last = (0..STEPS).rev().find(|at| used(*at)).unwrap_or(0);
-    let rows = counts.iter().enumerate().filter(|(at, _)| (first..=last).contains(at));
+    let rows = counts
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| (first..=last).contains(at));
     let rows = rows.map(|(at, count)| {
         let width = *count as f64 * 100.0 / most as f64;
-        (class(at), text::count(*count), text::percent(*count, all), format!("{width:.1}%"))
+        (
+            class(at),
+            text::count(*count),
+            text::percent(*count, all),
+            format!("{width:.1}%"),
+        )
     });
     Distribution {
         title,

@@ -99,7 +99,9 @@ impl Rows {
             row.spark = vec![0.0; SPARK];
         }
         for (drawn, bytes) in sample {
-            let row = places.get(&marks(&drawn.marks)).and_then(|at| self.rows.get_mut(*at));
+            let row = places
+                .get(&marks(&drawn.marks))
+                .and_then(|at| self.rows.get_mut(*at));
             if let Some(row) = row {
                 spread(&mut row.spark, (start, end), drawn.times, *bytes);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::Path;
 
 use nfdecode::scan::{Part, ScanFile};
 use nfdecode::{Error, Names};
@@ -77,7 +78,11 @@ impl Files {
                 }
             }
             Part::Gap(gap) => self.error(gap.error()),
-            Part::Refused(error) => self.error(error),
+            Part::Refused(error) => {
+                // It is not missing.
+                self.add_slot(error.file());
+                self.error(error);
+            }
             Part::End(end) => {
                 if end.is_whole() {
                     self.close(end.file());
@@ -93,24 +98,36 @@ impl Files {
         self.opened += 1;
         self.skipped += u64::from(found.is_skipped());
         let file = found.file();
-        if let Some(slot) = file.path().and_then(|path| slot(path.file_name()?.to_str()?)) {
-            self.slots.insert(slot);
-        }
+        self.add_slot(file.path());
         if let Some(ident) = file.ident()
             && self.idents.len() < 100
         {
-            self.idents.insert(String::from_utf8_lossy(ident).into_owned());
+            self.idents
+                .insert(String::from_utf8_lossy(ident).into_owned());
         }
         if let Some(error) = file.appendix_damage() {
             let reason = error.reason();
-            self.damaged(format!("{}: ident and statistics are not readable: {reason}", found.name()));
+            self.damaged(format!(
+                "{}: ident and statistics are not readable: {reason}",
+                found.name()
+            ));
         }
         if file.header().unfinished {
-            self.damaged(format!("{}: file is unfinished: still being written, or abandoned", found.name()));
+            self.damaged(format!(
+                "{}: file is unfinished: still being written, or abandoned",
+                found.name()
+            ));
         }
         if let Some(statistics) = file.statistics() {
-            self.sequence_failures = self.sequence_failures.saturating_add(statistics.sequence_failures);
+            self.sequence_failures = self
+                .sequence_failures
+                .saturating_add(statistics.sequence_failures);
         }
+    }
+
+    fn add_slot(&mut self, path: Option<&Path>) {
+        let name = path.and_then(|path| path.file_name()?.to_str());
+        self.slots.extend(name.and_then(slot));
     }
 
     fn close(&mut self, found: &ScanFile) {
@@ -120,7 +137,10 @@ impl Files {
         let (blocks, announced) = (now.blocks, u64::from(header.blocks));
         let (records, represents) = (now.records, now.represents);
         if !now.explained && !header.unfinished && blocks < announced {
-            self.damaged(format!("{}: {blocks} blocks read, but the header announces {announced}", found.name()));
+            self.damaged(format!(
+                "{}: {blocks} blocks read, but the header announces {announced}",
+                found.name()
+            ));
         }
         let announced = file.announced_flows().unwrap_or(0);
         if records.max(represents) < announced {
@@ -141,16 +161,24 @@ impl Files {
             }
         }
         for exporter in names.exporters() {
-            if self.exporters.len() >= EXPORTERS_MAX && !self.exporters.contains_key(&exporter.address) {
+            if self.exporters.len() >= EXPORTERS_MAX
+                && !self.exporters.contains_key(&exporter.address)
+            {
                 continue;
             }
             let sums = self.exporters.entry(exporter.address).or_default();
             sums.ids += 1;
             sums.kinds.insert(exporter.version_name());
-            sums.sequence_failures = sums.sequence_failures.saturating_add(exporter.sequence_failures);
-            let own = names.samplers().iter().filter(|sampler| sampler.sysid == exporter.sysid);
+            sums.sequence_failures = sums
+                .sequence_failures
+                .saturating_add(exporter.sequence_failures);
+            let own = names
+                .samplers()
+                .iter()
+                .filter(|sampler| sampler.sysid == exporter.sysid);
             for sampler in own.take(8) {
-                sums.sampling.insert(sampler.packet_interval.saturating_add(sampler.packet_space));
+                sums.sampling
+                    .insert(sampler.packet_interval.saturating_add(sampler.packet_space));
             }
         }
     }
@@ -170,13 +198,23 @@ impl Files {
 
     /// Files that are missing by the names of the others, how many in all, and the usual distance in minutes.
     pub(crate) fn missing(&self) -> (Vec<Missing>, u64, u64) {
-        let slots: Vec<(u64, u64)> = self.slots.iter().filter_map(|slot| Some((*slot, minutes(*slot)?))).collect();
+        let slots: Vec<(u64, u64)> = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((*slot, minutes(*slot)?)))
+            .collect();
         let mut steps = BTreeMap::<u64, u64>::new();
-        let pairs = || slots.windows(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
+        let pairs = || {
+            slots
+                .windows(2)
+                .filter_map(|pair| Some((pair.first()?, pair.get(1)?)))
+        };
         for (before, after) in pairs() {
             *steps.entry(after.1.saturating_sub(before.1)).or_default() += 1;
         }
-        let usual = steps.iter().max_by_key(|(step, count)| (**count, std::cmp::Reverse(**step)));
+        let usual = steps
+            .iter()
+            .max_by_key(|(step, count)| (**count, std::cmp::Reverse(**step)));
         let Some((step, count)) = usual.filter(|(step, _)| **step != 0) else {
             return (Vec::new(), 0, 0);
         };
@@ -203,7 +241,8 @@ impl Files {
 /// The digits of `nfcapd.YYYYMMDDhhmm`, without seconds.
 fn slot(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("nfcapd.")?;
-    let is_slot = matches!(digits.len(), 12 | 14) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_slot =
+        matches!(digits.len(), 12 | 14) && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.get(..12).filter(|_| is_slot)?.parse().ok()
 }
 
@@ -215,7 +254,11 @@ fn minutes(slot: u64) -> Option<u64> {
         return None;
     }
     // Years begin in March, so that the leap day comes last.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
     Some((days * 24 + time / 100) * 60 + time % 100)
 }
@@ -232,7 +275,12 @@ mod tests {
 
     #[test]
     fn missing_files_are_found_by_name() {
-        let (runs, all, step) = missing(&[202_602_282_345, 202_602_282_350, 202_602_282_355, 202_603_010_010]);
+        let (runs, all, step) = missing(&[
+            202_602_282_345,
+            202_602_282_350,
+            202_602_282_355,
+            202_603_010_010,
+        ]);
         assert_eq!((all, step), (2, 5));
         let expected = Missing {
             count: 2,
@@ -241,14 +289,22 @@ mod tests {
         };
         assert_eq!(runs, [expected]);
         assert_eq!(missing(&[202_601_010_000, 202_601_020_000]).1, 0);
-        assert_eq!(missing(&[202_601_010_000, 202_601_010_010, 202_601_020_000]).1, 0);
+        assert_eq!(
+            missing(&[202_601_010_000, 202_601_010_010, 202_601_020_000]).1,
+            0
+        );
     }
 
     #[test]
     fn slots_are_read_from_names() {
         assert_eq!(slot("nfcapd.202601012359"), Some(202_601_012_359));
         assert_eq!(slot("nfcapd.20260101235959"), Some(202_601_012_359));
-        for name in ["nfcapd.current", "nfcapd.2026", "x.202601012359", "nfcapd.2026010123é9"] {
+        for name in [
+            "nfcapd.current",
+            "nfcapd.2026",
+            "x.202601012359",
+            "nfcapd.2026010123é9",
+        ] {
             assert_eq!(slot(name), None, "{name}");
         }
     }

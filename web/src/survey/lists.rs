@@ -96,6 +96,8 @@ pub(crate) struct List {
     pub(crate) head: &'static str,
     /// Fields, as in `nfdecode top`.
     pub(crate) keys: &'static [&'static str],
+    /// Only groups of TCP are listed; the first key is the protocol.
+    pub(crate) is_tcp: bool,
     /// Where a sampled flow belongs; `None`: no spark lines.
     pub(crate) marks: Option<fn(&Marks) -> Pair>,
     /// The filter that selects exactly the flows of a group; `None` if the language has no term for it.
@@ -109,6 +111,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Sources",
         head: "Source address",
         keys: &["src_addr"],
+        is_tcp: false,
         marks: Some(|marks| [address(marks.src), NONE]),
         filter: |group| term("src ip", group, 0),
     },
@@ -117,6 +120,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Destinations",
         head: "Destination address",
         keys: &["dst_addr"],
+        is_tcp: false,
         marks: Some(|marks| [address(marks.dst), NONE]),
         filter: |group| term("dst ip", group, 0),
     },
@@ -125,14 +129,22 @@ pub(crate) const LISTS: &[List] = &[
         title: "Conversations",
         head: "Source → destination",
         keys: &["src_addr", "dst_addr"],
+        is_tcp: false,
         marks: Some(|marks| [address(marks.src), address(marks.dst)]),
-        filter: |group| Some(format!("{} and {}", term("src ip", group, 0)?, term("dst ip", group, 1)?)),
+        filter: |group| {
+            Some(format!(
+                "{} and {}",
+                term("src ip", group, 0)?,
+                term("dst ip", group, 1)?
+            ))
+        },
     },
     List {
         id: "services",
         title: "Services by destination port",
         head: "Protocol and port",
         keys: &["proto", "dst_port"],
+        is_tcp: false,
         marks: Some(|marks| [number(Some(marks.proto)), number(marks.dst_port)]),
         filter: |group| service("dst port", group),
     },
@@ -141,6 +153,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Services by source port",
         head: "Protocol and port",
         keys: &["proto", "src_port"],
+        is_tcp: false,
         marks: Some(|marks| [number(Some(marks.proto)), number(marks.src_port)]),
         filter: |group| service("src port", group),
     },
@@ -149,6 +162,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Protocols",
         head: "Protocol",
         keys: &["proto"],
+        is_tcp: false,
         marks: Some(|marks| [number(Some(marks.proto)), NONE]),
         filter: |group| protocol(group),
     },
@@ -157,6 +171,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Source networks",
         head: "Network",
         keys: &["src_addr/24"],
+        is_tcp: false,
         marks: Some(|marks| [network(marks.src), NONE]),
         filter: |group| term("src net", group, 0),
     },
@@ -165,6 +180,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Destination networks",
         head: "Network",
         keys: &["dst_addr/24"],
+        is_tcp: false,
         marks: Some(|marks| [network(marks.dst), NONE]),
         filter: |group| term("dst net", group, 0),
     },
@@ -173,6 +189,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Source ASes",
         head: "AS",
         keys: &["src_as"],
+        is_tcp: false,
         marks: Some(|marks| [number(marks.src_as), NONE]),
         filter: |group| term("src as", group, 0),
     },
@@ -181,6 +198,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Destination ASes",
         head: "AS",
         keys: &["dst_as"],
+        is_tcp: false,
         marks: Some(|marks| [number(marks.dst_as), NONE]),
         filter: |group| term("dst as", group, 0),
     },
@@ -189,6 +207,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Input interfaces",
         head: "Interface",
         keys: &["input_snmp"],
+        is_tcp: false,
         marks: Some(|marks| [number(marks.in_if), NONE]),
         filter: |group| term("in if", group, 0),
     },
@@ -197,6 +216,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Output interfaces",
         head: "Interface",
         keys: &["output_snmp"],
+        is_tcp: false,
         marks: Some(|marks| [number(marks.out_if), NONE]),
         filter: |group| term("out if", group, 0),
     },
@@ -205,6 +225,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "Exporters",
         head: "Address",
         keys: &["exporter_addr"],
+        is_tcp: false,
         marks: Some(|marks| [address(marks.exporter), NONE]),
         filter: |group| term("exporter ip", group, 0),
     },
@@ -212,12 +233,10 @@ pub(crate) const LISTS: &[List] = &[
         id: "tcp_flags",
         title: "TCP flags",
         head: "Flags seen in a flow",
-        keys: &["tcp_flags"],
-        marks: Some(|marks| match marks.proto {
-            TCP => [number(Some(marks.flags)), NONE],
-            _ => [NONE, NONE],
-        }),
-        filter: |group| match group.key(0)? {
+        keys: &["proto", "tcp_flags"],
+        is_tcp: true,
+        marks: Some(|marks| [number(Some(marks.proto)), number(Some(marks.flags))]),
+        filter: |group| match group.key(1)? {
             FieldValue::TcpFlags(flags) => Some(format!("proto tcp and flags = {}", flags.0)),
             _ => None,
         },
@@ -227,6 +246,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "TLS server names",
         head: "Server name",
         keys: &["tls_sni"],
+        is_tcp: false,
         marks: None,
         filter: |group| quoted("payload tls sni", group),
     },
@@ -235,6 +255,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "TLS fingerprints, JA3",
         head: "JA3",
         keys: &["ja3"],
+        is_tcp: false,
         marks: None,
         filter: |group| term("payload ja3", group, 0),
     },
@@ -243,6 +264,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "TLS fingerprints, JA4",
         head: "JA4",
         keys: &["ja4"],
+        is_tcp: false,
         marks: None,
         filter: |group| term("payload ja4", group, 0),
     },
@@ -251,6 +273,7 @@ pub(crate) const LISTS: &[List] = &[
         title: "DNS names asked for",
         head: "Name",
         keys: &["dns_name"],
+        is_tcp: false,
         marks: None,
         filter: |group| quoted("payload dns name", group),
     },
@@ -268,7 +291,10 @@ fn term(words: &str, group: &Group<'_>, at: usize) -> Option<String> {
 /// A term with a text that is quoted; `None` if it cannot be.
 fn quoted(words: &str, group: &Group<'_>) -> Option<String> {
     let text = group.key(0)?.to_string();
-    let can_be = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\'');
+    let can_be = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'\'');
     can_be.then(|| format!("{words} '{text}'"))
 }
 
@@ -294,6 +320,16 @@ impl List {
         builder.build()
     }
 
+    /// Whether a group is listed.
+    pub(crate) fn lists(&self, group: &Group<'_>) -> bool {
+        !self.is_tcp || mark(group.key(0)) == (1, TCP.into())
+    }
+
+    /// The filter for all of a list, if it is not of all flows.
+    pub(crate) fn only(&self) -> Option<&'static str> {
+        self.is_tcp.then_some("proto tcp")
+    }
+
     /// What is first.
     pub(crate) fn order() -> Order {
         Order::bytes()
@@ -316,8 +352,15 @@ impl List {
                 (_, value, None) => value.to_string(),
             }
         });
-        let texts: Vec<String> = texts.collect();
-        texts.join(if self.id == "conversations" { " → " } else { " " })
+        let mut texts: Vec<String> = texts.collect();
+        if self.is_tcp {
+            return texts.pop().unwrap_or_default();
+        }
+        texts.join(if self.id == "conversations" {
+            " → "
+        } else {
+            " "
+        })
     }
 }
 

@@ -23,9 +23,7 @@ pub(crate) const BYTES: [u64; STEPS - 1] = [
     10_000_000_000,
 ];
 /// Upper bounds of packets.
-pub(crate) const PACKETS: [u64; STEPS - 1] = [
-    2, 3, 4, 6, 11, 21, 51, 101, 1_001, 10_001, 100_001,
-];
+pub(crate) const PACKETS: [u64; STEPS - 1] = [2, 3, 4, 6, 11, 21, 51, 101, 1_001, 10_001, 100_001];
 
 /// Counts of flows by duration, bytes and packets.
 #[derive(Clone, Debug, Default)]
