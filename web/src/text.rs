@@ -3,6 +3,9 @@
 use nfdecode::Timestamp;
 use nfdecode::value::{TimeFormatter, Zone};
 
+/// Characters of a text from a file that are shown.
+pub(crate) const SHOWN_MAX: usize = 72;
+
 /// A whole number with separators of thousands.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -72,9 +75,9 @@ pub(crate) fn duration(ms: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match ms {
         0..1_000 => format!("{ms} ms"),
-        1_000..60_000 if ms % 1000 == 0 => format!("{seconds} s"),
+        1_000..60_000 if ms.is_multiple_of(1000) => format!("{seconds} s"),
         1_000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
-        60_000..3_600_000 if seconds % 60 == 0 => format!("{minutes} min"),
+        60_000..3_600_000 if seconds.is_multiple_of(60) => format!("{minutes} min"),
         60_000..3_600_000 => format!("{minutes} min {} s", seconds % 60),
         3_600_000..86_400_000 if minutes == 0 => format!("{hours} h"),
         3_600_000..86_400_000 => format!("{hours} h {minutes} min"),

@@ -10,13 +10,14 @@ use nfdecode::aggregate::{self, AggregateError, Collector};
 use nfdecode::scan::{Lane, Part, ScanBlock, Stopped, Totals, Work};
 
 use crate::report::options::Options;
-use crate::report::result::{Report, Rows};
+use crate::report::result::{Counted, Report, Rows};
 use crate::survey::files::Files;
 use crate::survey::findings::Findings;
 use crate::survey::lists::{LISTS, List, Marks};
 use crate::survey::sample::{Draws, Sample};
-use crate::survey::seen::{CLASSES, Seen};
+use crate::survey::seen::Seen;
 use crate::survey::spread::Distributions;
+use crate::survey::sums::Sums;
 use crate::survey::timeline::Timeline;
 
 /// Counts flows for a report.
@@ -35,23 +36,12 @@ pub struct Survey {
 
 /// What a thread counts by itself.
 #[derive(Debug, Default)]
-pub(crate) struct Local {
-    pub(crate) timeline: Timeline,
-    pub(crate) distributions: Distributions,
-    pub(crate) sums: Sums,
+struct Local {
+    timeline: Timeline,
+    distributions: Distributions,
+    sums: Sums,
     draws: Draws,
     flows: Vec<Seen>,
-}
-
-/// Sums over all flows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sums {
-    /// Flows, packets, bytes of each class of protocols.
-    pub(crate) classes: [[u64; 3]; CLASSES],
-    /// Flows that are marked as sampled.
-    pub(crate) sampled: u64,
-    /// TCP flows that have SYN and not ACK.
-    pub(crate) attempts: u64,
 }
 
 /// What a thread adds blocks with.
@@ -174,35 +164,18 @@ impl Survey {
         if totals.refused != 0 && files.opened == 0 && files.damage.is_empty() {
             files.damage.push("no file could be opened".to_owned());
         }
+        let counted = Counted {
+            timeline: all.timeline,
+            distributions: all.distributions,
+            sums: all.sums,
+        };
         Ok(Report::new(
             self.options,
             *totals,
-            (all, lists),
+            (counted, lists),
             (files, self.findings.finish()),
             self.sample.finish(),
         ))
-    }
-}
-
-impl Sums {
-    fn add(&mut self, flow: &Seen) {
-        let amounts = [flow.flows, flow.packets, flow.bytes];
-        for (to, amount) in self.classes[flow.class()].iter_mut().zip(amounts) {
-            *to = to.saturating_add(amount);
-        }
-        self.sampled += u64::from(flow.is_sampled);
-        self.attempts += u64::from(flow.is_attempt());
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let pairs = self
-            .classes
-            .iter_mut()
-            .flatten()
-            .zip(other.classes.iter().flatten());
-        pairs.for_each(|(to, from)| *to = to.saturating_add(*from));
-        self.sampled += other.sampled;
-        self.attempts += other.attempts;
     }
 }
 

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::report::draw::CLASS_NAMES;
-use crate::report::page::TEXT_MAX;
 use crate::report::result::{Report, Rows};
 use crate::text;
 
@@ -66,7 +65,7 @@ pub(crate) fn json(report: &Report, top: usize) -> String {
 fn list(rows: &Rows, top: usize) -> Value {
     let values = rows.rows.iter().take(top).map(|row| {
         json!([
-            text::cut(&row.label, TEXT_MAX),
+            text::cut(&row.label, text::SHOWN_MAX),
             row.flows,
             row.packets,
             row.bytes,

@@ -13,8 +13,6 @@ use crate::text::{self, Clock};
 
 /// Bytes of a page at most.
 pub const SIZE_MAX: usize = 200_000;
-/// Characters of a text from a file that are shown.
-pub(crate) const TEXT_MAX: usize = 72;
 /// Rows of a list that are seen at once; more can be opened.
 const ROWS_OPEN: usize = 10;
 
@@ -94,15 +92,18 @@ struct RowView {
     flows: String,
 }
 
-/// The page, with shorter lists if it gets too large.
-pub(crate) fn html(report: &Report) -> String {
-    let mut top = report.options.top;
-    loop {
-        let page = render(report, top);
-        if page.len() <= SIZE_MAX || top <= 1 {
-            return page;
+impl Report {
+    /// The page: a whole HTML file. Has at most [`SIZE_MAX`] bytes: long lists are cut, and say so.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let mut top = self.options.top;
+        loop {
+            let page = render(self, top);
+            if page.len() <= SIZE_MAX || top <= 1 {
+                return page;
+            }
+            top = (top * 4 / 5).max(1);
         }
-        top = (top * 4 / 5).max(1);
     }
 }
 
@@ -492,7 +493,7 @@ fn list_view(report: &Report, rows: &Rows, top: usize) -> ListView {
 }
 
 fn row_view(row: &Row, rows: &Rows) -> RowView {
-    let label = text::cut(&row.label, TEXT_MAX);
+    let label = text::cut(&row.label, text::SHOWN_MAX);
     let width = row.bytes as f64 * 100.0 / rows.bytes.max(1) as f64;
     RowView {
         whole: (label != row.label).then(|| text::cut(&row.label, 300)),

@@ -6,15 +6,14 @@ use nfdecode::Timestamp;
 use nfdecode::aggregate::{Side, Table};
 use nfdecode::scan::Totals;
 
-use crate::report::collect::{Local, Sums};
 use crate::report::options::Options;
-use crate::report::page;
 use crate::survey::files::Files;
 use crate::survey::findings::Finding;
 use crate::survey::lists::{self, List, Pair};
 use crate::survey::sample::Drawn;
 use crate::survey::spread::Distributions;
-use crate::survey::timeline::Chart;
+use crate::survey::sums::Sums;
+use crate::survey::timeline::{Chart, Timeline};
 
 /// Points of a spark line.
 pub(crate) const SPARK: usize = 30;
@@ -32,6 +31,13 @@ pub struct Report {
     pub(crate) findings: Vec<Finding>,
     /// Spark lines are drawn from all flows rather than from a sample.
     pub(crate) is_exact: bool,
+}
+
+/// What all threads have counted.
+pub(crate) struct Counted {
+    pub(crate) timeline: Timeline,
+    pub(crate) distributions: Distributions,
+    pub(crate) sums: Sums,
 }
 
 /// The first groups of a list.
@@ -132,32 +138,26 @@ impl Report {
     pub(crate) fn new(
         options: Options,
         totals: Totals,
-        (local, mut lists): (Local, Vec<Rows>),
+        (counted, mut lists): (Counted, Vec<Rows>),
         (files, findings): (Files, Vec<Finding>),
         (sample, is_exact): (Vec<(Drawn, f64)>, bool),
     ) -> Self {
-        let chart = local.timeline.chart();
+        let chart = counted.timeline.chart();
         for rows in &mut lists {
             rows.draw(&sample, (chart.start, chart.end()));
         }
         Self {
             options,
             totals,
-            sums: local.sums,
+            sums: counted.sums,
             chart,
-            without_time: local.timeline.without_time,
-            distributions: local.distributions,
+            without_time: counted.timeline.without_time,
+            distributions: counted.distributions,
             lists,
             files,
             findings,
             is_exact,
         }
-    }
-
-    /// The page: a whole HTML file. Has at most [`SIZE_MAX`](super::SIZE_MAX) bytes: long lists are cut, and say so.
-    #[must_use]
-    pub fn html(&self) -> String {
-        page::html(self)
     }
 
     /// Selected flows in the report.

@@ -12,7 +12,8 @@ use foldhash::fast::FixedState;
 
 use crate::survey::lists::protocol_text;
 use crate::survey::seen::{ACK, Seen, TCP, UDP};
-use crate::survey::watch::{DIFFERENT_MAX, Different, State, Watch};
+use crate::survey::states::{Both, Exchange, PERIOD, REGULAR, Reach, STARTS, Starts};
+use crate::survey::watch::{DIFFERENT_MAX, Watch};
 use crate::text;
 
 /// Keys that a rule watches.
@@ -30,10 +31,6 @@ const RATIO: u64 = 10;
 const AMPLIFIERS: [u16; 11] = [17, 19, 53, 69, 111, 123, 161, 389, 1900, 3702, 11211];
 /// Milliseconds from which a flow is long.
 const LONG: u64 = 3_600_000;
-/// Flows from which a regular pattern is reported, the shortest period in ms, and starts that are kept.
-const REGULAR: usize = 8;
-const PERIOD: u64 = 5_000;
-const STARTS: usize = 128;
 /// Bytes of a flow above which it is no sign of life.
 const SMALL: u64 = 100_000;
 /// Packets of a TCP pair from which a missing answer is reported.
@@ -58,59 +55,6 @@ pub(crate) struct Row {
     pub(crate) subject: String,
     pub(crate) detail: String,
     pub(crate) filter: String,
-}
-
-/// Different values and flows.
-#[derive(Debug, Default)]
-struct Reach {
-    different: Different,
-    flows: u64,
-}
-
-impl State for Reach {
-    fn extra(&self) -> usize {
-        self.different.count()
-    }
-}
-
-/// Bytes asked and answered, of a service.
-#[derive(Debug, Default)]
-struct Exchange {
-    asked: u64,
-    answered: u64,
-}
-
-impl State for Exchange {
-    fn extra(&self) -> usize {
-        0
-    }
-}
-
-/// Packets and bytes in each direction of a pair, by the order of addresses.
-#[derive(Debug, Default)]
-struct Both {
-    packets: [u64; 2],
-    bytes: u64,
-}
-
-impl State for Both {
-    fn extra(&self) -> usize {
-        0
-    }
-}
-
-/// Starts of flows.
-#[derive(Debug, Default)]
-struct Starts {
-    starts: Vec<u64>,
-    longest: u64,
-    flows: u64,
-}
-
-impl State for Starts {
-    fn extra(&self) -> usize {
-        self.starts.capacity() / 2
-    }
 }
 
 /// A flow that lasts.
@@ -292,20 +236,6 @@ fn between(flows: &[Seen]) -> impl Iterator<Item = Between<'_>> {
         .filter_map(|flow| Some((flow.src?, flow.dst?, flow)))
 }
 
-impl Reach {
-    fn add(&mut self, value: u64, flow: &Seen) {
-        self.different.add(value);
-        self.flows = self.flows.saturating_add(flow.flows);
-    }
-}
-
-impl Exchange {
-    fn add(&mut self, asked: u64, answered: u64) {
-        self.asked = self.asked.saturating_add(asked);
-        self.answered = self.answered.saturating_add(answered);
-    }
-}
-
 impl Longest {
     fn cut(&mut self) {
         let order = |flow: &Lasting| (std::cmp::Reverse((flow.duration, flow.bytes)), flow.ends);
@@ -351,28 +281,6 @@ fn add_start(watch: &mut Watch<(IpAddr, IpAddr, u16, u8), Starts>, (src, dst, fl
             }
         },
     );
-}
-
-impl Starts {
-    /// The period in ms and its variation in percent, if the starts are regular.
-    fn period(&mut self) -> Option<(u64, u64)> {
-        if self.starts.len() < REGULAR {
-            return None;
-        }
-        self.starts.sort_unstable();
-        let gaps: Vec<f64> = self
-            .starts
-            .windows(2)
-            .filter_map(|pair| Some((pair.get(1)? - pair.first()?) as f64))
-            .collect();
-        let count = gaps.len() as f64;
-        let mean = gaps.iter().sum::<f64>() / count;
-        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
-        let percent = variance.sqrt() * 100.0 / mean.max(1.0);
-        let is_regular =
-            mean >= PERIOD as f64 && percent <= 10.0 && (self.longest as f64) < mean / 2.0;
-        is_regular.then_some((mean as u64, percent as u64))
-    }
 }
 
 /// Builds a finding from cases, the ones of the greatest weight first.

@@ -8,5 +8,7 @@ pub(crate) mod lists;
 pub(crate) mod sample;
 pub(crate) mod seen;
 pub(crate) mod spread;
+pub(crate) mod states;
+pub(crate) mod sums;
 pub(crate) mod timeline;
 pub(crate) mod watch;

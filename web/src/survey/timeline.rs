@@ -226,7 +226,7 @@ impl Timeline {
         let (from, to) = range(&sorted, extremes);
         let fine = self.length();
         let span = (to - from + 1) * fine;
-        let fits = |length: &&u64| **length % fine == 0 && span / **length < SHOWN_MAX;
+        let fits = |length: &&u64| length.is_multiple_of(fine) && span / **length < SHOWN_MAX;
         let length = *SHOWN.iter().find(fits).unwrap_or(&fine);
         let start = from * fine / length * length;
         let count = ((to + 1) * fine - start).div_ceil(length);
