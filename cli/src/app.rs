@@ -9,7 +9,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
-use crate::commands::{check, convert, fields, follow, info, read, rewrite, series, top};
+use crate::commands::{
+    check, convert, fields, follow, info, read, report as report_page, rewrite, series, top,
+};
 use crate::run::env::print;
 use crate::run::interrupt;
 use crate::run::report::Report;
@@ -44,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match &cli.command {
         Command::Convert(args) => convert::run(args, &report),
         Command::Read(args) => read::run(args, &report),
+        Command::Report(args) => report_page::run(args, &report),
         Command::Series(args) => series::run(args, &report),
         Command::Top(args) => top::run(args, &report),
         Command::Follow(args) => follow::run(args, &report),

@@ -25,6 +25,7 @@ mod mutations;
 mod nfdump;
 mod nfdump_options;
 mod nfdump_random;
+mod report;
 mod rewrite;
 mod roundtrip;
 mod top;

@@ -78,6 +78,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: python::step,
     },
     Step {
+        name: "web",
+        about: "pages in a browser (needs chromium and npm)",
+        run: web,
+    },
+    Step {
         name: "bindings",
         about: "bindings as bindgen makes them from the header",
         run: || run("cargo build -p nfdump-sys --features bindgen"),
@@ -180,7 +185,7 @@ fn doc() -> Result<(), Failure> {
 fn package() -> Result<(), Failure> {
     let place = env::temp_dir().join(format!("nfdecode-package-{}", std::process::id()));
     let result = run(&format!(
-        "cargo package -p nfdump-sys -p nfdecode -p nfdecode-cli --allow-dirty --target-dir {}",
+        "cargo package -p nfdump-sys -p nfdecode -p nfdecode-web -p nfdecode-cli --allow-dirty --target-dir {}",
         place.display()
     ));
     // A leftover costs only room, and is not worth a failure.
@@ -225,6 +230,24 @@ fn consumers() -> Result<(), Failure> {
     run(&format!(
         "target/consumers/bin/python tests/consumers/check.py target/release/nfdecode {program} {}",
         flows.join(" ")
+    ))
+}
+
+/// The program is the one of the step `readme`; the made files are those of the package's own tests.
+fn web() -> Result<(), Failure> {
+    run("cargo test -p nfdecode-web")?;
+    run("python3 -m venv target/browser")?;
+    run("target/browser/bin/pip install -q -r web/tests/requirements.txt")?;
+    run("npm install --silent --no-fund --no-audit --prefix target/browser axe-core@4.14.1")?;
+    let oracle = env::var("NFDECODE_ORACLE").unwrap_or_default();
+    let reference = format!("{oracle}/1.7.10/usr/bin/nfdump");
+    let reference = match root().join(&reference).is_file() {
+        true => reference,
+        false => String::new(),
+    };
+    run(&format!(
+        "timeout --verbose 8m target/browser/bin/python web/tests/browser.py target/release/nfdecode target/tmp/made \
+         target/browser/node_modules/axe-core/axe.min.js target/browser/pictures {reference}"
     ))
 }
 

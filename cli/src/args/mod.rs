@@ -5,6 +5,7 @@ pub(crate) mod compression;
 pub(crate) mod follow;
 pub(crate) mod habits;
 pub(crate) mod key;
+pub(crate) mod report;
 pub(crate) mod shared;
 pub(crate) mod slot;
 
@@ -17,6 +18,7 @@ use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::follow::FollowArgs;
 use crate::args::key::KeyArgs;
+use crate::args::report::ReportArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Series(SeriesArgs),
     /// Follow the directories of collectors: each flow once, to standard output, Parquet or a command
     Follow(FollowArgs),
+    /// Write a page about an archive: one HTML file with charts, top lists and findings
+    Report(ReportArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable

@@ -6,6 +6,7 @@ pub(crate) mod fields;
 pub(crate) mod follow;
 pub(crate) mod info;
 pub(crate) mod read;
+pub(crate) mod report;
 pub(crate) mod rewrite;
 pub(crate) mod series;
 pub(crate) mod top;

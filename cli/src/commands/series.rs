@@ -23,7 +23,13 @@ pub(crate) fn run(args: &SeriesArgs, report: &Report) -> Result<(), Stop> {
     };
     let split = args.split.as_deref().map(Key::parse).transpose();
     let mut all = Series::new(interval, spread, split.map_err(usage)?).map_err(usage)?;
-    let Some(source) = gather::source(&args.source, &args.paths, &args.answer, &zone, report)?
+    let Some(source) = gather::source(
+        &args.source,
+        &args.paths,
+        &(&args.answer).into(),
+        &zone,
+        report,
+    )?
     else {
         return Ok(());
     };

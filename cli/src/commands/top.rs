@@ -46,12 +46,18 @@ struct Question {
 pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone_of(args.answer.tz.as_deref(), args.answer.utc)?;
     let question = Question::new(args)?;
-    let Some(source) = gather::source(&args.source, &args.paths, &args.answer, &zone, report)?
+    let Some(source) = gather::source(
+        &args.source,
+        &args.paths,
+        &(&args.answer).into(),
+        &zone,
+        report,
+    )?
     else {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let memory = args.answer.memory.map_or_else(memory_usual, |memory| {
+    let memory = args.answer.memory.map_or_else(env::memory_for_groups, |memory| {
         usize::try_from(memory).unwrap_or(usize::MAX)
     });
     let collector = Collector::new(&question.grouping, source.scan.thread_count())
@@ -66,15 +72,6 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         report.nothing_read();
     }
     question.write(&table, answer)
-}
-
-/// Default memory for groups: a quarter of the machine's.
-fn memory_usual() -> usize {
-    const UNKNOWN: usize = 1 << 30;
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
-    kib.map_or(UNKNOWN, |kib| kib.saturating_mul(1024) / 4)
 }
 
 impl Question {

@@ -53,3 +53,12 @@ pub(crate) fn zone_of(tz: Option<&str>, utc: bool) -> Result<Zone, Stop> {
         None => Ok(Zone::from_env()),
     }
 }
+
+/// Default memory for groups: a quarter of the machine's.
+pub(crate) fn memory_for_groups() -> usize {
+    const UNKNOWN: usize = 1 << 30;
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
+    kib.map_or(UNKNOWN, |kib| kib.saturating_mul(1024) / 4)
+}

@@ -28,11 +28,29 @@ pub(crate) struct Source {
     progress: ProgressMode,
 }
 
+/// How it is read.
+pub(crate) struct Gather<'a> {
+    /// The output, which must not be an input.
+    pub(crate) output: Option<&'a Path>,
+    pub(crate) jobs: Option<NonZeroUsize>,
+    pub(crate) progress: ProgressMode,
+}
+
+impl<'a> From<&'a AnswerArgs> for Gather<'a> {
+    fn from(args: &'a AnswerArgs) -> Self {
+        Self {
+            output: args.output.as_deref(),
+            jobs: args.jobs,
+            progress: args.progress,
+        }
+    }
+}
+
 /// The flows that the arguments select; `None` if they only ask how the filter is understood.
 pub(crate) fn source(
     args: &SourceArgs,
     paths: &[PathBuf],
-    answer: &AnswerArgs,
+    gather: &Gather<'_>,
     zone: &Zone,
     report: &Report,
 ) -> Result<Option<Source>, Stop> {
@@ -59,10 +77,10 @@ pub(crate) fn source(
         Some(dirs) => paths::expand(&paths::below(dirs, paths), unfinished, report)?,
         None => paths::expand(paths, unfinished, report)?,
     };
-    if let Some(output) = answer.output.as_deref().and_then(|path| file_named(path)) {
+    if let Some(output) = gather.output.and_then(file_named) {
         paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     }
-    let threads: NonZeroUsize = env::threads(answer.jobs);
+    let threads: NonZeroUsize = env::threads(gather.jobs);
     let scan = selection
         .scan(inputs.iter().map(Input::scan_input))
         .open_with(options)
@@ -78,7 +96,7 @@ pub(crate) fn source(
     Ok(Some(Source {
         scan,
         _inputs: inputs,
-        progress: answer.progress,
+        progress: gather.progress,
     }))
 }
 
@@ -91,6 +109,17 @@ impl Source {
         add: impl Fn(&mut W, &ScanBlock) + Sync,
         report: &Report,
     ) -> Result<Totals, Stop> {
+        self.run_seeing(make, add, |_| {}, report)
+    }
+
+    /// As [`run`](Self::run), and calls `see` with each part of the files in order.
+    pub(crate) fn run_seeing<W>(
+        &self,
+        make: impl Fn() -> W + Sync,
+        add: impl Fn(&mut W, &ScanBlock) + Sync,
+        see: impl Fn(&Part) + Sync,
+        report: &Report,
+    ) -> Result<Totals, Stop> {
         let size = |input: &ScanInput| {
             let metadata = input.as_path().and_then(|path: &Path| path.metadata().ok());
             metadata.map_or(0, |found| found.len())
@@ -98,7 +127,12 @@ impl Source {
         // Sparse files may claim any size.
         let total = self.scan.inputs().map(size).fold(0, u64::saturating_add);
         let progress = Progress::new(self.progress, total, "reading", report);
-        let gathering = Gathering { make, add, report };
+        let gathering = Gathering {
+            make,
+            add,
+            see,
+            report,
+        };
         let tally = Tally {
             account: Account::default(),
             progress,
@@ -113,9 +147,10 @@ impl Source {
     }
 }
 
-struct Gathering<'r, M, A> {
+struct Gathering<'r, M, A, S> {
     make: M,
     add: A,
+    see: S,
     report: &'r Report,
 }
 
@@ -126,7 +161,12 @@ struct Tally {
     stop: Option<Stop>,
 }
 
-impl<W, M: Fn() -> W + Sync, A: Fn(&mut W, &ScanBlock) + Sync> Work for Gathering<'_, M, A> {
+impl<W, M, A, S> Work for Gathering<'_, M, A, S>
+where
+    M: Fn() -> W + Sync,
+    A: Fn(&mut W, &ScanBlock) + Sync,
+    S: Fn(&Part) + Sync,
+{
     type Worker = W;
     type Tally = Tally;
 
@@ -146,6 +186,7 @@ impl<W, M: Fn() -> W + Sync, A: Fn(&mut W, &ScanBlock) + Sync> Work for Gatherin
             }
             lane.in_turn(|tally| {
                 tally.account.see(self.report, &part);
+                (self.see)(&part);
                 tally.done += account::stored_size(&part);
                 tally.progress.set(tally.done);
                 match interrupt::check() {
