@@ -26,6 +26,7 @@ pub(crate) fn run(args: &ReportArgs, report: &Report) -> Result<(), Stop> {
     let gather = Gather {
         output,
         jobs: args.jobs,
+        memory: args.memory,
         progress: args.progress,
     };
     let Some(source) = gather::source(&args.source, &args.paths, &gather, &zone, report)? else {

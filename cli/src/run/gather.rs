@@ -33,6 +33,7 @@ pub(crate) struct Gather<'a> {
     /// The output, which must not be an input.
     pub(crate) output: Option<&'a Path>,
     pub(crate) jobs: Option<NonZeroUsize>,
+    pub(crate) memory: Option<u64>,
     pub(crate) progress: ProgressMode,
 }
 
@@ -41,6 +42,7 @@ impl<'a> From<&'a AnswerArgs> for Gather<'a> {
         Self {
             output: args.output.as_deref(),
             jobs: args.jobs,
+            memory: args.memory,
             progress: args.progress,
         }
     }
@@ -89,7 +91,7 @@ pub(crate) fn source(
         Some(limit) => scan.limit(limit),
         None => scan,
     };
-    let scan = match answer.memory {
+    let scan = match gather.memory {
         Some(bytes) => scan.memory(bytes),
         None => scan,
     };
