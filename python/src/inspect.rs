@@ -144,7 +144,7 @@ pub(crate) fn check<'py>(
         let cancel = AtomicBool::new(false);
         let is_cancelled = || cancel.load(Ordering::Relaxed);
         let found = interrupt::run(py, &cancel, || {
-            Check::of(input, &inputs.options, threads, is_cancelled)
+            Check::of(input, &inputs.options, (threads, None), is_cancelled)
         })?;
         let damage = PyList::empty(py);
         for error in found.refused.iter().chain(&found.damage) {

@@ -48,7 +48,8 @@ impl Verdict {
 /// use nfdecode::{OpenOptions, scan::ScanInput};
 ///
 /// let file = ScanInput::path("tests/fixtures/archive/nfcapd.202611241330");
-/// let found = Check::of(&file, &OpenOptions::new(), NonZeroUsize::MIN, || false);
+/// let one = NonZeroUsize::MIN;
+/// let found = Check::of(&file, &OpenOptions::new(), (one, None), || false);
 /// assert_eq!((found.verdict(), found.flows), (Verdict::Intact, 113));
 /// ```
 #[derive(Debug, Default)]
@@ -88,12 +89,13 @@ struct Found {
 }
 
 impl Check {
-    /// Reads the file with these options, whatever can be recovered of it. Ends early when `is_cancelled` is true.
+    /// Reads the file with these options, whatever can be recovered of it, on this many threads and with this
+    /// [memory for blocks](Scan::memory). Ends early when `is_cancelled` is true.
     #[must_use]
     pub fn of(
         input: &ScanInput,
         options: &OpenOptions,
-        threads: NonZeroUsize,
+        threads: (NonZeroUsize, Option<u64>),
         is_cancelled: impl Fn() -> bool + Sync,
     ) -> Self {
         let mut this = Self::default();
@@ -113,7 +115,7 @@ impl Check {
     fn look_at(
         &mut self,
         file: &File,
-        threads: NonZeroUsize,
+        (threads, memory): (NonZeroUsize, Option<u64>),
         is_cancelled: &(dyn Fn() -> bool + Sync),
     ) {
         let header = file.header();
@@ -130,6 +132,10 @@ impl Check {
 
         let (mut stands_for, mut broken_records) = (0_u64, 0_u64);
         let scan = Scan::new([ScanInput::file(file.clone())]).threads(threads);
+        let scan = match memory {
+            Some(bytes) => scan.memory(bytes),
+            None => scan,
+        };
         scan.map_blocks(
             |block| {
                 let found = block?;
@@ -216,5 +222,62 @@ impl Check {
             }
             None => Verdict::Damaged,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind, 0, "made up")
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_is_not_called_damaged() {
+        let (short, broken) = (ErrorKind::OutOfMemory, ErrorKind::Compressed);
+        for (kinds, is_flawed, expected) in [
+            (&[][..], false, Verdict::Intact),
+            (&[short, short], false, Verdict::Unknown),
+            (&[short, broken], false, Verdict::Damaged),
+            (&[short], true, Verdict::Damaged),
+            (&[broken], false, Verdict::Damaged),
+        ] {
+            let found = Check {
+                damage: kinds.iter().map(|kind| error(*kind)).collect(),
+                is_flawed,
+                ..Check::default()
+            };
+            assert_eq!(found.verdict(), expected, "{kinds:?}");
+            // Missing flows may be in parts that could not be examined.
+            let fewer = Check {
+                remarks: vec!["fewer flows than announced".to_owned()],
+                ..found
+            };
+            let expected = match expected {
+                Verdict::Intact => Verdict::Damaged,
+                other => other,
+            };
+            assert_eq!(fewer.verdict(), expected, "{kinds:?}");
+        }
+        for (kind, expected) in [(short, Verdict::Unknown), (broken, Verdict::Unreadable)] {
+            let found = Check {
+                refused: Some(error(kind)),
+                ..Check::default()
+            };
+            assert_eq!(found.verdict(), expected);
+        }
+    }
+
+    /// Damage is counted beyond the maximum of listed places.
+    #[test]
+    fn what_is_not_listed_counts() {
+        let mut found = Check::default();
+        for _ in 0..=LISTED_MAX {
+            found.note(Some(error(ErrorKind::OutOfMemory)));
+        }
+        assert_eq!(found.verdict(), Verdict::Unknown);
+        found.note(Some(error(ErrorKind::Truncated)));
+        assert_eq!(found.verdict(), Verdict::Damaged);
     }
 }

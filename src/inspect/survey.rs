@@ -26,6 +26,8 @@ pub struct Survey {
     pub names: Names,
     /// Flows that can be read.
     pub flows: u64,
+    /// Flows that they represent: more with aggregated records.
+    pub represented: u64,
     /// Blocks that can be read, completely or in part.
     pub blocks: u64,
     /// Bytes of them in the file.
@@ -69,6 +71,7 @@ impl Survey {
             this.damage.extend(block.damage().cloned());
             this.names.collect(&block);
             this.blocks += 1;
+            this.represented = this.represented.saturating_add(block.flow_count());
             this.stored_bytes += u64::from(block.position().stored_size());
             let BlockCounts {
                 records,

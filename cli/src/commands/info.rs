@@ -1,17 +1,16 @@
 //! `nfdecode info`: describes a file as `nfdump -I` and `-E` do, in more detail.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
 use nfdecode::File;
-use nfdecode::Names;
 use nfdecode::Timestamp;
-use nfdecode::element;
-use nfdecode::file::BlockCounts;
 use nfdecode::file::Counters;
 use nfdecode::file::Sampler;
 use nfdecode::file::{Exporter, Statistics};
+use nfdecode::inspect::Survey;
 use nfdecode::value::TimeFormatter;
 use nfdecode::value::Zone;
 
@@ -43,15 +42,15 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
             }
         };
         opened += 1;
-        let survey = Survey::new(&file, report)?;
-        account::names_left_out(report, &survey.names);
-        account::samplers_left_out(report, &file, &survey.names);
-        sum.add(&survey);
+        let read = Read::new(&file, report)?;
+        account::names_left_out(report, &read.survey.names);
+        account::samplers_left_out(report, &file, &read.survey.names);
+        sum.add(&read);
         let text = if args.json {
-            let object = serde_json::to_string_pretty(&survey.json(input)).map_err(Stop::failed)?;
+            let object = serde_json::to_string_pretty(&read.json(input)).map_err(Stop::failed)?;
             format!("{}{object}", if first { "\n" } else { ",\n" })
         } else {
-            format!("{}{}", if first { "" } else { "\n" }, survey.text(input))
+            format!("{}{}", if first { "" } else { "\n" }, read.text(input))
         };
         first = false;
         env::print(text.as_bytes())?;
@@ -81,16 +80,16 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, survey: &Survey<'_>) {
-        self.size = self.size.saturating_add(survey.file.header().file_size);
-        self.flows += survey.flows;
-        if let Some(statistics) = survey.file.statistics() {
+    fn add(&mut self, read: &Read<'_>) {
+        self.size = self.size.saturating_add(read.file.header().file_size);
+        self.flows += read.survey.flows;
+        if let Some(statistics) = read.file.statistics() {
             self.packets = self.packets.saturating_add(statistics.total.packets);
             self.bytes = self.bytes.saturating_add(statistics.total.bytes);
         }
-        let times = [self.first, survey.first].into_iter().flatten();
+        let times = [self.first, read.survey.first].into_iter().flatten();
         self.first = times.min();
-        self.last = self.last.max(survey.last);
+        self.last = self.last.max(read.survey.last);
     }
 
     fn text(&self, files: u64) -> String {
@@ -111,81 +110,24 @@ impl Sum {
     }
 }
 
-/// Findings from reading a whole file.
-struct Survey<'a> {
+/// A file, and what reading all of it has found.
+struct Read<'a> {
     file: &'a File,
-    names: Names,
-    flows: u64,
-    blocks: u64,
-    stored: u64,
-    counts: BlockCounts,
-    records: u64,
-    /// Flows that have an element, by id.
-    elements: [u64; 64],
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+    survey: Survey,
 }
 
-impl<'a> Survey<'a> {
+impl<'a> Read<'a> {
     fn new(file: &'a File, report: &Report) -> Result<Self, Stop> {
-        let mut this = Self {
-            file,
-            names: Names::default(),
-            flows: 0,
-            blocks: 0,
-            stored: 0,
-            counts: BlockCounts::default(),
-            records: 0,
-            elements: [0; 64],
-            first: None,
-            last: None,
-        };
         let mut account = Account::of(report, file);
         account.tell_unfinished(report, file);
-        for block in file.blocks() {
-            interrupt::check()?;
-            let block = match block {
-                Ok(block) => block,
-                Err(error) => {
-                    account.damage(report, &error);
-                    continue;
-                }
-            };
-            account.block(block.len() as u64, block.flow_count());
-            if let Some(damage) = block.damage() {
-                account.damage(report, damage);
-            }
-            this.names.collect(&block);
-            this.blocks += 1;
-            this.stored += u64::from(block.position().stored_size());
-            let counts = block.counts();
-            this.records += u64::from(counts.records);
-            this.counts.decoded_bytes += counts.decoded_bytes;
-            this.counts.unknown_elements += counts.unknown_elements;
-            for flow in block.flows() {
-                this.flows += 1;
-                let mut left = flow.elements();
-                while left != 0 {
-                    this.elements[left.trailing_zeros() as usize] += 1;
-                    left &= left - 1;
-                }
-                let known = |time: Option<Timestamp>| time.filter(|time| time.as_millis() != 0);
-                if let Some(first) = known(flow.first()) {
-                    this.first = Some(this.first.map_or(first, |known| known.min(first)));
-                }
-                this.last = this.last.max(known(flow.last()));
-            }
-        }
+        let survey = Survey::of(file, || match interrupt::interrupted() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        });
+        interrupt::check()?;
+        account.survey(report, file, &survey);
         account.close(report, file);
-        Ok(this)
-    }
-
-    /// Elements that occur: id, name, flows.
-    fn present(&self) -> impl Iterator<Item = (u8, &'static str, u64)> {
-        element::elements().iter().filter_map(|element| {
-            let flows = self.elements[usize::from(element.id)];
-            (flows != 0).then_some((element.id, element.name, flows))
-        })
+        Ok(Self { file, survey })
     }
 
     /// Long: a list of what is printed, in order.
@@ -225,25 +167,31 @@ impl<'a> Survey<'a> {
             "Blocks",
             format!(
                 "{} of {} announced, {} bytes stored, {} decoded",
-                self.blocks, header.blocks, self.stored, self.counts.decoded_bytes
+                self.survey.blocks,
+                header.blocks,
+                self.survey.stored_bytes,
+                self.survey.decoded_bytes
             ),
         );
         row(
             "Records",
-            format!("{}, of which flows {}", self.records, self.flows),
+            format!(
+                "{}, of which flows {}",
+                self.survey.records, self.survey.flows
+            ),
         );
-        if self.counts.unknown_elements != 0 {
+        if self.survey.unknown_elements != 0 {
             row(
                 "Unknown",
-                format!("{} elements of undefined ids", self.counts.unknown_elements),
+                format!("{} elements of undefined ids", self.survey.unknown_elements),
             );
         }
         row(
             "Flows",
             format!(
                 "from {} to {}",
-                times.text(self.first),
-                times.text(self.last)
+                times.text(self.survey.first),
+                times.text(self.survey.last)
             ),
         );
         match self.file.statistics() {
@@ -275,7 +223,7 @@ impl<'a> Survey<'a> {
                 );
             }
         }
-        for exporter in self.names.exporters() {
+        for exporter in self.survey.names.exporters() {
             let Exporter {
                 sysid,
                 address,
@@ -293,6 +241,7 @@ impl<'a> Survey<'a> {
                 ),
             );
             for sampler in self
+                .survey
                 .names
                 .samplers()
                 .iter()
@@ -301,14 +250,14 @@ impl<'a> Survey<'a> {
                 row("", format!("sampler {}", sampler_text(sampler)));
             }
         }
-        let (applications, interfaces, vrfs) = self.names.name_counts();
+        let (applications, interfaces, vrfs) = self.survey.names.name_counts();
         if applications + interfaces + vrfs != 0 {
             row(
                 "Names",
                 format!("{applications} applications, {interfaces} interfaces, {vrfs} VRFs"),
             );
         }
-        for (at, (id, name, flows)) in self.present().enumerate() {
+        for (at, (id, name, flows)) in self.survey.present().enumerate() {
             row(
                 if at == 0 { "Elements" } else { "" },
                 format!("{id:>2} {name:<30}{flows:>12} flows"),
@@ -332,15 +281,15 @@ impl<'a> Survey<'a> {
             "unfinished": header.unfinished,
             "encrypted": header.encrypted,
             "ident": self.ident(),
-            "blocks": self.blocks,
+            "blocks": self.survey.blocks,
             "announced_blocks": header.blocks,
-            "stored_bytes": self.stored,
-            "decoded_bytes": self.counts.decoded_bytes,
-            "records": self.records,
-            "flows": self.flows,
-            "unknown_elements": self.counts.unknown_elements,
-            "first_ms": ms(self.first),
-            "last_ms": ms(self.last),
+            "stored_bytes": self.survey.stored_bytes,
+            "decoded_bytes": self.survey.decoded_bytes,
+            "records": self.survey.records,
+            "flows": self.survey.flows,
+            "unknown_elements": self.survey.unknown_elements,
+            "first_ms": ms(self.survey.first),
+            "last_ms": ms(self.survey.last),
             "statistics": self.file.statistics().map(|statistics| json!({
                 "total": counters(statistics.total),
                 "tcp": counters(statistics.tcp),
@@ -351,7 +300,7 @@ impl<'a> Survey<'a> {
                 "last_ms": ms(statistics.last_seen),
                 "sequence_failures": statistics.sequence_failures,
             })),
-            "exporters": self.names.exporters().map(|exporter| json!({
+            "exporters": self.survey.names.exporters().map(|exporter| json!({
                 "sysid": exporter.sysid,
                 "address": exporter.address.to_string(),
                 "version": exporter.version_name(),
@@ -360,14 +309,14 @@ impl<'a> Survey<'a> {
                 "flows": exporter.flows,
                 "sequence_failures": exporter.sequence_failures,
             })).collect::<Vec<_>>(),
-            "samplers": self.names.samplers().iter().map(|sampler| json!({
+            "samplers": self.survey.names.samplers().iter().map(|sampler| json!({
                 "sysid": sampler.sysid,
                 "id": sampler.id,
                 "algorithm": sampler.algorithm,
                 "packet_interval": sampler.packet_interval,
                 "packet_space": sampler.packet_space,
             })).collect::<Vec<_>>(),
-            "elements": self.present().map(|(id, name, flows)| json!({ "id": id, "name": name, "flows": flows })).collect::<Vec<_>>(),
+            "elements": self.survey.present().map(|(id, name, flows)| json!({ "id": id, "name": name, "flows": flows })).collect::<Vec<_>>(),
         })
     }
 

@@ -57,9 +57,12 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let memory = args.answer.memory.map_or_else(env::memory_for_groups, |memory| {
-        usize::try_from(memory).unwrap_or(usize::MAX)
-    });
+    let memory = args
+        .answer
+        .memory
+        .map_or_else(env::memory_for_groups, |memory| {
+            usize::try_from(memory).unwrap_or(usize::MAX)
+        });
     let collector = Collector::new(&question.grouping, source.scan.thread_count())
         .with_memory(memory, std::env::var_os("TMPDIR").map(Into::into));
     let totals = source.run(

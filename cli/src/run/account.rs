@@ -7,6 +7,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use nfdecode::inspect::Survey;
 use nfdecode::scan::Part;
 use nfdecode::{Error, ErrorKind, File, Names};
 
@@ -110,6 +111,18 @@ impl Account {
         self.blocks += 1;
         self.records += records;
         self.stands_for = self.stands_for.saturating_add(stands_for);
+    }
+
+    /// Counts all blocks of a file that was read as a whole, and reports their damage.
+    pub(crate) fn survey(&mut self, report: &Report, file: &File, survey: &Survey) {
+        self.blocks += survey.blocks;
+        self.records += survey.flows;
+        self.stands_for = self.stands_for.saturating_add(survey.represented);
+        // Damage at the end of the file is reported when the account begins.
+        let known = usize::from(file.appendix_damage().is_some());
+        for error in survey.damage.iter().skip(known) {
+            self.damage(report, error);
+        }
     }
 
     /// Reports damage, or a part that could not be read.
