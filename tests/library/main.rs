@@ -16,6 +16,7 @@ mod filter;
 mod filter_doc;
 mod filter_random;
 mod filter_text;
+mod members;
 mod one_table;
 mod packaging;
 mod reading;
