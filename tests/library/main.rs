@@ -17,6 +17,7 @@ mod filter_doc;
 mod filter_random;
 mod filter_text;
 mod follow;
+mod members;
 mod one_table;
 mod packaging;
 mod reading;
