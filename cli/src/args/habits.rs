@@ -17,7 +17,7 @@ const OPTIONS: [(&str, &str); 11] = [
     ("-A", "aggregation: nfdecode top FIELD,FIELD FILE"),
     ("-b", "both directions: nfdecode nfdump -b -r FILE"),
     ("-B", "both directions: nfdecode nfdump -B -r FILE"),
-    ("-O", "sorting: nfdecode nfdump -O ORDER -r FILE"),
+    ("-O", "sorting: nfdecode read --sort FIELD FILE"),
     ("-w", "nfcapd files: nfdecode rewrite FILE -o OUT"),
     ("-c", "limits: nfdecode read FILE --limit N"),
     ("-I", "stored statistics: nfdecode info FILE"),
