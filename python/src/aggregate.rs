@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nfdecode::aggregate::{
-    AggregateError, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Series, Side,
+    AggregateError, Bins, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Series, Side,
     Spread,
 };
 use nfdecode::scan::{Lane, Part, ScanBlock, Stopped, Work};
@@ -193,7 +193,7 @@ pub(crate) fn top<'py>(
     let mut builder = Grouping::builder();
     let mut keys = Vec::new();
     if let Some(every) = every_ms {
-        let key = Key::every("first", every, 0).map_err(wrong)?;
+        let key = Key::every("first", Bins::every(every)).map_err(wrong)?;
         builder = builder.key(key.named("time"));
         keys.push("time".to_owned());
     }
@@ -210,7 +210,11 @@ pub(crate) fn top<'py>(
         (true, _) | (_, OrderBy::Key | OrderBy::First | OrderBy::Last) => Direction::Ascending,
         _ => Direction::Descending,
     };
-    let order = Order::new(by, direction);
+    let order = match every_ms {
+        // Intervals in order of time, in each the first groups.
+        Some(_) => Order::new(by, direction).within(0),
+        None => Order::new(by, direction),
+    };
     let (scan, policy) = reading.scan()?;
     let directory = std::env::var_os("TMPDIR").map(PathBuf::from);
     let collector = Collector::new(&grouping, scan.thread_count())
@@ -218,20 +222,6 @@ pub(crate) fn top<'py>(
     let add =
         |adder: &mut nfdecode::aggregate::Adder, block: &ScanBlock| collector.add(adder, block);
     gather(py, &scan, policy, || collector.adder(), add)?;
-    let has_bins = every_ms.is_some();
-    let table = py.detach(|| match n {
-        Some(count) if !has_bins => collector
-            .finish_top(&order, count, |_| true)
-            .map(|(table, _)| table),
-        _ => collector.finish(),
-    });
-    let table = table.map_err(wrong)?;
-    let groups = table.groups();
-    let mut shown = groups.top(&order, n.filter(|_| !has_bins).unwrap_or(usize::MAX));
-    if has_bins {
-        keep_in_each(&mut shown, n.unwrap_or(usize::MAX));
-    }
-    let totals = table.totals();
     let of = |counters: &nfdecode::aggregate::Counters| match by {
         OrderBy::Flows => counters.flows,
         OrderBy::Packets(_) => counters.packets(),
@@ -242,35 +232,49 @@ pub(crate) fn top<'py>(
         distinct: &distinct,
     };
     let list = PyList::empty(py);
-    for group in &shown {
-        interrupt::check()?;
-        let dict = shape.dict(py, group, &epoch)?;
-        let (part, total) = (of(&group.counters()), of(&totals));
-        let percent = if total == 0 {
-            0.0
-        } else {
-            part as f64 * 100.0 / total as f64
-        };
-        dict.set_item("percent", percent)?;
-        list.append(dict)?;
-    }
+    let count = n.unwrap_or(usize::MAX);
+    collector
+        .for_each_ranked(
+            &order,
+            count,
+            |_| true,
+            |group, overall| {
+                interrupt::check()?;
+                let dict = shape.dict(py, group, &epoch)?;
+                let (part, total) = (of(&group.counters()), of(&overall.totals));
+                let percent = if total == 0 {
+                    0.0
+                } else {
+                    part as f64 * 100.0 / total as f64
+                };
+                dict.set_item("percent", percent)?;
+                list.append(dict)?;
+                Ok(())
+            },
+        )
+        .map_err(|ended| match ended {
+            Ended::Ours(error) => wrong(error),
+            Ended::Python(error) => error,
+        })?;
     Ok(list)
 }
 
-/// Intervals in order of time, in each the first groups.
-fn keep_in_each(groups: &mut Vec<Group<'_>>, count: usize) {
-    let bin_of = |group: &Group<'_>| match group.key(0) {
-        Some(FieldValue::Time(time)) => Some(time.as_millis()),
-        _ => None,
-    };
-    groups.sort_by_key(bin_of);
-    let (mut bin, mut place) = (None, 0);
-    groups.retain(|group| {
-        let this = Some(bin_of(group));
-        place = if this == bin { place + 1 } else { 0 };
-        bin = this;
-        place < count
-    });
+/// Why the groups were not all made into dictionaries.
+enum Ended {
+    Ours(AggregateError),
+    Python(PyErr),
+}
+
+impl From<AggregateError> for Ended {
+    fn from(error: AggregateError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<PyErr> for Ended {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
 }
 
 /// An aware `datetime`, or `None`.
@@ -350,7 +354,7 @@ pub(crate) fn series<'py>(
         }
     };
     let key = split.map(Key::parse).transpose().map_err(wrong)?;
-    let mut all = Series::new(every_ms, spread, key).map_err(wrong)?;
+    let mut all = Series::new(Bins::every(every_ms), spread, key).map_err(wrong)?;
     let (scan, policy) = reading.scan()?;
     // A series for each thread.
     let parts: Mutex<Vec<Arc<Mutex<Series>>>> = Mutex::default();

@@ -1,6 +1,6 @@
 //! What is counted for a group, and what follows from it.
 
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{counter, counters_of};
 use crate::aggregate::order::Side;
 use crate::value::flags::TcpFlags;
 use crate::value::time::Timestamp;
@@ -32,6 +32,7 @@ pub struct Counters {
 impl Counters {
     /// From stored counters in the direction of the first flow: 1 turns them around.
     pub(crate) fn of(stored: &[u64], direction: u64) -> Self {
+        let stored = counters_of(stored);
         let at = |at: usize| stored.get(at).copied().unwrap_or(0);
         let has_times = at(counter::FIRST) != u64::MAX;
         let time = |ms: u64| has_times.then_some(Timestamp::from_millis(ms));

@@ -1,22 +1,24 @@
 //! The hash table: 8-byte slots that point into dense rows.
 //!
 //! A slot holds 32 bits of the hash and the number of a row. Those bits also give the place of the slot,
-//! so that growing reads and writes slots in order and never looks at rows. Rows lie in chunks and do not
-//! move; a table never has room for twice the rows it needs.
+//! so that growing reads and writes slots in order and never looks at rows. Rows are looked up 64 at a time: first all
+//! slots, then all rows that these lead to, then keys are compared and counters added. Reads of the first two steps do
+//! not depend on each other, so that their misses of the cache overlap.
 
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{Narrow, counter, counters_of};
 
-/// Rows of one chunk.
-const CHUNK: usize = 1 << 10;
-const CHUNK_BITS: u32 = CHUNK.trailing_zeros();
 /// A slot without a row. Not 0: new slots must be written, since memory that is first read and then
 /// written faults twice.
 const EMPTY: u64 = u64::MAX;
 const SLOTS_MIN: usize = 1 << 8;
-/// Slots of a table that does not fit into the second cache.
-const LARGE: usize = 1 << 14;
-/// Rows that are read ahead.
-const TOUCHED: usize = 64;
+/// Rows that are looked up together.
+const TOGETHER: usize = 64;
+/// Slots in which a row is looked for at once. There are as many behind the places of hashes.
+const LOOKED_AT: usize = 3;
+/// Words of a line of the cache.
+const LINE: usize = 8;
+/// No row has this number.
+const NO_ROW: u32 = u32::MAX;
 
 /// Rows by key.
 #[derive(Debug)]
@@ -24,58 +26,59 @@ pub(crate) struct Dense {
     slots: Vec<u64>,
     /// The place of a hash is its upper bits.
     shift: u32,
-    chunks: Vec<Vec<u64>>,
+    /// Rows, after `skip` words that put them in line with the lines of the cache.
+    rows: Vec<u64>,
+    skip: usize,
     len: usize,
     key_words: usize,
+    /// Words of rows that are added.
     words: usize,
+    /// Words of rows that are kept.
+    width: usize,
     wrap: bool,
 }
 
 impl Dense {
     pub(crate) fn new(key_words: usize, words: usize, wrap: bool) -> Self {
-        let mut dense = Self {
-            slots: Vec::new(),
+        // Rows with numbers are always kept whole.
+        let is_narrow = words == key_words + counter::COUNT;
+        Self {
+            slots: vec![EMPTY; SLOTS_MIN + LOOKED_AT],
             shift: 32 - SLOTS_MIN.trailing_zeros(),
-            chunks: Vec::new(),
+            rows: Vec::new(),
+            skip: 0,
             len: 0,
             key_words,
             words,
+            width: if is_narrow {
+                key_words + counter::NARROW
+            } else {
+                words
+            },
             wrap,
-        };
-        dense.slots.resize(SLOTS_MIN, EMPTY);
-        dense
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Memory in use, in bytes.
+    /// Memory in use, in bytes: what was reserved for rows and never written is none.
     pub(crate) fn bytes(&self) -> usize {
-        // Called often, so that chunks are not looked at: all but the first are made whole.
-        let rows = match self.chunks.as_slice() {
-            [only] => only.capacity(),
-            chunks => chunks.len() * CHUNK * self.words,
-        };
-        (rows + self.slots.capacity()) * 8
+        (self.rows.len() + self.slots.capacity()) * 8
     }
 
-    /// The row with this number.
+    /// The row with this number, narrow or with all its words.
     #[inline]
     pub(crate) fn row(&self, number: u32) -> &[u64] {
-        let number = number as usize;
-        let at = (number & (CHUNK - 1)) * self.words;
-        self.chunks
-            .get(number >> CHUNK_BITS)
-            .and_then(|chunk| chunk.get(at..at + self.words))
-            .unwrap_or_default()
+        let at = self.skip + number as usize * self.width;
+        self.rows.get(at..at + self.width).unwrap_or_default()
     }
 
-    /// All rows in order of their number.
+    /// All rows in order of their number, each narrow or with all its words.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[u64]> {
-        self.chunks
-            .iter()
-            .flat_map(|chunk| chunk.chunks_exact(self.words))
+        let rows = self.rows.get(self.skip..).unwrap_or_default();
+        rows.chunks_exact(self.width)
     }
 
     /// Adds rows to those of the same key. `found` gets their numbers.
@@ -89,56 +92,115 @@ impl Dense {
         self.each(rows, hashes, |_| {});
     }
 
-    fn each(&mut self, rows: &[u64], hashes: &[u64], found: impl FnMut(u32)) {
-        self.make_room(hashes.len());
-        if self.slots.len() >= LARGE {
-            for hashes in hashes.chunks(TOUCHED) {
-                self.touch(hashes);
+    fn each(&mut self, rows: &[u64], hashes: &[u64], mut found: impl FnMut(u32)) {
+        let rows = rows.chunks(TOGETHER * self.words);
+        for (rows, hashes) in rows.zip(hashes.chunks(TOGETHER)) {
+            self.make_room(hashes.len());
+            // Rows and keys of a known length are read and compared without loops and calls.
+            match (self.key_words, self.words, self.width) {
+                (1, 9, 6) => self.each_narrow::<1, 9, 6>(rows, hashes, &mut found),
+                (2, 10, 7) => self.each_narrow::<2, 10, 7>(rows, hashes, &mut found),
+                (3, 11, 8) => self.each_narrow::<3, 11, 8>(rows, hashes, &mut found),
+                (4, 12, 9) => self.each_narrow::<4, 12, 9>(rows, hashes, &mut found),
+                (5, 13, 10) => self.each_narrow::<5, 13, 10>(rows, hashes, &mut found),
+                (1, 9, _) => self.each_wide::<1, 9>(rows, hashes, &mut found),
+                (3, 11, _) => self.each_wide::<3, 11>(rows, hashes, &mut found),
+                (5, 13, _) => self.each_wide::<5, 13>(rows, hashes, &mut found),
+                (1, 10, _) => self.each_wide::<1, 10>(rows, hashes, &mut found),
+                (3, 12, _) => self.each_wide::<3, 12>(rows, hashes, &mut found),
+                (5, 14, _) => self.each_wide::<5, 14>(rows, hashes, &mut found),
+                _ => {
+                    for (row, hash) in rows.chunks_exact(self.words).zip(hashes) {
+                        found(self.find(row, *hash as u32));
+                    }
+                }
             }
-        }
-        // Keys of a known length are compared without a call, and without a loop.
-        match self.key_words {
-            1 => self.each_of::<1>(rows, hashes, found),
-            2 => self.each_of::<2>(rows, hashes, found),
-            3 => self.each_of::<3>(rows, hashes, found),
-            4 => self.each_of::<4>(rows, hashes, found),
-            5 => self.each_of::<5>(rows, hashes, found),
-            _ => self.each_of::<0>(rows, hashes, found),
         }
     }
 
-    /// `K` words of a key are compared as an array, the others one by one.
-    fn each_of<const K: usize>(
+    /// `K` words of key in rows of `W` words, whose groups have rows of `N` words.
+    #[inline(never)]
+    fn each_narrow<const K: usize, const W: usize, const N: usize>(
         &mut self,
         rows: &[u64],
         hashes: &[u64],
-        mut found: impl FnMut(u32),
+        found: &mut impl FnMut(u32),
     ) {
-        for (row, hash) in rows.chunks_exact(self.words).zip(hashes) {
-            found(self.absorb_one::<K>(row, *hash as u32));
+        let candidates = self.candidates::<N>(hashes);
+        let rows = rows.as_chunks::<W>().0.iter().zip(hashes);
+        for ((row, hash), number) in rows.zip(candidates) {
+            // A row of another width, after `find` has widened all, has no such place or another key; then
+            // `find` is asked again.
+            let at = self.skip + number as usize * N;
+            if self.width == N
+                && let Some(entry) = self.rows.get_mut(at..at + N)
+                && let Some(entry) = entry.first_chunk_mut::<N>()
+                && same::<K, N, W>(entry, row)
+                && let (Some(entry), Some(row)) = (entry.last_chunk_mut(), row.last_chunk())
+                && add_narrow(entry, row, self.wrap)
+            {
+                found(number);
+                continue;
+            }
+            found(self.find(row, *hash as u32));
         }
     }
 
-    /// Reads the slots and rows that hashes lead to: independent reads, whose misses of the cache overlap, which
-    /// those of [`absorb_one`](Self::absorb_one) do not.
-    fn touch(&self, hashes: &[u64]) {
-        let mut slots = [EMPTY; TOUCHED];
-        for (slot, hash) in slots.iter_mut().zip(hashes) {
-            let place = (*hash as u32 >> self.shift) as usize;
-            *slot = self.slots.get(place).copied().unwrap_or(EMPTY);
+    /// `K` words of key in rows of `W` words.
+    #[inline(never)]
+    fn each_wide<const K: usize, const W: usize>(
+        &mut self,
+        rows: &[u64],
+        hashes: &[u64],
+        found: &mut impl FnMut(u32),
+    ) {
+        let candidates = self.candidates::<W>(hashes);
+        let rows = rows.as_chunks::<W>().0.iter().zip(hashes);
+        for ((row, hash), number) in rows.zip(candidates) {
+            let at = self.skip + number as usize * W;
+            if let Some(entry) = self.rows.get_mut(at..at + W)
+                && let Some(entry) = entry.first_chunk_mut::<W>()
+                && same::<K, W, W>(entry, row)
+                && let (Some(to), Some(from)) = (entry.get_mut(K..), row.get(K..))
+            {
+                add(to, from, self.wrap);
+                found(number);
+                continue;
+            }
+            found(self.find(row, *hash as u32));
+        }
+    }
+
+    /// For each hash the number of the row that it probably has. Reads these rows, which are then in the cache.
+    #[inline]
+    fn candidates<const N: usize>(&self, hashes: &[u64]) -> [u32; TOGETHER] {
+        let mut numbers = [NO_ROW; TOGETHER];
+        for (number, hash) in numbers.iter_mut().zip(hashes) {
+            let hash = *hash as u32;
+            let place = (hash >> self.shift) as usize;
+            // A row is in one of the first slots nearly always. Without branches: which one cannot be predicted.
+            if let Some(slots) = self.slots.get(place..place + LOOKED_AT) {
+                for slot in slots {
+                    let is_it = (*slot >> 32) as u32 == hash;
+                    *number = if is_it { *slot as u32 } else { *number };
+                }
+            }
         }
         let mut sum = 0;
-        for slot in slots.iter().filter(|slot| **slot != EMPTY) {
-            if let [first, .., last] = self.row(*slot as u32) {
+        for number in numbers {
+            let at = self.skip + number as usize * N;
+            if let Some([first, .., last]) = self.rows.get(at..at + N) {
                 sum ^= first ^ last;
             }
         }
         std::hint::black_box(sum);
+        numbers
     }
 
-    #[inline]
-    fn absorb_one<const K: usize>(&mut self, row: &[u64], hash: u32) -> u32 {
-        let mask = self.slots.len() - 1;
+    /// Adds a row to that of its key, which is made if there is none. Returns its number.
+    #[inline(never)]
+    fn find(&mut self, row: &[u64], hash: u32) -> u32 {
+        let mask = self.places() - 1;
         let mut place = (hash >> self.shift) as usize;
         loop {
             // `place` is masked, so that there always is a slot; the other arm is never taken.
@@ -153,7 +215,7 @@ impl Dense {
             }
             if (*slot >> 32) as u32 == hash {
                 let number = *slot as u32;
-                if self.add_to::<K>(number, row) {
+                if self.add_to(number, row) {
                     return number;
                 }
             }
@@ -162,57 +224,107 @@ impl Dense {
     }
 
     /// Adds `row` to the one with this number if the keys are equal.
-    #[inline]
-    fn add_to<const K: usize>(&mut self, number: u32, row: &[u64]) -> bool {
-        let number = number as usize;
-        let at = (number & (CHUNK - 1)) * self.words;
-        let chunk = self.chunks.get_mut(number >> CHUNK_BITS);
-        let entry = chunk.and_then(|chunk| chunk.get_mut(at..at + self.words));
-        let entry = entry.and_then(|entry| entry.split_first_chunk_mut::<K>());
+    fn add_to(&mut self, number: u32, row: &[u64]) -> bool {
+        let at = self.skip + number as usize * self.width;
+        let entry = self.rows.get_mut(at..at + self.width);
+        let entry = entry.and_then(|entry| entry.split_at_mut_checked(self.key_words));
         let (Some((key, counters)), Some((row_key, row_counters))) =
-            (entry, row.split_first_chunk::<K>())
+            (entry, row.split_at_checked(self.key_words))
         else {
             return false;
         };
         if key != row_key {
             return false;
         }
-        let rest = self.key_words - K;
-        let (Some((key, counters)), Some((row_key, row_counters))) = (
-            counters.split_at_mut_checked(rest),
-            row_counters.split_at_checked(rest),
-        ) else {
-            return false;
-        };
-        if key.iter().zip(row_key).any(|(ours, theirs)| ours != theirs) {
-            return false;
+        if counters.len() != counter::NARROW {
+            add(counters, row_counters, self.wrap);
+            return true;
         }
-        add(counters, row_counters, self.wrap);
+        let narrow = counters.first_chunk_mut().zip(row_counters.first_chunk());
+        if !narrow.is_some_and(|(to, from)| add_narrow(to, from, self.wrap)) {
+            self.widen();
+            return self.add_to(number, row);
+        }
         true
     }
 
     fn push(&mut self, row: &[u64]) {
-        if self.len & (CHUNK - 1) == 0 {
-            // Small tables stay small; later chunks are made in one piece.
-            let rows = if self.len == 0 { 16 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(rows * self.words));
+        let row = row.get(..self.words).unwrap_or_default();
+        let (key, counters) = row.split_at_checked(self.key_words).unwrap_or_default();
+        let narrow = counters
+            .first_chunk()
+            .filter(|counters| Narrow::holds(counters));
+        if self.is_narrow() && narrow.is_none() {
+            self.widen();
         }
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.extend_from_slice(row);
+        self.reserve();
+        match narrow.filter(|_| self.is_narrow()) {
+            Some(counters) => {
+                self.rows.extend_from_slice(key);
+                self.rows.extend(Narrow::pack(counters));
+            }
+            None => self.rows.extend_from_slice(row),
         }
         self.len += 1;
     }
 
+    /// Places of hashes: a power of 2.
+    #[inline]
+    fn places(&self) -> usize {
+        1 << (32 - self.shift)
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.width != self.words
+    }
+
+    /// Makes room for one more row.
+    fn reserve(&mut self) {
+        if self.rows.capacity() - self.rows.len() >= self.width {
+            return;
+        }
+        // By half: large blocks of memory grow without a copy.
+        let more = (self.rows.len() / 2).max(16 * self.width);
+        self.rows.reserve_exact(more + LINE);
+        // A row of eight words lies in one line of the cache.
+        let skip = (self.rows.as_ptr() as usize / 8).wrapping_neg() % LINE;
+        match skip.cmp(&self.skip) {
+            std::cmp::Ordering::Greater => {
+                let more = skip - self.skip;
+                let end = self.rows.len();
+                self.rows.resize(end + more, 0);
+                self.rows.copy_within(self.skip..end, skip);
+            }
+            std::cmp::Ordering::Less => {
+                self.rows.drain(skip..self.skip);
+            }
+            std::cmp::Ordering::Equal => {}
+        }
+        self.skip = skip;
+    }
+
+    /// Gives all rows all their words.
+    #[cold]
+    fn widen(&mut self) {
+        let mut rows = Vec::with_capacity((self.len + 16) * self.words);
+        for row in self.rows() {
+            let (key, counters) = row.split_at_checked(self.key_words).unwrap_or_default();
+            rows.extend(key);
+            rows.extend(counters_of(counters));
+        }
+        (self.rows, self.skip, self.width) = (rows, 0, self.words);
+    }
+
     fn make_room(&mut self, more: usize) {
-        while (self.len + more) * 4 > self.slots.len() * 3 {
+        while (self.len + more) * 4 > self.places() * 3 {
             self.grow();
         }
     }
 
     fn grow(&mut self) {
-        let size = self.slots.len() * 2;
-        let mut slots = Vec::with_capacity(size);
-        slots.resize(size, EMPTY);
+        let size = self.places() * 2;
+        let mut slots = Vec::with_capacity(size + LOOKED_AT);
+        slots.resize(size + LOOKED_AT, EMPTY);
         self.shift -= 1;
         let mask = size - 1;
         for slot in self.slots.iter().filter(|slot| **slot != EMPTY) {
@@ -230,6 +342,40 @@ impl Dense {
         }
         self.slots = slots;
     }
+}
+
+#[inline]
+fn same<const K: usize, const A: usize, const B: usize>(a: &[u64; A], b: &[u64; B]) -> bool {
+    let mut differences = 0;
+    for at in 0..K {
+        differences |= a[at] ^ b[at];
+    }
+    differences == 0
+}
+
+/// Adds counters to narrow ones. Returns whether they fit; otherwise nothing has changed.
+#[inline]
+fn add_narrow(to: &mut [u64; counter::NARROW], from: &[u64; counter::COUNT], wrap: bool) -> bool {
+    let before = Narrow::unpack(to);
+    let flows = before[counter::FLOWS].saturating_add(from[counter::FLOWS]);
+    if !Narrow::holds(from) || !Narrow::holds_flows(flows) {
+        return false;
+    }
+    let sum = |at: usize| match wrap {
+        true => before[at].wrapping_add(from[at]),
+        false => before[at].saturating_add(from[at]),
+    };
+    *to = Narrow::pack(&[
+        flows,
+        sum(counter::IN_PACKETS),
+        sum(counter::IN_BYTES),
+        0,
+        0,
+        before[counter::LAST].max(from[counter::LAST]),
+        before[counter::FIRST].min(from[counter::FIRST]),
+        before[counter::FLAGS] | from[counter::FLAGS],
+    ]);
+    true
 }
 
 /// Adds counters to counters.

@@ -14,6 +14,10 @@ pub enum AggregateError {
     Interval(String),
     /// The fields of one [`Key::any_of`](crate::aggregate::Key::any_of) have different types.
     MixedTypes(String),
+    /// Flows cannot be ordered by this.
+    Order(String),
+    /// The field has no numbers, which quantiles need.
+    NoNumber(String),
     /// More keys, values or combinations than a grouping may have.
     TooMany(&'static str),
     /// Both directions were requested for a key without its counterpart.
@@ -45,6 +49,11 @@ impl fmt::Display for AggregateError {
             ),
             Self::Interval(name) => write!(f, "`{name}`: intervals need a time, and must not be 0"),
             Self::MixedTypes(name) => write!(f, "`{name}`: its fields have different types"),
+            Self::Order(what) => write!(
+                f,
+                "`{what}`: an order is one field or measure, perhaps with `:asc` or `:desc`"
+            ),
+            Self::NoNumber(name) => write!(f, "`{name}`: its values are no numbers"),
             Self::TooMany(what) => write!(f, "too many {what}"),
             Self::OneSided(name) => write!(f, "`{name}` has no counterpart in the other direction"),
             Self::OtherGrouping => f.write_str("the tables have different keys or values"),

@@ -1,11 +1,12 @@
 //! From flows to rows: key and counters of each flow, a few at a time.
 
+use std::cmp::Ordering;
+
+use crate::aggregate::counted::Counted;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::Absent;
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{Place, counter};
 use crate::aggregate::source::{Shape, Stored, Value};
-use crate::flow::at::{self, id};
-use crate::flow::bytes::{u8_at, u64_at};
 use crate::flow::view::Flow;
 use crate::value::protocol::{TCP, UDP};
 
@@ -19,13 +20,16 @@ pub(crate) struct Batch {
     pub(crate) hashes: [u64; BATCH],
     /// Hashes of the values that are counted, row by row; 0 is none.
     pub(crate) values: Vec<u64>,
+    /// Numbers whose distribution is kept, row by row.
+    pub(crate) numbers: Vec<Option<u64>>,
     pub(crate) count: usize,
 }
 
 impl Batch {
-    pub(crate) fn new(words: usize, distinct: usize) -> Self {
+    pub(crate) fn new(words: usize, distinct: usize, quantiles: usize) -> Self {
         Self {
             values: vec![0; distinct * BATCH],
+            numbers: vec![None; quantiles * BATCH],
             rows: vec![0; words * BATCH],
             hashes: [0; BATCH],
             count: 0,
@@ -36,48 +40,18 @@ impl Batch {
         self.count == BATCH
     }
 
-    /// Adds the values of a flow that are counted, to the row that is next.
+    /// Adds the values of a flow that are counted or kept, to the row that is next.
     pub(crate) fn add_values(&mut self, inner: &Inner, flow: &Flow<'_>) {
         let at = self.count * inner.distinct.len();
         let values = self.values.get_mut(at..).unwrap_or_default();
         for (to, key) in values.iter_mut().zip(&inner.distinct) {
             *to = key.value_hash(flow);
         }
-    }
-}
-
-/// What a flow counts, without its key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted {
-    pub(crate) counters: [u64; counter::COUNT],
-    pub(crate) proto: u8,
-}
-
-impl Counted {
-    /// The counters of a flow; `None` if it has none and the grouping needs them.
-    pub(crate) fn of(flow: &Flow<'_>, need_counters: bool) -> Option<Self> {
-        let mut counters = [0; counter::COUNT];
-        let mut proto = 0;
-        counters[counter::FLOWS] = 1;
-        counters[counter::FIRST] = u64::MAX;
-        match flow.element(id::GENERIC) {
-            Some(generic) => {
-                counters[counter::IN_PACKETS] = u64_at(generic, at::in_packets.offset);
-                counters[counter::IN_BYTES] = u64_at(generic, at::in_bytes.offset);
-                counters[counter::FIRST] = flow.first_seen_at(generic, at::first.offset);
-                counters[counter::LAST] = u64_at(generic, at::last.offset);
-                counters[counter::FLAGS] = u8_at(generic, at::tcp_flags.offset).into();
-                proto = u8_at(generic, at::proto.offset);
-            }
-            None if need_counters => return None,
-            None => {}
+        let at = self.count * inner.quantiles.len();
+        let numbers = self.numbers.get_mut(at..).unwrap_or_default();
+        for (to, quantity) in numbers.iter_mut().zip(&inner.quantiles) {
+            *to = quantity.value(flow);
         }
-        if let Some(out) = flow.element(id::COUNTERS) {
-            counters[counter::FLOWS] = u64_at(out, at::aggr_flows.offset).max(1);
-            counters[counter::OUT_PACKETS] = u64_at(out, at::out_packets.offset);
-            counters[counter::OUT_BYTES] = u64_at(out, at::out_bytes.offset);
-        }
-        Some(Self { counters, proto })
     }
 }
 
@@ -98,23 +72,15 @@ impl Inner {
                 return false;
             }
         }
-        let mut counters = counted.counters;
-        let mut direction = 0;
-        if self.options.both_directions
-            && matches!(counted.proto, TCP | UDP)
-            && self.turn_around(row)
-        {
-            direction = 1;
-            counters.swap(counter::IN_PACKETS, counter::OUT_PACKETS);
-            counters.swap(counter::IN_BYTES, counter::OUT_BYTES);
-            counters[counter::FLAGS] <<= 8;
-        }
         let rest = row.get_mut(self.layout.key_words..).unwrap_or_default();
         rest.iter_mut()
-            .zip(counters)
+            .zip(counted.counters)
             .for_each(|(to, from)| *to = from);
         if let Some(to) = rest.get_mut(counter::NUMBER) {
-            *to = number << 1 | direction;
+            *to = number << 1;
+        }
+        if self.options.both_directions {
+            self.turn(counted.proto, row);
         }
         true
     }
@@ -156,37 +122,46 @@ impl Inner {
         Stored::number(self.texts.number(text).into())
     }
 
-    /// Swaps source and destination in a key if the source is the greater one.
-    fn turn_around(&self, row: &mut [u64]) -> bool {
-        let place = |at: usize| self.layout.places.get(at).copied();
-        let values = |side: fn(&(usize, usize)) -> usize, row: &[u64]| -> Vec<(u8, [u64; 2], u8)> {
-            let places = self.pairs.iter().filter_map(|pair| place(side(pair)));
-            places
-                .map(|place| place.get(row))
-                .map(|value| (value.tag, value.words, value.mask))
-                .collect()
-        };
-        if values(|pair| pair.0, row) <= values(|pair| pair.1, row) {
-            return false;
+    /// With both directions in one group: turns a row around if its source is the greater one. Other protocols than
+    /// TCP and UDP have no answers.
+    pub(crate) fn turn(&self, proto: u8, row: &mut [u64]) {
+        if !matches!(proto, TCP | UDP) || !self.turn_around(row) {
+            return;
         }
-        self.swap(row);
-        true
+        let rest = row.get_mut(self.layout.key_words..).unwrap_or_default();
+        if let Some(counters) = rest.first_chunk_mut::<{ counter::COUNT }>() {
+            counters.swap(counter::IN_PACKETS, counter::OUT_PACKETS);
+            counters.swap(counter::IN_BYTES, counter::OUT_BYTES);
+            counters[counter::FLAGS] <<= 8;
+        }
+        if let Some(number) = rest.get_mut(counter::NUMBER) {
+            *number |= 1;
+        }
     }
 
-    /// Swaps source and destination in a key.
-    pub(crate) fn swap(&self, row: &mut [u64]) {
-        let mut key = vec![0; self.layout.key_words];
-        for (at, place) in self.layout.places.iter().enumerate() {
-            let other = self.pairs.iter().find_map(|(source, destination)| {
-                match (*source == at, *destination == at) {
-                    (true, _) => Some(*destination),
-                    (_, true) => Some(*source),
-                    _ => None,
-                }
-            });
-            let from = other.and_then(|other| self.layout.places.get(other));
-            place.put(&mut key, from.unwrap_or(place).get(row));
+    /// Swaps source and destination in a key if the source is the greater one.
+    fn turn_around(&self, row: &mut [u64]) -> bool {
+        let places = |(source, destination): &(usize, usize)| {
+            let place = |at: usize| self.layout.places.get(at).copied();
+            Some((place(*source)?, place(*destination)?))
+        };
+        let pairs = || self.pairs.iter().filter_map(places);
+        let values = pairs().map(|(source, destination)| {
+            let value = |place: Place| {
+                let value = place.get(row);
+                (value.tag, value.words, value.mask)
+            };
+            value(source).cmp(&value(destination))
+        });
+        let order = values.into_iter().find(|order| order.is_ne());
+        if order != Some(Ordering::Greater) {
+            return false;
         }
-        row.iter_mut().zip(key).for_each(|(to, from)| *to = from);
+        for (source, destination) in pairs() {
+            let (here, there) = (source.get(row), destination.get(row));
+            source.replace(row, there);
+            destination.replace(row, here);
+        }
+        true
     }
 }

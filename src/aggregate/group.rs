@@ -8,6 +8,7 @@ use crate::aggregate::distinct::Distinct;
 use crate::aggregate::held::Extra;
 use crate::aggregate::layout::counter;
 use crate::aggregate::order::{Direction, Order, OrderBy, Tie};
+use crate::aggregate::runs;
 use crate::aggregate::source::{Shape, Stored};
 use crate::aggregate::table::Table;
 use crate::flow::field_value::FieldValue;
@@ -24,7 +25,7 @@ pub struct Group<'t> {
 
 /// What all groups share.
 #[derive(Debug)]
-struct Shared<'t> {
+pub(crate) struct Shared<'t> {
     table: &'t Table,
     texts: Vec<Arc<[u8]>>,
     none: Extra,
@@ -92,6 +93,13 @@ impl<'t> Group<'t> {
         self.extra.distinct.get(at).map(Distinct::count)
     }
 
+    /// The smallest value that at least `thousandths` of the group's values do not exceed (500 for the median), by the
+    /// place of the [quantity](crate::aggregate::GroupingBuilder::quantiles), and whether it is exact. `None` without values.
+    #[must_use]
+    pub fn quantile(&self, at: usize, thousandths: u16) -> Option<(u64, bool)> {
+        self.extra.quantiles.get(at)?.at(thousandths)
+    }
+
     fn numbered(&self) -> Option<u64> {
         let key_words = self.groups.table.grouping.0.layout.key_words;
         self.row.get(key_words + counter::NUMBER).copied()
@@ -124,22 +132,70 @@ impl<'t> Group<'t> {
 
     /// Compares keys by value: absent first, IPv4 before IPv6.
     fn compare_keys(&self, other: &Self) -> Ordering {
-        let places = &self.groups.table.grouping.0.layout.places;
-        for (at, place) in places.iter().enumerate() {
-            let (Some(a), Some(b)) = (self.stored(at), other.stored(at)) else {
-                continue;
-            };
-            let order = match place.shape {
-                Shape::Text if a.tag == 1 && b.tag == 1 => {
-                    self.groups.text(a).cmp(self.groups.text(b))
-                }
-                _ => (a.tag, a.words, a.mask).cmp(&(b.tag, b.words, b.mask)),
-            };
-            if order != Ordering::Equal {
-                return order;
+        (0..self.groups.table.grouping.0.keys.len())
+            .map(|at| self.compare_key(other, at))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// Compares one key.
+    pub(crate) fn compare_key(&self, other: &Self, at: usize) -> Ordering {
+        let (Some(a), Some(b)) = (self.stored(at), other.stored(at)) else {
+            return Ordering::Equal;
+        };
+        let is_text = matches!(self.shape(at), Some(Shape::Text));
+        if is_text && a.tag == 1 && b.tag == 1 {
+            return self.groups.text(a).cmp(self.groups.text(b));
+        }
+        (a.tag, a.words, a.mask).cmp(&(b.tag, b.words, b.mask))
+    }
+
+    fn shape(&self, at: usize) -> Option<Shape> {
+        let place = self.groups.table.grouping.0.layout.places.get(at);
+        place.map(|place| place.shape)
+    }
+
+    /// Writes bytes that compare as groups do in this order. Those of different groups differ.
+    pub(crate) fn rank(&self, order: &Order, out: &mut Vec<u8>) {
+        out.clear();
+        if let Some(at) = order.within {
+            self.rank_key(at, out);
+        }
+        let from = out.len();
+        match order.by {
+            OrderBy::Key => self.rank_keys(out),
+            by => runs::put_number(self.sort_value(by), out),
+        }
+        if order.direction == Direction::Descending {
+            runs::reverse(out, from);
+        }
+        if let Tie::Appearance(direction) = order.tie {
+            let from = out.len();
+            runs::put_number(self.first_number().unwrap_or(0), out);
+            if direction == Direction::Descending {
+                runs::reverse(out, from);
             }
         }
-        Ordering::Equal
+        if order.by != OrderBy::Key {
+            self.rank_keys(out);
+        }
+    }
+
+    fn rank_keys(&self, out: &mut Vec<u8>) {
+        let count = self.groups.table.grouping.0.keys.len();
+        (0..count).for_each(|at| self.rank_key(at, out));
+    }
+
+    fn rank_key(&self, at: usize, out: &mut Vec<u8>) {
+        let (Some(stored), Some(shape)) = (self.stored(at), self.shape(at)) else {
+            return;
+        };
+        stored.rank(shape, self.groups.text(stored), out);
+    }
+
+    /// A group of its parts.
+    pub(crate) fn of(groups: &'t Shared<'t>, row: &'t [u64], extra: &'t Extra) -> Self {
+        Self { groups, row, extra }
     }
 
     /// The value that an order compares.
@@ -150,6 +206,7 @@ impl<'t> Group<'t> {
         match by {
             OrderBy::Key => 0,
             OrderBy::Distinct(at) => self.distinct(at).map_or(0, |(count, _)| count),
+            OrderBy::Quantile(at, part) => self.quantile(at, part).map_or(0, |(value, _)| value),
             OrderBy::Flows => counters.flows,
             OrderBy::Packets(side) => counters.packets_of(side),
             OrderBy::Bytes(side) => counters.bytes_of(side),
@@ -165,6 +222,14 @@ impl<'t> Group<'t> {
 }
 
 impl<'t> Shared<'t> {
+    pub(crate) fn new(table: &'t Table) -> Self {
+        Self {
+            table,
+            texts: table.grouping.0.texts.all(),
+            none: Extra::default(),
+        }
+    }
+
     fn text(&self, stored: Stored) -> &[u8] {
         let number = stored.words[1] as usize;
         self.texts.get(number).map_or(&[], |text| text)
@@ -177,11 +242,7 @@ pub struct Groups<'t>(Shared<'t>);
 
 impl<'t> Groups<'t> {
     pub(crate) fn new(table: &'t Table) -> Self {
-        Self(Shared {
-            table,
-            texts: table.grouping.0.texts.all(),
-            none: Extra::default(),
-        })
+        Self(Shared::new(table))
     }
 
     /// All groups, in no particular order.
@@ -208,7 +269,8 @@ impl<'t> Groups<'t> {
         self.top_of(order, count, |_| true)
     }
 
-    /// The first `count` groups in this order of those for which `passes` returns true.
+    /// The first `count` groups in this order, with [`Order::within`] those of each value of that key, of those for
+    /// which `passes` returns true.
     #[must_use]
     pub fn top_of(
         &self,
@@ -219,6 +281,16 @@ impl<'t> Groups<'t> {
         /// Groups that are collected before the worst are dropped, at least.
         const COLLECTED: usize = 1 << 12;
         let compare = |a: &(u64, Group<'_>), b: &(u64, Group<'_>)| order.compare(a, b);
+        if let Some(at) = order.within {
+            let all = self.iter().filter(|group| passes(group));
+            let mut groups: Vec<_> = all
+                .map(|group| (group.sort_value(order.by), group))
+                .collect();
+            groups.sort_unstable_by(compare);
+            let mut kept = Within::new(at, count);
+            let groups = groups.into_iter().map(|(_, group)| group);
+            return groups.filter(|group| kept.keeps(group)).collect();
+        }
         let most = count.saturating_mul(4).max(COLLECTED);
         let mut groups: Vec<(u64, Group<'_>)> = Vec::new();
         let keep_first = |groups: &mut Vec<(u64, Group<'_>)>| {
@@ -227,10 +299,18 @@ impl<'t> Groups<'t> {
             }
             groups.truncate(count);
         };
-        for group in self.iter().filter(|group| passes(group)) {
-            groups.push((group.sort_value(order.by), group));
+        // The value of the last group that is needed, once there are enough.
+        let mut last = None;
+        for group in self.iter() {
+            let value = group.sort_value(order.by);
+            let is_behind = |last: u64| order.direction.apply(value.cmp(&last)).is_gt();
+            if last.is_some_and(is_behind) || !passes(&group) {
+                continue;
+            }
+            groups.push((value, group));
             if groups.len() >= most {
                 keep_first(&mut groups);
+                last = groups.last().map(|(value, _)| *value);
             }
         }
         keep_first(&mut groups);
@@ -239,9 +319,41 @@ impl<'t> Groups<'t> {
     }
 }
 
+/// Keeps the first groups of each value of a key, given them in order.
+#[derive(Debug)]
+pub(crate) struct Within {
+    key: usize,
+    most: usize,
+    value: Option<Stored>,
+    count: usize,
+}
+
+impl Within {
+    pub(crate) fn new(key: usize, most: usize) -> Self {
+        Self {
+            key,
+            most,
+            value: None,
+            count: 0,
+        }
+    }
+
+    pub(crate) fn keeps(&mut self, group: &Group<'_>) -> bool {
+        let value = group.stored(self.key);
+        if value != self.value {
+            (self.value, self.count) = (value, 0);
+        }
+        self.count += 1;
+        self.count <= self.most
+    }
+}
+
 impl Order {
     /// Compares groups, each with the value that it is ordered by. Only equal keys compare as equal.
     fn compare(&self, a: &(u64, Group<'_>), b: &(u64, Group<'_>)) -> Ordering {
+        let outer = self
+            .within
+            .map_or(Ordering::Equal, |at| a.1.compare_key(&b.1, at));
         let by_value = match self.by {
             OrderBy::Key => a.1.compare_keys(&b.1),
             _ => a.0.cmp(&b.0),
@@ -252,8 +364,8 @@ impl Order {
                 direction.apply(a.1.first_number().cmp(&b.1.first_number()))
             }
         };
-        self.direction
-            .apply(by_value)
+        outer
+            .then_with(|| self.direction.apply(by_value))
             .then_with(by_tie)
             .then_with(|| a.1.compare_keys(&b.1))
     }

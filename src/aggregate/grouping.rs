@@ -7,8 +7,10 @@ use foldhash::quality::RandomState;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::key::{Absent, Key, Transform};
 use crate::aggregate::layout::Layout;
-use crate::aggregate::source::{Shape, Source};
+use crate::aggregate::measure::FlowMeasure;
+use crate::aggregate::source::{Shape, Source, Value};
 use crate::aggregate::texts::Texts;
+use crate::flow::view::Flow;
 
 /// Combinations of [`Key::any_of`] at most: what one flow can cost.
 const VARIANTS_MAX: usize = 64;
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     /// What distinct values of are counted.
     pub(crate) distinct: Vec<Key>,
+    /// What has quantiles.
+    pub(crate) quantiles: Vec<Quantity>,
     pub(crate) hasher: RandomState,
     pub(crate) texts: Texts,
     /// Pairs of keys to swap for the other direction.
@@ -71,16 +75,20 @@ impl Inner {
             described.collect::<Vec<_>>().join("\n")
         };
         format!(
-            "{}\n\n{}\n\n{:?}",
+            "{}\n\n{}\n\n{:?}\n\n{:?}",
             keys(&self.keys),
             keys(&self.distinct),
+            self.quantiles
+                .iter()
+                .map(Quantity::describe)
+                .collect::<Vec<_>>(),
             self.options
         )
     }
 
     /// Whether groups have more than a row.
     pub(crate) fn has_extras(&self) -> bool {
-        self.options.keep_first || !self.distinct.is_empty()
+        self.options.keep_first || !self.distinct.is_empty() || !self.quantiles.is_empty()
     }
 }
 
@@ -89,7 +97,35 @@ impl Inner {
 pub struct GroupingBuilder {
     keys: Vec<Key>,
     distinct: Vec<Key>,
+    quantiles: Vec<Quantity>,
     options: Options,
+}
+
+/// A number that flows have: a measure or a field.
+#[derive(Clone, Debug)]
+pub(crate) enum Quantity {
+    Measure(FlowMeasure),
+    Field(Source),
+}
+
+impl Quantity {
+    fn describe(&self) -> String {
+        match self {
+            Self::Measure(measure) => format!("{measure:?}"),
+            Self::Field(source) => source.describe(),
+        }
+    }
+
+    /// Its value for a flow, if it has one.
+    pub(crate) fn value(&self, flow: &Flow<'_>) -> Option<u64> {
+        match self {
+            Self::Measure(measure) => Some(measure.of(&FlowMeasure::counters(flow))),
+            Self::Field(source) => match source.value(flow)? {
+                Value::Stored(stored) => Some(stored.words[1]),
+                _ => None,
+            },
+        }
+    }
 }
 
 impl Grouping {
@@ -119,6 +155,24 @@ impl GroupingBuilder {
     pub fn distinct(mut self, key: Key) -> Self {
         self.distinct.push(key);
         self
+    }
+
+    /// Keeps the distribution of a number in each group: `duration` (ms), `bytes`, `packets`, `bps`, `pps`, `bpp`, or a
+    /// field whose values are numbers. Up to 256 values are kept exactly; beyond, quantiles are at most 1 % too large.
+    /// See [`Group::quantile`](crate::aggregate::Group::quantile).
+    ///
+    /// # Errors
+    /// [`AggregateError::UnknownField`], [`AggregateError::NoNumber`].
+    pub fn quantiles(mut self, name: &str) -> Result<Self> {
+        let quantity = match FlowMeasure::named(name) {
+            Some(measure) => Quantity::Measure(measure),
+            None => match Key::parse(name)?.sources.as_slice() {
+                [source] if source.is_number() => Quantity::Field(*source),
+                _ => return Err(AggregateError::NoNumber(name.to_owned())),
+            },
+        };
+        self.quantiles.push(quantity);
+        Ok(self)
     }
 
     /// Leaves out flows without the element that holds times, counters and protocol; as nfdump does.
@@ -166,10 +220,14 @@ impl GroupingBuilder {
         let Self {
             keys,
             distinct,
+            quantiles,
             mut options,
         } = self;
         if distinct.len() > DISTINCT_MAX {
             return Err(AggregateError::TooMany("distinct counts"));
+        }
+        if quantiles.len() > DISTINCT_MAX {
+            return Err(AggregateError::TooMany("quantiles"));
         }
         options.numbered |= options.keep_first || options.both_directions;
         let mut variants = vec![Vec::new()];
@@ -199,6 +257,7 @@ impl GroupingBuilder {
             keys,
             layout,
             distinct,
+            quantiles,
             variants,
             options,
             hasher: RandomState::default(),

@@ -5,6 +5,7 @@ use crate::aggregate::distinct::Distinct;
 use crate::aggregate::extract::Batch;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::layout::counter;
+use crate::aggregate::quantile::Quantiles;
 
 /// What a group has beside its row.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Extra {
     pub(crate) first: Box<[u8]>,
     /// One for each distinct count.
     pub(crate) distinct: Box<[Distinct]>,
+    /// One for each quantity.
+    pub(crate) quantiles: Box<[Quantiles]>,
 }
 
 /// Groups in a table.
@@ -24,6 +27,8 @@ pub(crate) struct Held {
     /// Memory of the extras, about.
     extra_bytes: usize,
     found: Vec<u32>,
+    /// A row with all its words.
+    wide: Vec<u64>,
 }
 
 impl Held {
@@ -34,6 +39,7 @@ impl Held {
             extras: Vec::new(),
             extra_bytes: 0,
             found: Vec::new(),
+            wide: Vec::new(),
         }
     }
 
@@ -64,6 +70,13 @@ impl Held {
                     inner.options.keep_first && self.position(inner, *number) == position;
                 let extra = self.extra(inner, *number);
                 let mut more = 0;
+                let quantiles = inner.quantiles.len();
+                let numbers = batch.numbers.get(at * quantiles..(at + 1) * quantiles);
+                for (kept, number) in extra.quantiles.iter_mut().zip(numbers.unwrap_or_default()) {
+                    more -= kept.bytes() as isize;
+                    number.iter().for_each(|number| kept.add(*number));
+                    more += kept.bytes() as isize;
+                }
                 for (set, value) in extra.distinct.iter_mut().zip(values.unwrap_or_default()) {
                     more -= set.bytes() as isize;
                     set.add(*value);
@@ -84,15 +97,21 @@ impl Held {
         self.dense.absorb_all(rows, hashes);
     }
 
-    /// Adds one row and what belongs to it.
+    /// Adds one row, narrow or not, and what belongs to it.
     pub(crate) fn absorb_one(&mut self, inner: &Inner, row: &[u64], hash: u64, other: &Extra) {
         let mut found = std::mem::take(&mut self.found);
-        self.dense.absorb(row, &[hash], &mut found);
+        inner.layout.widen(row, &mut self.wide);
+        self.dense.absorb(&self.wide, &[hash], &mut found);
         if let (true, Some(number)) = (inner.has_extras(), found.first().copied()) {
             let is_first = inner.options.keep_first
                 && self.position(inner, number) == number_of(inner, row) >> 1;
             let extra = self.extra(inner, number);
             let mut more = 0;
+            for (kept, other) in extra.quantiles.iter_mut().zip(&other.quantiles) {
+                more -= kept.bytes() as isize;
+                kept.merge(other);
+                more += kept.bytes() as isize;
+            }
             for (set, other) in extra.distinct.iter_mut().zip(&other.distinct) {
                 more -= set.bytes() as isize;
                 set.merge(other);
@@ -118,8 +137,10 @@ impl Held {
             self.extras.push(Extra {
                 first: Box::default(),
                 distinct: vec![Distinct::default(); inner.distinct.len()].into(),
+                quantiles: vec![Quantiles::default(); inner.quantiles.len()].into(),
             });
-            self.extra_bytes += inner.distinct.len() * size_of::<Distinct>();
+            self.extra_bytes += inner.distinct.len() * size_of::<Distinct>()
+                + inner.quantiles.len() * size_of::<Quantiles>();
         }
         // The loop has made it.
         let last = self.extras.len() - 1;

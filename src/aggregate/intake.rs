@@ -1,7 +1,8 @@
 //! From blocks to batches of rows.
 
+use crate::aggregate::counted::Counted;
 use crate::aggregate::dense;
-use crate::aggregate::extract::{BATCH, Batch, Counted};
+use crate::aggregate::extract::{BATCH, Batch};
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::layout::counter;
 use crate::aggregate::plan::{Pending, Plan};
@@ -19,6 +20,8 @@ pub(crate) struct Intake {
     batch: Batch,
     /// All flows, each counted once; only if the sums of the groups are not that.
     pub(crate) totals: [u64; counter::COUNT],
+    /// Flows without counters, if the grouping needs them.
+    pub(crate) left_out: u64,
 }
 
 /// No flows.
@@ -31,8 +34,13 @@ pub(crate) const NOTHING: [u64; counter::COUNT] = {
 impl Intake {
     pub(crate) fn new(inner: &Inner) -> Self {
         Self {
-            batch: Batch::new(inner.layout.words, inner.distinct.len()),
+            batch: Batch::new(
+                inner.layout.words,
+                inner.distinct.len(),
+                inner.quantiles.len(),
+            ),
             totals: NOTHING,
+            left_out: 0,
         }
     }
 
@@ -167,7 +175,7 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
         let mut protos = [0; BATCH];
         let mut others = 0;
         for (at, variant) in plan.variants().iter().enumerate() {
-            let Intake { batch, totals } = &mut *self.intake;
+            let Intake { batch, totals, .. } = &mut *self.intake;
             let Some(rows) = batch.rows.get_mut(..pending.len() * words) else {
                 continue;
             };
@@ -184,6 +192,12 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
             }
             let Some(variant) = variant else { continue };
             let left_out = others | variant.keys(inner, at, pending, view, rows, &protos);
+            if left_out == 0 && !inner.has_extras() {
+                // The usual case: each flow has its row where it belongs.
+                batch.count = pending.len();
+                flush(inner, batch, &self.records, &mut self.sink);
+                continue;
+            }
             for (place, flow) in pending.iter().enumerate() {
                 if left_out >> place & 1 != 0 {
                     continue;
@@ -220,6 +234,7 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     fn add_slowly(&mut self, flow: &Flow<'a>, number: u64) {
         let inner = self.inner;
         let Some(counted) = Counted::of(flow, inner.options.need_counters) else {
+            self.intake.left_out += 1;
             return;
         };
         if inner.options.separate_totals {

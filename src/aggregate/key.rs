@@ -1,5 +1,6 @@
 //! One part of a grouping's key.
 
+use crate::aggregate::bins::Bins;
 use crate::aggregate::distinct;
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::source::{Shape, Source, Stored, Value};
@@ -21,18 +22,15 @@ pub enum Absent {
 }
 
 /// How a value is changed before it is grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Transform {
     None,
     /// The network under a prefix length, for IPv4 and for IPv6.
     Prefix([u8; 2]),
     /// The network under the mask of element 4; byte of the mask.
     FlowMask(usize),
-    /// The start of an interval of this many milliseconds, of those that start at `origin`.
-    Every {
-        interval: u64,
-        origin: u64,
-    },
+    /// The start of an interval.
+    Every(Bins),
 }
 
 /// One part of a grouping's key: a field, an address under a prefix, or a time interval.
@@ -134,17 +132,16 @@ impl Key {
         key
     }
 
-    /// The interval of time that a field lies in, by its start: multiples of `interval` milliseconds
-    /// since `origin` (milliseconds since the epoch).
+    /// The interval of time that a field lies in, by its start.
     ///
     /// # Errors
     /// [`AggregateError::Interval`] if the field is no time or the interval 0.
-    pub fn every(name: &str, interval: u64, origin: u64) -> Result<Self> {
+    pub fn every(name: &str, bins: Bins) -> Result<Self> {
         let mut key = Self::field(name)?;
-        if interval == 0 || !key.sources.iter().all(Source::is_time) {
+        if bins.interval() == 0 || !key.sources.iter().all(Source::is_time) {
             return Err(AggregateError::Interval(key.name));
         }
-        key.transform = Transform::Every { interval, origin };
+        key.transform = Transform::Every(bins);
         Ok(key)
     }
 
@@ -227,7 +224,7 @@ impl Key {
 
     /// How its values are stored.
     pub(crate) fn shape(&self) -> Shape {
-        match (self.sources.first().map(Source::shape), self.transform) {
+        match (self.sources.first().map(Source::shape), &self.transform) {
             (Some(Shape::Address), Transform::Prefix(_) | Transform::FlowMask(_)) => Shape::Network,
             (shape, _) => shape.unwrap_or(Shape::Word),
         }
@@ -237,7 +234,7 @@ impl Key {
 impl Transform {
     /// Changes a value that is present.
     #[inline]
-    pub(crate) fn apply(self, stored: Stored, flow: &Flow<'_>) -> Stored {
+    pub(crate) fn apply(&self, stored: Stored, flow: &Flow<'_>) -> Stored {
         match self {
             Self::None => stored,
             Self::Prefix(lengths) => {
@@ -250,32 +247,16 @@ impl Transform {
             }
             Self::FlowMask(at) => {
                 let misc = flow.element(id::MISC);
-                let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, at));
+                let mask = misc.map_or(0, |misc| crate::flow::bytes::u8_at(misc, *at));
                 network(stored, mask)
             }
-            Self::Every { .. } => {
+            Self::Every(bins) => {
                 let [high, time] = stored.words;
                 Stored {
-                    words: [high, self.of_time(time)],
+                    words: [high, bins.start(time)],
                     ..stored
                 }
             }
-        }
-    }
-
-    /// Changes a time.
-    #[inline]
-    pub(crate) fn of_time(self, time: u64) -> u64 {
-        match self {
-            Self::Every { interval, origin } => {
-                let past = if time >= origin {
-                    (time - origin) % interval
-                } else {
-                    interval - 1 - (origin - time - 1) % interval
-                };
-                time.saturating_sub(past)
-            }
-            _ => time,
         }
     }
 }

@@ -26,6 +26,69 @@ pub(crate) mod counter {
     pub(crate) const NUMBER: usize = 8;
     /// Counters without `NUMBER`.
     pub(crate) const COUNT: usize = 8;
+
+    /// Words of the counters of a narrow row: flows and flags in one word, packets, bytes, last, first. Rows of
+    /// groups without outgoing counters are kept so; see [`Narrow`](super::Narrow).
+    pub(crate) const NARROW: usize = 5;
+}
+
+/// Counters in fewer words: those of groups without outgoing counters and with less than 2^48 flows.
+#[derive(Clone, Copy)]
+pub(crate) struct Narrow;
+
+impl Narrow {
+    /// Bits of the flags, below the flows.
+    const FLAGS: u32 = 16;
+
+    /// Whether these flows fit.
+    #[inline]
+    pub(crate) fn holds_flows(flows: u64) -> bool {
+        flows >> (64 - Self::FLAGS) == 0
+    }
+
+    /// Whether these counters fit.
+    #[inline]
+    pub(crate) fn holds(counters: &[u64; counter::COUNT]) -> bool {
+        (counters[counter::OUT_PACKETS] | counters[counter::OUT_BYTES]) == 0
+            && Self::holds_flows(counters[counter::FLOWS])
+            && counters[counter::FLAGS] >> Self::FLAGS == 0
+    }
+
+    #[inline]
+    pub(crate) fn pack(counters: &[u64; counter::COUNT]) -> [u64; counter::NARROW] {
+        [
+            counters[counter::FLOWS] << Self::FLAGS | counters[counter::FLAGS],
+            counters[counter::IN_PACKETS],
+            counters[counter::IN_BYTES],
+            counters[counter::LAST],
+            counters[counter::FIRST],
+        ]
+    }
+
+    #[inline]
+    pub(crate) fn unpack(narrow: &[u64; counter::NARROW]) -> [u64; counter::COUNT] {
+        let [flows, packets, bytes, last, first] = *narrow;
+        let flags = flows & ((1 << Self::FLAGS) - 1);
+        [
+            flows >> Self::FLAGS,
+            packets,
+            bytes,
+            0,
+            0,
+            last,
+            first,
+            flags,
+        ]
+    }
+}
+
+/// The counters of a row after its key, narrow or not.
+#[inline]
+pub(crate) fn counters_of(stored: &[u64]) -> [u64; counter::COUNT] {
+    match stored.first_chunk::<{ counter::NARROW }>() {
+        Some(narrow) if stored.len() == counter::NARROW => Narrow::unpack(narrow),
+        _ => stored.first_chunk().copied().unwrap_or_default(),
+    }
 }
 
 /// Where one part of the key is in a row.
@@ -94,11 +157,12 @@ impl Place {
         }
     }
 
-    /// Removes the bits of a text's number from a row.
-    pub(crate) fn clear(self, row: &mut [u64]) {
+    /// Puts a value into a row that has another one.
+    pub(crate) fn replace(self, row: &mut [u64], value: Stored) {
         if let Some(word) = row.get_mut(self.head) {
-            *word &= !(0x1_ffff_ffff << self.bit);
+            *word &= !(((1 << Self::head_bits(self.shape)) - 1) << self.bit);
         }
+        self.put(row, value);
     }
 
     /// The value in a row; tag 0 is absent.
@@ -138,6 +202,19 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// Writes a row with all its words.
+    pub(crate) fn widen(&self, row: &[u64], out: &mut Vec<u64>) {
+        out.clear();
+        let (key, stored) = row.split_at_checked(self.key_words).unwrap_or_default();
+        out.extend(key);
+        if stored.len() == counter::NARROW {
+            out.extend(counters_of(stored));
+        } else {
+            out.extend(stored);
+        }
+        out.resize(self.words, 0);
+    }
+
     pub(crate) fn new(keys: &[Key], numbered: bool) -> Result<Self> {
         let mut places = Vec::with_capacity(keys.len());
         let (mut head, mut used) = (0, 0);

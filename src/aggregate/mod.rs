@@ -22,21 +22,28 @@
 //!
 //! An absent value is a group of its own and never 0, unless [`Key::absent`] says otherwise.
 
+pub(crate) mod bins;
+pub(crate) mod counted;
 pub(crate) mod counters;
 pub(crate) mod dense;
 pub(crate) mod distinct;
 pub(crate) mod error;
 pub(crate) mod extract;
+pub(crate) mod flow_order;
 pub(crate) mod group;
 pub(crate) mod grouping;
 pub(crate) mod held;
 pub(crate) mod intake;
 pub(crate) mod key;
 pub(crate) mod layout;
+pub(crate) mod measure;
 pub(crate) mod names;
 pub(crate) mod order;
 pub(crate) mod parallel;
 pub(crate) mod plan;
+pub(crate) mod quantile;
+pub(crate) mod ranked;
+pub(crate) mod runs;
 pub(crate) mod series;
 pub(crate) mod source;
 pub(crate) mod spill;
@@ -44,12 +51,15 @@ pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod texts;
 
+pub use bins::Bins;
 pub use counters::Counters;
 pub use error::{AggregateError, Result};
+pub use flow_order::{FlowAdder, FlowOrder, FlowSorter, Origin};
 pub use group::{Group, Groups};
 pub use grouping::{Grouping, GroupingBuilder};
 pub use key::{Absent, Key};
 pub use order::{Direction, Order, OrderBy, Side, Tie};
 pub use parallel::{Adder, Collector};
+pub use ranked::Overall;
 pub use series::{Point, Series, Spread};
 pub use table::Table;

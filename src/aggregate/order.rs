@@ -32,6 +32,8 @@ pub enum OrderBy {
     Bpp(Side),
     /// A distinct count, by its place.
     Distinct(usize),
+    /// A quantile: the place of its quantity, and which one in thousandths.
+    Quantile(usize, u16),
     /// Earliest start.
     First,
     /// Latest end.
@@ -69,6 +71,8 @@ pub struct Order {
     pub(crate) by: OrderBy,
     pub(crate) direction: Direction,
     pub(crate) tie: Tie,
+    /// The key whose values come first, in ascending order.
+    pub(crate) within: Option<usize>,
 }
 
 impl Order {
@@ -79,7 +83,16 @@ impl Order {
             by,
             direction,
             tie: Tie::Key,
+            within: None,
         }
+    }
+
+    /// This order within each value of the key at a place; these values are in ascending order. A number of groups
+    /// to show then counts for each of them, such as the ten largest of each interval of time.
+    #[must_use]
+    pub fn within(mut self, key: usize) -> Self {
+        self.within = Some(key);
+        self
     }
 
     /// What is compared.

@@ -5,16 +5,15 @@
 //! parts than threads, so that threads rarely meet, and nothing is merged at the end but the small tables.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::extract::Batch;
-use crate::aggregate::group::Group;
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::held::{Extra, Held};
 use crate::aggregate::intake::{Intake, Records};
-use crate::aggregate::order::Order;
 use crate::aggregate::spill::{Limit, Part};
 use crate::aggregate::table::{Table, part_of};
 use crate::scan::builder::Scan;
@@ -25,6 +24,8 @@ use crate::scan::work::Work;
 
 /// Groups in the table of a thread at most: some megabytes.
 const LOCAL_MAX: usize = 1 << 16;
+/// The tables of all threads have this part of the memory.
+const LOCAL_SHARE: usize = 4;
 /// Flows for each group at least, for a table of a thread to be worth its while.
 const REPEATS: usize = 4;
 /// Groups after which keys that hardly repeat are noticed: before the table leaves the second cache.
@@ -46,12 +47,17 @@ pub struct Collector {
     parts: Vec<Mutex<Part>>,
     /// Bytes of all groups.
     memory: usize,
-    directory: Option<PathBuf>,
+    /// Bytes of the table of a thread.
+    local_memory: usize,
+    threads: usize,
+    directory: Option<Arc<Path>>,
     /// The first thing that went wrong with a temporary file.
     fault: Mutex<Option<AggregateError>>,
     locals: Mutex<Vec<Arc<Mutex<Local>>>>,
     /// Without other threads there is one part and no table of a thread's own.
     is_single: bool,
+    /// `fault` is set: nothing more is counted.
+    has_failed: AtomicBool,
 }
 
 /// What one thread counts with.
@@ -98,27 +104,33 @@ impl Collector {
             grouping: grouping.clone(),
             parts: parts.collect(),
             memory: usize::MAX,
+            local_memory: usize::MAX,
+            threads: threads.get(),
             directory: None,
             fault: Mutex::default(),
             locals: Mutex::default(),
             is_single,
+            has_failed: AtomicBool::new(false),
         }
     }
 
     /// Keeps at most about this many bytes of groups in memory; others go to temporary files in `directory`
-    /// (`None`: that of the system), which have no names. Texts of keys stay in memory. Then only
-    /// [`finish_top`](Self::finish_top) gives results.
+    /// (`None`: that of the system), which have no names. Then only
+    /// [`for_each_ranked`](Self::for_each_ranked) gives results. Texts of keys stay in memory: if they alone exceed the
+    /// limit, counting ends with [`AggregateError::Memory`].
     #[must_use]
     pub fn with_memory(mut self, bytes: usize, directory: Option<PathBuf>) -> Self {
-        (self.memory, self.directory) = (bytes, directory);
+        (self.memory, self.directory) = (bytes, directory.map(Into::into));
+        self.local_memory = bytes / self.threads.saturating_mul(LOCAL_SHARE);
         self
     }
 
-    fn limit(&self) -> Limit<'_> {
+    /// The limit of one part.
+    fn limit(&self) -> Limit {
         let parts = self.parts.len().max(1);
         Limit {
             bytes: self.memory / parts,
-            directory: self.directory.as_deref(),
+            directory: self.directory.clone(),
             pieces: (PIECES / parts).max(1),
         }
     }
@@ -133,8 +145,14 @@ impl Collector {
         if self.memory != usize::MAX
             && let Err(error) = part.check(&self.grouping.0, &self.limit())
         {
-            lock(&self.fault).get_or_insert(error);
+            self.fail(error);
         }
+    }
+
+    /// Ends counting.
+    fn fail(&self, error: AggregateError) {
+        lock(&self.fault).get_or_insert(error);
+        self.has_failed.store(true, Ordering::Relaxed);
     }
 
     /// What a thread adds flows with.
@@ -157,6 +175,9 @@ impl Collector {
     /// Adds the selected flows of a block.
     pub fn add(&self, adder: &mut Adder, block: &ScanBlock) {
         let inner = &*self.grouping.0;
+        if self.has_failed.load(Ordering::Relaxed) {
+            return;
+        }
         let mut local = lock(&adder.0);
         let Local { intake, counts } = &mut *local;
         let number = block.flows_before();
@@ -169,6 +190,9 @@ impl Collector {
         };
         let selected = block.selected();
         intake.block(inner, block.block(), selected, block.len(), number, sink);
+        if self.memory != usize::MAX && inner.texts.bytes() > self.memory {
+            self.fail(AggregateError::Memory);
+        }
     }
 
     fn absorb(&self, inner: &Inner, counts: &mut Counting, batch: &Batch, records: &Records<'_>) {
@@ -184,7 +208,8 @@ impl Collector {
         counts.rows += batch.count;
         let (rows, groups) = (counts.rows, counts.held.len());
         let is_hopeless = groups > EARLY && rows < 2 * groups;
-        if groups > LOCAL_MAX || is_hopeless && !inner.has_extras() {
+        let is_large = groups > LOCAL_MAX || counts.held.bytes() > self.local_memory;
+        if is_large || is_hopeless && !inner.has_extras() {
             self.give_up_local(inner, counts);
             // Sets of values and first flows are always put together in the small table.
             if rows < REPEATS * groups && !inner.has_extras() {
@@ -198,8 +223,10 @@ impl Collector {
         let held = std::mem::replace(&mut counts.held, Held::new(inner));
         counts.rows = 0;
         if !inner.has_extras() {
+            let mut wide = Vec::new();
             for row in held.dense.rows() {
-                self.send(counts, row, inner.hash(row));
+                inner.layout.widen(row, &mut wide);
+                self.send(counts, &wide, inner.hash(row));
             }
             return;
         }
@@ -237,57 +264,26 @@ impl Collector {
     /// # Errors
     /// [`AggregateError::Memory`] if they did not fit into memory, [`AggregateError::Io`].
     pub fn finish(self) -> Result<Table> {
-        let totals = self.collect()?;
-        let parts = self.parts.into_iter();
-        let parts = parts.map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let parts: Vec<Part> = parts.collect();
+        let (grouping, parts, totals, _) = self.into_parts()?;
         if parts.iter().any(Part::is_spilled) {
             return Err(AggregateError::Memory);
         }
         let held = parts.into_iter().map(|part| part.held);
-        Ok(Table::of(&self.grouping, held.collect(), totals))
+        Ok(Table::of(&grouping, held.collect(), totals))
     }
 
-    /// A table of at least the first `count` groups in this order of those for which `passes` returns true, with the
-    /// totals of all flows, and the number of all groups. Also when not all groups fit into memory.
-    ///
-    /// # Errors
-    /// [`AggregateError::Io`].
-    pub fn finish_top(
-        mut self,
-        order: &Order,
-        count: usize,
-        passes: impl Fn(&Group<'_>) -> bool,
-    ) -> Result<(Table, u64)> {
+    /// Groups by part, totals, and the limit of what comes next.
+    pub(crate) fn into_parts(mut self) -> Result<(Grouping, Vec<Part>, Intake, Limit)> {
         let totals = self.collect()?;
-        let parts = std::mem::take(&mut self.parts);
+        // Before the parts are taken: into how many pieces each is divided depends on their number.
         let limit = Limit {
             bytes: self.memory,
-            directory: self.directory.as_deref(),
-            pieces: (PIECES / parts.len().max(1)).max(1),
+            ..self.limit()
         };
-        let inner = &*self.grouping.0;
-        let mut result = Table::of(&self.grouping, vec![Held::new(inner)], totals);
-        let mut groups = 0;
-        for part in parts {
-            let part = part.into_inner().unwrap_or_else(PoisonError::into_inner);
-            part.drain(inner, &limit, |held| {
-                groups += held.len() as u64;
-                let table = Table::of(&self.grouping, vec![held], Intake::new(inner));
-                if !inner.options.separate_totals {
-                    result.intake.add_totals(inner, &table.sums());
-                }
-                let found = table.groups();
-                for group in found.top_of(order, count, &passes) {
-                    if let [kept] = result.parts.as_mut_slice() {
-                        kept.absorb_one(inner, group.row, inner.hash(group.row), group.extra);
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        result.has_totals = true;
-        Ok((result, groups))
+        let parts = std::mem::take(&mut self.parts);
+        let parts = parts.into_iter();
+        let parts = parts.map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((self.grouping, parts.collect(), totals, limit))
     }
 
     /// Moves the groups of all threads to the parts. Returns the totals that groups do not have.

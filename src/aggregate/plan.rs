@@ -4,6 +4,7 @@
 //! a copy - payloads, texts, elements shorter than usual - is read through [`Source::value`], with the
 //! same results.
 
+use crate::aggregate::bins::Bins;
 use crate::aggregate::extract::BATCH;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::{Absent, Key, Transform};
@@ -48,7 +49,7 @@ enum Fetch {
     },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Step {
     copy: Fetch,
     /// Where in the record.
@@ -60,7 +61,8 @@ struct Step {
     icmp: Option<bool>,
     /// With `icmp` unmet.
     absent: Absent,
-    transform: Transform,
+    /// Of `First` and `Last`.
+    bins: Option<Bins>,
 }
 
 /// A flow that waits for others of its shape.
@@ -119,10 +121,7 @@ impl Plan {
         };
         let has_out = shape.present >> 5 & 1 != 0;
         let out = place(5, OUT_LEN);
-        if shape.present & FAMILIES == FAMILIES
-            || has_out && out.is_none()
-            || inner.options.both_directions
-        {
+        if shape.present & FAMILIES == FAMILIES || has_out && out.is_none() {
             return None;
         }
         let generic = place(1, GENERIC_LEN)?;
@@ -234,6 +233,11 @@ impl Variant {
                 }
             }
         }
+        if inner.options.both_directions {
+            let rows = rows.chunks_exact_mut(words).take(pending.len());
+            rows.zip(protos)
+                .for_each(|(row, proto)| inner.turn(*proto, row));
+        }
         left_out
     }
 }
@@ -332,7 +336,8 @@ impl Step {
                     _ => counter::LAST,
                 };
                 let time = counters.get(which).copied().unwrap_or(0);
-                set(key, wide, self.transform.of_time(time));
+                let time = self.bins.as_ref().map_or(time, |bins| bins.start(time));
+                set(key, wide, time);
                 self.head
             }
             Fetch::Slow { key: at } => return inner.put_key(variant, at, &flow(), key),
@@ -377,25 +382,28 @@ fn step(
         head: 1,
         icmp: None,
         absent: key.absent,
-        transform: key.transform,
+        bins: match &key.transform {
+            Transform::Every(bins) => Some(bins.clone()),
+            _ => None,
+        },
     };
     let fixed = |copy, at, head| Step {
         copy,
         at,
         head,
-        ..slow
+        ..slow.clone()
     };
     let absent = || match key.absent {
         Absent::Group => Found::Nothing,
         Absent::Skip => Found::Skip,
-        Absent::Zero => Found::Step(slow),
+        Absent::Zero => Found::Step(slow.clone()),
     };
     match source {
         Source::Field(field, element) | Source::Stored(field, element) => {
             if offset(*element, 0).is_none() {
                 return absent();
             }
-            let (copy, length) = match (field.kind, key.transform) {
+            let (copy, length) = match (field.kind, &key.transform) {
                 (FieldKind::U8 | FieldKind::TcpFlags, Transform::None) => (Fetch::Byte, 1),
                 (FieldKind::U16, Transform::None) => (Fetch::Short, 2),
                 (FieldKind::U32 | FieldKind::Ip4, Transform::None) => (Fetch::Int, 4),
@@ -423,9 +431,9 @@ fn step(
             if either.kind != EitherKind::Ip {
                 return Found::Step(slow);
             }
-            let lengths = match key.transform {
+            let lengths = match &key.transform {
                 Transform::None => [32, 128],
-                Transform::Prefix(lengths) => lengths,
+                Transform::Prefix(lengths) => *lengths,
                 _ => return Found::Step(slow),
             };
             let mask = |length: u8| match place.shape {

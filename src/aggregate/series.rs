@@ -1,19 +1,23 @@
-//! Traffic over time: flows, packets and bytes in intervals of equal length.
+//! Traffic over time: flows, packets and bytes in intervals.
 //!
 //! A flow that lasts is spread over its intervals by adding its rate where it starts and taking it away where
 //! it ends, so that a flow costs the same however long it lasts. Sums are integers with a binary fraction:
 //! nothing depends on the order of flows, and what goes in comes out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
+use crate::aggregate::bins::Bins;
 use crate::aggregate::error::{AggregateError, Result};
-use crate::aggregate::extract::Counted;
 use crate::aggregate::grouping::Grouping;
+use crate::aggregate::intake::Intake;
 use crate::aggregate::key::Key;
 use crate::aggregate::layout::counter;
 use crate::aggregate::source::{Shape, Stored};
+use crate::file::block::Block;
 use crate::flow::field_value::FieldValue;
-use crate::flow::view::Flow;
+use crate::scan::part::ScanBlock;
 use crate::value::time::Timestamp;
 
 /// Binary digits of a fraction.
@@ -22,6 +26,8 @@ const FRACTION: u32 = 16;
 const CHANGES_MAX: usize = 4_000_000;
 /// Intervals from the first to the last of a series at most, times series.
 const POINTS_MAX: u64 = 4_000_000;
+/// Steps of an interval that do not count for that limit.
+const STEPS_MAX: u64 = 96;
 
 /// Where the bytes and packets of a flow that lasts are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,12 +46,24 @@ pub enum Spread {
 #[derive(Debug)]
 pub struct Series {
     grouping: Grouping,
-    interval: u64,
+    bins: Bins,
+    /// Milliseconds of the steps in which is counted: intervals consist of whole ones.
+    step: u64,
     spread: Spread,
-    changes: HashMap<Box<[u64]>, BTreeMap<u64, Change>>,
+    changes: Changes,
+    intake: Intake,
+    without_time: u64,
+}
+
+/// What happens at which step, for each value of the key.
+#[derive(Debug, Default)]
+struct Changes {
+    numbers: HashMap<Box<[u64]>, usize, RandomState>,
+    series: Vec<HashMap<u64, Change, RandomState>>,
+    /// The key of the last flow, and its number.
+    last: Option<(Box<[u64]>, usize)>,
     count: usize,
     is_full: bool,
-    without_time: u64,
 }
 
 /// What happens at the start of an interval.
@@ -74,31 +92,64 @@ pub struct Point {
     pub bytes: u64,
 }
 
+impl Changes {
+    /// The series of a key.
+    fn of(&mut self, key: &[u64]) -> &mut HashMap<u64, Change, RandomState> {
+        let number = match &self.last {
+            Some((last, number)) if **last == *key => *number,
+            _ => {
+                let known = self.numbers.get(key).copied();
+                let number = known.unwrap_or_else(|| {
+                    self.series.push(HashMap::default());
+                    self.numbers.insert(key.into(), self.series.len() - 1);
+                    self.series.len() - 1
+                });
+                self.last = Some((key.into(), number));
+                number
+            }
+        };
+        // The number is that of a series.
+        let last = self.series.len() - 1;
+        &mut self.series[number.min(last)]
+    }
+
+    /// Ends counting if there are too many: memory for hostile times is bounded.
+    fn check(&mut self, more: usize) {
+        self.count += more;
+        if self.count > CHANGES_MAX {
+            *self = Self {
+                is_full: true,
+                ..Self::default()
+            };
+        }
+    }
+}
+
 impl Series {
-    /// Intervals of this many milliseconds since the epoch, for each value of a key or for all flows.
+    /// Intervals, and a series for each value of a key or one for all flows.
     ///
     /// # Errors
     /// [`AggregateError::Interval`] if the interval is 0, those of the key.
-    pub fn new(interval: u64, spread: Spread, split: Option<Key>) -> Result<Self> {
-        if interval == 0 {
+    pub fn new(bins: Bins, spread: Spread, split: Option<Key>) -> Result<Self> {
+        if bins.interval() == 0 {
             return Err(AggregateError::Interval("series".to_owned()));
         }
-        let builder = Grouping::builder();
+        let builder = Grouping::builder().only_with_counters(true);
         let grouping = match split {
             Some(key) => builder.key(key).build()?,
             None => builder.build()?,
         };
-        Ok(Self::of(&grouping, interval, spread))
+        Ok(Self::of(&grouping, bins, spread))
     }
 
-    fn of(grouping: &Grouping, interval: u64, spread: Spread) -> Self {
+    fn of(grouping: &Grouping, bins: Bins, spread: Spread) -> Self {
         Self {
             grouping: grouping.clone(),
-            interval,
+            step: bins.step().max(1),
+            bins,
             spread,
-            changes: HashMap::new(),
-            count: 0,
-            is_full: false,
+            changes: Changes::default(),
+            intake: Intake::new(&grouping.0),
             without_time: 0,
         }
     }
@@ -106,66 +157,36 @@ impl Series {
     /// An empty series of the same kind, for another thread; to be [merged](Self::merge).
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::of(&self.grouping, self.interval, self.spread)
+        Self::of(&self.grouping, self.bins.clone(), self.spread)
     }
 
-    /// Adds a flow. Flows without times are counted apart.
-    pub fn add(&mut self, flow: &Flow<'_>) {
-        let Some(counted) = Counted::of(flow, true) else {
-            self.without_time += 1;
-            return;
-        };
-        let inner = std::sync::Arc::clone(&self.grouping.0);
-        for variant in 0..inner.variants.len() {
-            let mut key = vec![0; inner.layout.key_words];
-            let counts = (0..inner.keys.len()).all(|at| inner.put_key(variant, at, flow, &mut key));
-            if counts {
-                self.add_counted(key.into(), &counted.counters);
-            }
-        }
+    /// Adds flows of a block: those with the `selected` indices, or else all. Flows without times are counted apart.
+    pub fn add(&mut self, block: &Block, selected: Option<&[u32]>) {
+        self.add_some(block, selected, usize::MAX);
     }
 
-    fn add_counted(&mut self, key: Box<[u64]>, counters: &[u64; counter::COUNT]) {
-        let (first, last) = (counters[counter::FIRST], counters[counter::LAST]);
-        let sum = |a: usize, b: usize| i128::from(counters[a]) + i128::from(counters[b]);
-        let amounts = [
-            sum(counter::IN_PACKETS, counter::OUT_PACKETS) << FRACTION,
-            sum(counter::IN_BYTES, counter::OUT_BYTES) << FRACTION,
-        ];
-        let interval = self.interval;
-        let (start, end) = (first / interval, last.max(first) / interval);
-        let changes = self.changes.entry(key).or_default();
-        let before = changes.len();
-        changes.entry(start).or_default().flows += counters[counter::FLOWS];
-        match self.spread {
-            Spread::Start => put(changes, start, amounts),
-            Spread::End => put(changes, end, amounts),
-            Spread::Even if start == end => put(changes, start, amounts),
-            Spread::Even => {
-                let lasts = i128::from(last - first);
-                let share = |ms: u64| amounts.map(|amount| portion(amount, ms.into(), lasts));
-                let head = share((start + 1).saturating_mul(interval).saturating_sub(first));
-                let rate = share(interval);
-                let whole = i128::from(end - start - 1);
-                // The last interval gets what is left, so that nothing is lost by rounding.
-                let [packets, bytes] = [0, 1].map(|at: usize| {
-                    let [amount, head, rate] = [amounts, head, rate].map(|pair| pair[at]);
-                    amount - head - rate.saturating_mul(whole)
-                });
-                put(changes, start, head);
-                put(changes, end, [packets, bytes]);
-                if whole > 0 {
-                    turn(changes, start + 1, rate);
-                    turn(changes, end, rate.map(|rate| -rate));
+    /// Adds the selected flows of a block of a scan.
+    pub fn add_scanned(&mut self, block: &ScanBlock) {
+        self.add_some(block.block(), block.selected(), block.len());
+    }
+
+    fn add_some(&mut self, block: &Block, selected: Option<&[u32]>, most: usize) {
+        let inner = &*self.grouping.0;
+        let (changes, step, spread) = (&mut self.changes, self.step, self.spread);
+        let layout = &inner.layout;
+        self.intake
+            .block(inner, block, selected, most, 0, |batch, _| {
+                let rows = batch.rows.chunks_exact(layout.words);
+                for row in rows.take(batch.count) {
+                    let (key, counters) = row.split_at(layout.key_words);
+                    if let Some(counters) = counters.first_chunk()
+                        && !changes.is_full
+                    {
+                        put_flow(changes, key, counters, step, spread);
+                    }
                 }
-            }
-        }
-        self.count += changes.len() - before;
-        if self.count > CHANGES_MAX {
-            self.is_full = true;
-            self.changes.clear();
-            self.count = 0;
-        }
+            });
+        self.without_time += std::mem::take(&mut self.intake.left_out);
     }
 
     /// Adds another series of the same kind. The order of merging does not matter.
@@ -176,10 +197,11 @@ impl Series {
         if !std::sync::Arc::ptr_eq(&self.grouping.0, &other.grouping.0) {
             return Err(AggregateError::OtherGrouping);
         }
-        self.is_full |= other.is_full;
+        self.changes.is_full |= other.changes.is_full;
         self.without_time += other.without_time;
-        for (key, theirs) in &other.changes {
-            let ours = self.changes.entry(key.clone()).or_default();
+        for (key, number) in &other.changes.numbers {
+            let theirs = other.changes.series.get(*number).into_iter().flatten();
+            let ours = self.changes.of(key);
             let before = ours.len();
             for (at, change) in theirs {
                 let to = ours.entry(*at).or_default();
@@ -187,7 +209,8 @@ impl Series {
                 add(&mut to.here, change.here);
                 add(&mut to.rate, change.rate);
             }
-            self.count += ours.len() - before;
+            let more = ours.len() - before;
+            self.changes.check(more);
         }
         Ok(())
     }
@@ -211,6 +234,7 @@ impl Series {
         let source = inner.variants.first().and_then(|variant| variant.first());
         let mut sorted: Vec<_> = self
             .changes
+            .numbers
             .keys()
             .map(|key| {
                 let stored = place.map_or(Stored::default(), |place| place.get(key));
@@ -244,65 +268,156 @@ impl Series {
     /// # Errors
     /// [`AggregateError::TooMany`] intervals: times are far apart, or the interval is short.
     pub fn points(&self) -> Result<Vec<Point>> {
-        if self.is_full {
+        if self.changes.is_full {
             return Err(AggregateError::TooMany("intervals"));
         }
-        let ends = self.changes.values().filter_map(|changes| {
-            Some((*changes.first_key_value()?.0, *changes.last_key_value()?.0))
+        let steps = self.changes.series.iter().flat_map(HashMap::keys).copied();
+        let range = steps.fold(None, |range: Option<(u64, u64)>, at| {
+            let (start, end) = range.unwrap_or((at, at));
+            Some((start.min(at), end.max(at)))
         });
-        let range = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let Some((start, end)) = range else {
             return Ok(Vec::new());
         };
-        let series = self.changes.len() as u64;
-        let intervals = (end - start).saturating_add(1);
-        if intervals.saturating_mul(series) > POINTS_MAX {
+        let series = self.changes.series.len() as u64;
+        let steps = (end - start).saturating_add(1);
+        let most =
+            POINTS_MAX.saturating_mul((self.bins.interval() / self.step).clamp(1, STEPS_MAX));
+        if steps.saturating_mul(series) > most {
             return Err(AggregateError::TooMany("intervals"));
         }
         let mut points = Vec::new();
         for (number, (_, key)) in self.sorted().into_iter().enumerate() {
-            let Some(changes) = self.changes.get(key) else {
-                continue;
-            };
-            // Running sums are rounded rather than intervals: they add up to what went in.
-            let (mut rate, mut sums, mut shown) = ([0_i128; 2], [0_i128; 2], [0_i128; 2]);
-            for at in start..=end {
-                let change = changes.get(&at).copied().unwrap_or_default();
-                add(&mut rate, change.rate);
-                add(&mut sums, rate);
-                add(&mut sums, change.here);
-                let rounded = sums.map(|sum| sum.saturating_add(1 << (FRACTION - 1)) >> FRACTION);
-                let [packets, bytes] = [0, 1].map(|at: usize| rounded[at] - shown[at]);
-                shown = rounded;
-                points.push(Point {
-                    time: Timestamp::from_millis(at.saturating_mul(self.interval)),
-                    series: number,
-                    flows: change.flows,
-                    packets: packets.try_into().unwrap_or(u64::MAX),
-                    bytes: bytes.try_into().unwrap_or(u64::MAX),
-                });
+            let changes = self.changes.numbers.get(key);
+            if let Some(changes) = changes.and_then(|at| self.changes.series.get(*at)) {
+                self.points_of(changes, number, (start, end), &mut points);
             }
         }
         points.sort_by_key(|point| (point.time, point.series));
         Ok(points)
     }
+
+    /// The intervals of one series.
+    fn points_of(
+        &self,
+        changes: &HashMap<u64, Change, RandomState>,
+        series: usize,
+        (start, end): (u64, u64),
+        points: &mut Vec<Point>,
+    ) {
+        // Running sums are rounded rather than intervals: they add up to what went in.
+        let (mut rate, mut sums, mut shown) = ([0_i128; 2], [0_i128; 2], [0_i128; 2]);
+        let mut open: Option<Point> = None;
+        let mut close = |mut point: Point, sums: [i128; 2]| {
+            let rounded = sums.map(|sum| sum.saturating_add(1 << (FRACTION - 1)) >> FRACTION);
+            let [packets, bytes] = [0, 1].map(|at: usize| rounded[at] - shown[at]);
+            shown = rounded;
+            point.packets = packets.try_into().unwrap_or(u64::MAX);
+            point.bytes = bytes.try_into().unwrap_or(u64::MAX);
+            points.push(point);
+        };
+        for at in start..=end {
+            let time = self.bins.start(at.saturating_mul(self.step));
+            let time = Timestamp::from_millis(time);
+            let is_same = open.as_ref().is_some_and(|point| point.time == time);
+            if !is_same {
+                let next = Point {
+                    time,
+                    series,
+                    flows: 0,
+                    packets: 0,
+                    bytes: 0,
+                };
+                if let Some(point) = open.replace(next) {
+                    close(point, sums);
+                }
+            }
+            let change = changes.get(&at).copied().unwrap_or_default();
+            add(&mut rate, change.rate);
+            add(&mut sums, rate);
+            add(&mut sums, change.here);
+            if let Some(point) = &mut open {
+                point.flows = point.flows.saturating_add(change.flows);
+            }
+        }
+        if let Some(point) = open {
+            close(point, sums);
+        }
+    }
 }
 
-/// `amount` times `part` of `whole`; amounts have at most 82 bits.
-fn portion(amount: i128, part: i128, whole: i128) -> i128 {
+/// Counts a flow in the steps that it lasts.
+fn put_flow(
+    changes: &mut Changes,
+    key: &[u64],
+    counters: &[u64; counter::COUNT],
+    step: u64,
+    spread: Spread,
+) {
+    let (first, last) = (counters[counter::FIRST], counters[counter::LAST]);
+    let sum = |a: usize, b: usize| i128::from(counters[a]) + i128::from(counters[b]);
+    let amounts = [
+        sum(counter::IN_PACKETS, counter::OUT_PACKETS),
+        sum(counter::IN_BYTES, counter::OUT_BYTES),
+    ];
+    let whole = amounts.map(|amount| amount << FRACTION);
+    let (start, end) = (first / step, last.max(first) / step);
+    let series = changes.of(key);
+    let before = series.len();
+    let here = series.entry(start).or_default();
+    here.flows = here.flows.saturating_add(counters[counter::FLOWS]);
+    match spread {
+        Spread::Start => add(&mut here.here, whole),
+        Spread::Even if start == end => add(&mut here.here, whole),
+        Spread::End => put(series, end, whole),
+        Spread::Even => {
+            let lasts = last - first;
+            let share = |ms: u64| amounts.map(|amount| portion(amount, ms, lasts));
+            let head = share((start + 1).saturating_mul(step).saturating_sub(first));
+            add(&mut here.here, head);
+            let rate = share(step);
+            let steps = i128::from(end - start - 1);
+            // The last step gets what is left, so that nothing is lost by rounding.
+            let rest = [0, 1].map(|at: usize| {
+                let [amount, head, rate] = [whole, head, rate].map(|pair| pair[at]);
+                amount - head - rate.saturating_mul(steps)
+            });
+            put(series, end, rest);
+            if steps > 0 {
+                turn(series, start + 1, rate);
+                turn(series, end, rate.map(|rate| -rate));
+            }
+        }
+    }
+    let more = series.len() - before;
+    changes.check(more);
+}
+
+/// `amount` times `part` of `whole`, with its fraction; amounts have at most 65 bits.
+fn portion(amount: i128, part: u64, whole: u64) -> i128 {
     let part = part.min(whole);
+    // The usual numbers fit into words, whose division is several times as fast.
+    if let Ok(amount) = u64::try_from(amount)
+        && let Some(product) = amount.checked_mul(part)
+        && whole < 1 << (64 - FRACTION)
+        && whole != 0
+    {
+        let (quotient, rest) = (product / whole, product % whole);
+        return i128::from(quotient) << FRACTION | i128::from((rest << FRACTION) / whole);
+    }
+    let (amount, part, whole) = (amount << FRACTION, i128::from(part), i128::from(whole));
     match amount.checked_mul(part) {
-        Some(product) => product / whole,
+        Some(product) => product / whole.max(1),
         // So long a time that seconds are good enough.
         None => amount / (whole >> 20).max(1) * (part >> 20),
     }
 }
 
-fn put(changes: &mut BTreeMap<u64, Change>, at: u64, amounts: [i128; 2]) {
+fn put(changes: &mut HashMap<u64, Change, RandomState>, at: u64, amounts: [i128; 2]) {
     add(&mut changes.entry(at).or_default().here, amounts);
 }
 
-fn turn(changes: &mut BTreeMap<u64, Change>, at: u64, rate: [i128; 2]) {
+fn turn(changes: &mut HashMap<u64, Change, RandomState>, at: u64, rate: [i128; 2]) {
     add(&mut changes.entry(at).or_default().rate, rate);
 }
 

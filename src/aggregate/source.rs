@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::aggregate::error::{AggregateError, Result};
+use crate::aggregate::runs;
 use crate::flow::bytes::{u8_at, u16_at, u32_at, u64_at};
 use crate::flow::element::{
     self, EitherField, EitherKind, Field, FieldKind, HeaderField, either_fields, header_fields,
@@ -102,6 +103,22 @@ impl Stored {
             Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).into()
         } else {
             Ipv4Addr::from_bits(low as u32).into()
+        }
+    }
+
+    /// Appends bytes that compare as the value does: absent first, IPv4 before IPv6; texts by their bytes.
+    pub(crate) fn rank(self, shape: Shape, text: &[u8], out: &mut Vec<u8>) {
+        out.push(self.tag);
+        let [high, low] = self.words;
+        match shape {
+            Shape::Text if self.tag == 0 => {}
+            Shape::Text => runs::put_text(text, out),
+            Shape::Narrow(_) | Shape::Word => runs::put_number(low, out),
+            Shape::Double | Shape::Address | Shape::Network => {
+                runs::put_number(high, out);
+                runs::put_number(low, out);
+                out.push(self.mask);
+            }
         }
     }
 

@@ -1,21 +1,25 @@
 //! Groups that do not fit into memory: written to temporary files by hash, merged piece by piece.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::aggregate::error::Result;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::held::{Extra, Held};
 use crate::aggregate::store;
 
+/// Rows that are read at once.
+const ROWS: usize = 64;
+
 /// Where groups go, and how many may be in memory.
-#[derive(Debug)]
-pub(crate) struct Limit<'l> {
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
     /// Bytes of one part.
     pub(crate) bytes: usize,
     /// For temporary files; `None` is that of the system.
-    pub(crate) directory: Option<&'l Path>,
+    pub(crate) directory: Option<Arc<Path>>,
     /// Files that one part is divided into.
     pub(crate) pieces: usize,
 }
@@ -46,16 +50,17 @@ impl Part {
     }
 
     /// Moves groups to files if they take too much memory.
-    pub(crate) fn check(&mut self, inner: &Inner, limit: &Limit<'_>) -> Result<()> {
+    pub(crate) fn check(&mut self, inner: &Inner, limit: &Limit) -> Result<()> {
         if self.held.bytes() > limit.bytes {
             self.spill(inner, limit)?;
         }
         Ok(())
     }
 
-    fn spill(&mut self, inner: &Inner, limit: &Limit<'_>) -> Result<()> {
+    /// Moves all groups to files.
+    pub(crate) fn spill(&mut self, inner: &Inner, limit: &Limit) -> Result<()> {
         while self.files.len() < limit.pieces {
-            let file = match limit.directory {
+            let file = match &limit.directory {
                 Some(directory) => tempfile::tempfile_in(directory)?,
                 None => tempfile::tempfile()?,
             };
@@ -84,7 +89,7 @@ impl Part {
     pub(crate) fn drain(
         mut self,
         inner: &Inner,
-        limit: &Limit<'_>,
+        limit: &Limit,
         mut take: impl FnMut(Held) -> Result<()>,
     ) -> Result<()> {
         if !self.is_spilled() {
@@ -98,13 +103,37 @@ impl Part {
                 .map_err(|error| error.into_error())?;
             file.seek(SeekFrom::Start(0))?;
             let mut reader = BufReader::with_capacity(1 << 16, file);
-            let mut held = Held::new(inner);
-            for _ in 0..piece.groups {
-                let (row, extra) = store::decode(inner, &mut reader)?;
-                held.absorb_one(inner, &row, inner.hash(&row), &extra);
-            }
-            take(held)?;
+            take(read(inner, &mut reader, piece.groups)?)?;
         }
         Ok(())
     }
+}
+
+/// Reads groups that were written, and merges those of the same key.
+fn read(inner: &Inner, from: &mut impl Read, groups: u64) -> Result<Held> {
+    let mut held = Held::new(inner);
+    if inner.has_extras() {
+        for _ in 0..groups {
+            let (row, extra) = store::decode(inner, from)?;
+            held.absorb_one(inner, &row, inner.hash(&row), &extra);
+        }
+        return Ok(held);
+    }
+    let words = inner.layout.words;
+    let mut bytes = vec![0; ROWS * words * 8];
+    let (mut rows, mut hashes) = (Vec::with_capacity(ROWS * words), [0; ROWS]);
+    let mut left = groups;
+    while left != 0 {
+        let count = usize::try_from(left).unwrap_or(ROWS).min(ROWS);
+        let bytes = bytes.get_mut(..count * words * 8).unwrap_or_default();
+        from.read_exact(bytes)?;
+        let (chunks, _) = bytes.as_chunks();
+        rows.clear();
+        rows.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        let hashes = hashes.get_mut(..count).unwrap_or_default();
+        inner.hash_all(&rows, hashes);
+        held.absorb_rows(&rows, hashes);
+        left -= count as u64;
+    }
+    Ok(held)
 }

@@ -11,12 +11,13 @@ use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::held::{Extra, Held};
 use crate::aggregate::intake::Intake;
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{counter, counters_of};
+use crate::aggregate::quantile::Quantiles;
 use crate::aggregate::source::{Shape, Stored};
 use crate::aggregate::table::Table;
 
 /// Name and version of the format.
-const MAGIC: &[u8] = b"nfdecode groups 1\n";
+const MAGIC: &[u8] = b"nfdecode groups 2\n";
 /// Bytes of a text or record at most: nothing in a flow is longer.
 const PIECE_MAX: usize = u16::MAX as usize;
 /// Bytes of a description of a grouping at most.
@@ -94,15 +95,27 @@ fn renumber(inner: &Inner, row: &mut [u64], numbers: &[u32]) -> Result<()> {
         }
         let number = numbers.get(stored.words[1] as usize);
         let number = number.ok_or(AggregateError::Stored("a text is missing"))?;
-        place.clear(row);
-        place.put(row, Stored::number((*number).into()));
+        place.replace(row, Stored::number((*number).into()));
     }
     Ok(())
 }
 
 /// Appends a group.
 pub(crate) fn encode(inner: &Inner, row: &[u64], extra: &Extra, out: &mut Vec<u8>) {
-    row.iter().for_each(|word| out.extend(word.to_le_bytes()));
+    let (key, stored) = row
+        .split_at_checked(inner.layout.key_words)
+        .unwrap_or_default();
+    key.iter().for_each(|word| out.extend(word.to_le_bytes()));
+    if stored.len() == counter::NARROW {
+        let counters = counters_of(stored);
+        counters
+            .iter()
+            .for_each(|word| out.extend(word.to_le_bytes()));
+    } else {
+        stored
+            .iter()
+            .for_each(|word| out.extend(word.to_le_bytes()));
+    }
     if inner.options.keep_first {
         out.extend((extra.first.len() as u32).to_le_bytes());
         out.extend(&extra.first);
@@ -110,6 +123,10 @@ pub(crate) fn encode(inner: &Inner, row: &[u64], extra: &Extra, out: &mut Vec<u8
     let none = Distinct::default();
     for at in 0..inner.distinct.len() {
         extra.distinct.get(at).unwrap_or(&none).store(out);
+    }
+    let none = Quantiles::default();
+    for at in 0..inner.quantiles.len() {
+        extra.quantiles.get(at).unwrap_or(&none).store(out);
     }
 }
 
@@ -128,6 +145,15 @@ pub(crate) fn decode(inner: &Inner, from: &mut impl Read) -> Result<(Vec<u64>, E
         distinct.push(read_distinct(from)?);
     }
     extra.distinct = distinct.into();
+    let mut quantiles = Vec::with_capacity(inner.quantiles.len());
+    for _ in 0..inner.quantiles.len() {
+        let restored = Quantiles::restore(|| {
+            let mut bytes = [0; 4];
+            fill(from, &mut bytes).map(|()| u32::from_le_bytes(bytes))
+        })?;
+        quantiles.push(restored.ok_or(AggregateError::Stored("a distribution is damaged"))?);
+    }
+    extra.quantiles = quantiles.into();
     Ok((row, extra))
 }
 

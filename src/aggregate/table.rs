@@ -9,7 +9,7 @@ use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::grouping::{Grouping, Inner};
 use crate::aggregate::held::{Extra, Held};
 use crate::aggregate::intake::{Intake, NOTHING};
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{counter, counters_of};
 use crate::file::block::Block;
 use crate::scan::part::ScanBlock;
 
@@ -125,7 +125,7 @@ impl Table {
         let mut sums = NOTHING;
         for row in self.parts.iter().flat_map(|part| part.dense.rows()) {
             let counters = row.get(inner.layout.key_words..).unwrap_or_default();
-            dense::add(&mut sums, counters, inner.options.wrap);
+            dense::add(&mut sums, &counters_of(counters), inner.options.wrap);
         }
         sums
     }

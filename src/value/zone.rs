@@ -83,7 +83,7 @@ impl Zone {
     }
 
     /// UTC offset at `secs` (0 or more), and since and until when it holds at least.
-    fn offset_at(&self, secs: i64) -> OffsetSpan {
+    pub(crate) fn offset_at(&self, secs: i64) -> OffsetSpan {
         // The Gregorian calendar, weekdays included, repeats every 400 years, and so do the rules
         // of all zones in the far future. Beyond the range of jiff (year 9999) the same moment of
         // an earlier cycle gives the offset.

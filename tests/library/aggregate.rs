@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nfdecode::aggregate::{
-    Absent, AggregateError, Collector, Counters, Direction, Grouping, Key, Order, OrderBy, Series,
-    Side, Spread, Table, Tie,
+    Absent, Adder, AggregateError, Bins, Collector, Counters, Direction, Group, Grouping, Key,
+    Order, OrderBy, Series, Side, Spread, Table, Tie,
 };
-use nfdecode::{File, Scan};
+use nfdecode::file::Compression;
+use nfdecode::scan::ScanInput;
+use nfdecode::writer::{Encoding, SysidMap, Writer};
+use nfdecode::{File, FlowBuilder, Scan, Timestamp};
 
 use crate::support;
 
@@ -189,6 +192,7 @@ fn stored_tables_are_read_back() -> Result<()> {
             .key(Key::field("src_addr")?)
             .key(Key::field("label")?)
             .distinct(Key::field("dst_port")?)
+            .quantiles("bytes")?
             .keep_first_flow(true)
             .build()?)
     };
@@ -223,41 +227,64 @@ fn stored_tables_are_read_back() -> Result<()> {
     Ok(())
 }
 
+/// Groups as text, in the order in which they come.
+fn ranked(
+    grouping: &Grouping,
+    threads: usize,
+    memory: usize,
+    (order, count): (&Order, usize),
+) -> Result<(Vec<String>, u64, Counters)> {
+    let threads = NonZeroUsize::new(threads).ok_or("not zero")?;
+    let collector = Collector::new(grouping, threads).with_memory(memory, None);
+    let mut adders: Vec<Adder> = (0..threads.get()).map(|_| collector.adder()).collect();
+    for (at, block) in Scan::new(archive()).blocks().enumerate() {
+        let at = at % adders.len();
+        collector.add(&mut adders[at], &block?);
+    }
+    let mut found = Vec::new();
+    let passes = |group: &Group<'_>| group.counters().flows != 2;
+    let overall = collector.for_each_ranked(order, count, passes, |group, _| {
+        let keys: Vec<_> = group.keys().collect();
+        let (distinct, median) = (group.distinct(0), group.quantile(0, 500));
+        found.push(format!(
+            "{keys:?} {:?} {distinct:?} {median:?}",
+            group.counters()
+        ));
+        Ok::<(), AggregateError>(())
+    })?;
+    Ok((found, overall.groups, overall.totals))
+}
+
 #[test]
 fn little_memory_gives_the_same_groups() -> Result<()> {
-    let grouping = five_tuple();
-    let everything = filled(&grouping, &archive())?;
-    for threads in [1, 2, 4] {
-        let threads = NonZeroUsize::new(threads).ok_or("not zero")?;
+    let texts = Grouping::builder()
+        .key(Key::every("first", Bins::every(60_000))?)
+        .key(Key::field("src_addr")?)
+        .key(Key::field("tls_sni")?)
+        .distinct(Key::field("dst_port")?)
+        .quantiles("duration")?
+        .quantiles("dst_port")?
+        .build()?;
+    let (descending, ascending) = (Direction::Descending, Direction::Ascending);
+    for grouping in [five_tuple(), texts, by("ip")] {
         for order in [
             Order::bytes(),
-            Order::flows(),
-            Order::new(OrderBy::Key, Direction::Ascending),
+            Order::flows().within(0),
+            Order::new(OrderBy::Distinct(0), descending),
+            Order::new(OrderBy::Quantile(1, 950), ascending),
+            Order::new(OrderBy::Key, ascending),
+            Order::new(OrderBy::Key, descending).within(0),
         ] {
-            let collector = Collector::new(&grouping, threads).with_memory(1, None);
-            let mut adder = collector.adder();
-            for block in Scan::new(archive()).blocks() {
-                collector.add(&mut adder, &block?);
+            for count in [0, 1, 7, usize::MAX] {
+                let expected = ranked(&grouping, 1, usize::MAX, (&order, count))?;
+                for (threads, memory) in [(1, 1), (2, 1), (2, 20_000), (4, 100_000)] {
+                    let found = ranked(&grouping, threads, memory, (&order, count))?;
+                    assert_eq!(found, expected, "{order:?} {count} {threads} {memory}");
+                }
             }
-            let (table, count) = collector.finish_top(&order, 7, |_| true)?;
-            assert_eq!(count, everything.len() as u64);
-            assert_eq!(table.totals(), everything.totals());
-            let key = |table: &Table| -> Vec<String> {
-                let groups = table.groups();
-                let top = groups.top(&order, 7);
-                top.iter()
-                    .map(|group| {
-                        format!(
-                            "{:?} {:?}",
-                            group.keys().collect::<Vec<_>>(),
-                            group.counters()
-                        )
-                    })
-                    .collect()
-            };
-            assert_eq!(key(&table), key(&everything));
         }
     }
+    let grouping = five_tuple();
     let collector = Collector::new(&grouping, NonZeroUsize::MIN).with_memory(1, None);
     let mut adder = collector.adder();
     for block in Scan::new(archive()).blocks() {
@@ -449,7 +476,7 @@ fn damaged_files_do_no_harm() -> Result<()> {
     let grouping = Grouping::builder()
         .key(Key::parse("ip/24")?)
         .key(Key::parse("tls_sni")?)
-        .key(Key::every("first", 1000, 0)?)
+        .key(Key::every("first", Bins::every(1000))?)
         .distinct(Key::field("user_name")?)
         .keep_first_flow(true)
         .build()?;
@@ -461,11 +488,11 @@ fn damaged_files_do_no_harm() -> Result<()> {
                 continue;
             };
             let (mut table, mut flows) = (grouping.table(), 0);
-            let mut series = Series::new(60_000, Spread::Even, None)?;
+            let mut series = Series::new(Bins::every(60_000), Spread::Even, None)?;
             for block in file.blocks().flatten() {
                 table.add(&block, None);
                 flows += block.len();
-                block.flows().for_each(|flow| series.add(&flow));
+                series.add(&block, None);
             }
             assert!(table.len() <= 2 * flows);
             let counted: usize = table.groups().iter().count();
@@ -477,17 +504,134 @@ fn damaged_files_do_no_harm() -> Result<()> {
     Ok(())
 }
 
+/// A file with this many flows, each with an address, a port and a user name of its own.
+fn different_flows(count: u32) -> Result<File> {
+    let encoding = Encoding {
+        compression: Compression::Lz4,
+        level: None,
+    };
+    let mut writer = Writer::new(std::io::Cursor::new(Vec::new()), encoding, None, 0)?;
+    for number in 0..count {
+        let mut flow = FlowBuilder::new();
+        flow.first(Timestamp::from_millis(
+            1_767_225_600_000 + u64::from(number),
+        ))
+        .last(Timestamp::from_millis(
+            1_767_225_600_000 + 3 * u64::from(number),
+        ))
+        .proto(17)
+        .src_addr(std::net::Ipv4Addr::from_bits(number).into())
+        .dst_addr(std::net::Ipv4Addr::from_bits(7).into())
+        .dst_port(number as u16)
+        .in_bytes(u64::from(number))
+        .user_name(format!("user {number}").as_bytes());
+        writer.write_flow(&flow.build()?.view(), &SysidMap::default())?;
+    }
+    Ok(File::from_bytes(writer.finish()?.into_inner())?)
+}
+
+#[test]
+fn hostile_flows_take_bounded_memory() -> Result<()> {
+    const LIMIT: usize = 100_000;
+    let file = different_flows(5_000)?;
+    let scan = || Scan::new([ScanInput::file(file.clone())]);
+    let collected = |grouping: &Grouping| -> Result<Collector> {
+        let collector = Collector::new(grouping, NonZeroUsize::MIN).with_memory(LIMIT, None);
+        let mut adder = collector.adder();
+        for block in scan().blocks() {
+            collector.add(&mut adder, &block?);
+        }
+        Ok(collector)
+    };
+    let visit = |_: &Group<'_>, _: &_| Ok::<(), AggregateError>(());
+    let order = Order::bytes();
+    // Texts stay in memory: too many of them are an error, and not a crash.
+    let texts = collected(&by("user_name"))?;
+    let ended = texts.for_each_ranked(&order, 10, |_| true, visit);
+    assert!(matches!(ended, Err(AggregateError::Memory)));
+    // Everything else goes to files: keys, sets of values and distributions.
+    let everything = Grouping::builder()
+        .key(Key::field("src_addr")?)
+        .distinct(Key::field("user_name")?)
+        .quantiles("duration")?
+        .keep_first_flow(true)
+        .build()?;
+    let mut shown = 0;
+    let overall = collected(&everything)?.for_each_ranked(
+        &order,
+        usize::MAX,
+        |_| true,
+        |group, _| {
+            assert!(
+                group
+                    .distinct(0)
+                    .is_some_and(|(count, exact)| count == 1 && exact)
+            );
+            assert!(group.quantile(0, 500).is_some());
+            shown += 1;
+            Ok::<(), AggregateError>(())
+        },
+    )?;
+    assert_eq!((overall.groups, shown), (5_000, 5_000));
+    // One group has one set of at most 4096 bytes, and one histogram.
+    let one = Grouping::builder()
+        .distinct(Key::field("src_addr")?)
+        .quantiles("bytes")?
+        .build()?;
+    let mut table = one.table();
+    for block in file.blocks() {
+        table.add(&block?, None);
+    }
+    assert!(table.memory() < 40_000, "{}", table.memory());
+    let groups = table.groups();
+    let group = groups.iter().next().ok_or("a group")?;
+    let (count, is_exact) = group.distinct(0).ok_or("a count")?;
+    assert!(!is_exact && count.abs_diff(5_000) < 250);
+    let (median, is_exact) = group.quantile(0, 500).ok_or("a median")?;
+    assert!(
+        !is_exact && (2_499..2_499 + 25).contains(&median),
+        "{median}"
+    );
+    Ok(())
+}
+
+#[test]
+fn groups_take_little_memory() -> Result<()> {
+    let file = different_flows(50_000)?;
+    for (keys, most) in [
+        (&["src_addr"][..], 140),
+        (
+            &["src_addr", "dst_addr", "src_port", "dst_port", "proto"],
+            140,
+        ),
+    ] {
+        let keys = keys.iter().map(|name| Key::field(name));
+        let mut builder = Grouping::builder();
+        for key in keys {
+            builder = builder.key(key?);
+        }
+        let grouping = builder.build()?;
+        let mut table = grouping.table();
+        for block in file.blocks() {
+            table.add(&block?, None);
+        }
+        assert_eq!(table.len(), 50_000);
+        assert!(table.memory() / table.len() <= most, "{}", table.memory());
+    }
+    Ok(())
+}
+
 #[test]
 fn series_add_up_to_what_was_counted() -> Result<()> {
     let totals = filled(&by("proto"), &archive())?.totals();
     for spread in [Spread::Even, Spread::Start, Spread::End] {
         for interval in [1_000, 10_000, 300_000] {
             let mut parts = Vec::new();
-            let mut all = Series::new(interval, spread, Some(Key::field("proto")?))?;
+            let mut all = Series::new(Bins::every(interval), spread, Some(Key::field("proto")?))?;
             for file in archive() {
                 let mut part = all.another();
-                for flow in File::open(&file)?.flows() {
-                    part.add(&flow?.view());
+                for block in File::open(&file)?.blocks() {
+                    part.add(&block?, None);
                 }
                 parts.push(part);
             }

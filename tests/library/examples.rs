@@ -255,3 +255,37 @@ fn follow_through_many_rotations() {
     let wanted = starts_in(&written);
     assert_eq!(starts(&out.flows(wanted.len())), wanted);
 }
+
+#[test]
+fn top_talkers() {
+    let (out, err) = output(example("top_talkers").arg(archive()));
+    assert_eq!(out.lines().count(), 10, "{out}");
+    assert!(err.starts_with("419 flows in 3 files"), "{err}");
+}
+
+#[test]
+fn top_service_counts_each_file_once() {
+    let cache = tempfile::tempdir().expect("a directory");
+    let ask = |wanted: &str| {
+        let mut service = example("top_service");
+        service.arg(archive()).arg(cache.path()).arg("127.0.0.1:0");
+        let (_running, out, _) = Running::start(&mut service);
+        let line = out.next();
+        let address = line.strip_prefix("http://").expect("an address").to_owned();
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        write!(stream, "GET /{wanted} HTTP/1.1\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let first = ask("3");
+    assert!(first.starts_with("HTTP/1.1 200 OK"), "{first}");
+    assert_eq!(first.lines().skip(4).count(), 3, "{first}");
+    assert_eq!(
+        fs::read_dir(cache.path()).expect("kept groups").count(),
+        FILES.len()
+    );
+    // Another process answers from what was kept.
+    assert_eq!(ask("3"), first);
+    assert!(ask("all").starts_with("HTTP/1.1 400"));
+}

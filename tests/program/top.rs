@@ -134,6 +134,127 @@ fn threads_and_memory_make_no_difference() {
 }
 
 #[test]
+fn all_groups_and_intervals_need_little_memory() {
+    for question in [
+        &["top", "src_addr,dst_port", "-n", "0", "-f", "csv"][..],
+        &["top", "proto", "--every", "10s", "-n", "1", "-f", "json"],
+        &[
+            "top",
+            "ip/24",
+            "--every",
+            "1h",
+            "-n",
+            "0",
+            "--by",
+            "distinct:dst_port",
+        ],
+        &[
+            "top",
+            "src_addr",
+            "-n",
+            "0",
+            "--having",
+            "flows > 2",
+            "--by",
+            "key",
+        ],
+    ] {
+        let question = [question, &[ARCHIVE]].concat();
+        let expected = stdout(&question);
+        assert!(expected.lines().count() > 5);
+        for memory in ["1", "10k", "1M"] {
+            for jobs in ["1", "3"] {
+                let limited = [&question[..], &["--memory", memory, "-j", jobs]].concat();
+                assert_eq!(stdout(&limited), expected, "{limited:?}");
+            }
+        }
+    }
+    let texts = run(&["top", "tls_sni", ARCHIVE, "--memory", "1"]);
+    let errors = String::from_utf8_lossy(&texts.stderr);
+    assert!(
+        texts.status.success() || errors.contains("--memory"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn intervals_begin_by_the_clock_of_the_zone() {
+    let times = |command: &[&str], zone: &str| -> Vec<String> {
+        let more = [ARCHIVE, "--every", "1d", "-f", "ndjson", "--tz", zone];
+        let rows = objects(&[command, &more].concat());
+        let times = rows.iter().filter_map(|row| row["time"].as_str());
+        times.map(str::to_owned).collect()
+    };
+    for zone in ["Europe/Zurich", "America/St_Johns", "UTC"] {
+        for command in [&["series"][..], &["top", "proto"]] {
+            let found = times(command, zone);
+            assert!(!found.is_empty());
+            let midnight = |time: &String| time.contains("T00:00:00.000");
+            assert!(found.iter().all(midnight), "{zone}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn read_sorts_flows() {
+    let values = |more: &[&str], name: &str| -> Vec<Option<u64>> {
+        let rows = objects(&[&["read", ARCHIVE, "-f", "ndjson"], more].concat());
+        rows.iter().map(|row| row[name].as_u64()).collect()
+    };
+    let all = values(&[], "in_bytes");
+    let sorted = values(&["--sort", "in_bytes"], "in_bytes");
+    let mut expected = all.clone();
+    expected.sort();
+    assert_eq!(sorted, expected);
+    expected.reverse();
+    for more in [
+        ["-j", "1"],
+        ["-j", "4"],
+        ["--memory", "1"],
+        ["--memory", "30k"],
+    ] {
+        let more = [&["--sort", "in_bytes:desc"], &more[..]].concat();
+        assert_eq!(values(&more, "in_bytes"), expected, "{more:?}");
+        let some = [&more[..], &["--limit", "7"]].concat();
+        assert_eq!(values(&some, "in_bytes"), expected[..7], "{some:?}");
+    }
+    // Absent values are last in both directions, equal ones as they are stored.
+    for order in ["dst_port", "dst_port:desc"] {
+        let ports = values(&["--sort", order], "dst_port");
+        let absent = ports.iter().position(Option::is_none);
+        assert!(
+            ports[absent.unwrap_or(ports.len())..]
+                .iter()
+                .all(Option::is_none)
+        );
+    }
+    let numbers =
+        |more: &[&str]| stdout(&[&["read", ARCHIVE, "-f", "csv:%ts,%pr,%sap"], more].concat());
+    let stable = numbers(&["--sort", "proto"]);
+    assert_eq!(
+        numbers(&["--sort", "proto", "--memory", "1", "-j", "3"]),
+        stable
+    );
+    for form in ["json", "line", "table", "csv"] {
+        let all = stdout(&["read", ARCHIVE, "-f", form]);
+        let sorted = stdout(&["read", ARCHIVE, "-f", form, "--sort", "src_addr,duration"]);
+        assert_eq!(sorted.lines().count(), all.lines().count(), "{form}");
+    }
+    for (arguments, hint) in [
+        (&["--sort", "in_byte"][..], "in_bytes"),
+        (&["--sort", "ip"], "one field"),
+        (&["--sort", "bytes:up"], ":asc"),
+        (&["--sort", "bytes", "-f", "arrow"], "text"),
+        (&["--sort", "bytes", "--by-file", "-f", "json"], "--by-file"),
+    ] {
+        let output = run(&[&["read", ARCHIVE], arguments].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} {errors}");
+        assert!(errors.contains(hint), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
 fn conditions_distinct_counts_and_intervals() {
     let having = ["--having", "flows >= 5 and distinct:dst_port > 1"];
     let found = objects(

@@ -149,7 +149,8 @@ pub(crate) struct TopArgs {
     #[arg(value_name = "PATH", required_unless_present = "explain", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Order by this: flows, packets, bytes, bps, pps, bpp, duration, first, last, key, or distinct:FIELD
+    /// Order by this: flows, packets, bytes, bps, pps, bpp, duration, first, last, key, distinct:FIELD, or a
+    /// quantile of flows such as p95:duration, median:bytes
     #[arg(long, value_name = "MEASURE", default_value = "bytes")]
     pub(crate) by: String,
 
@@ -164,6 +165,10 @@ pub(crate) struct TopArgs {
     /// Also count the different values of FIELD in each group; may be repeated
     #[arg(long, value_name = "FIELD")]
     pub(crate) distinct: Vec<String>,
+
+    /// Also show a quantile of the flows of each group, such as p95:duration, median:bytes; may be repeated
+    #[arg(long, value_name = "QUANTILE")]
+    pub(crate) quantile: Vec<String>,
 
     /// Only groups for which this holds: measures compared with numbers, joined by `and` or `or`
     #[arg(long, value_name = "CONDITION")]
@@ -193,8 +198,9 @@ pub(crate) enum SpreadArg {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Intervals begin at multiples of their length since 1970-01-01 00:00 UTC. Flows are counted where they start; their \
-bytes and packets as --spread says. Intervals without traffic are rows of zeros.
+Intervals begin at multiples of their length since midnight of 1970-01-01 in the zone in which times are printed: \
+days at midnight, weeks on Mondays. Flows are counted where they start; their bytes and packets as --spread says. \
+Intervals without traffic are rows of zeros.
 
 Examples:
   nfdecode series archive/ --every 1h --last 24h

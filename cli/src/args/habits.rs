@@ -19,8 +19,8 @@ const OPTIONS: [(&str, &str); 27] = [
     ("-A", "aggregation: nfdecode top FIELD,FIELD FILE"),
     ("-b", "both directions: nfdecode nfdump -b -r FILE"),
     ("-B", "both directions: nfdecode nfdump -B -r FILE"),
-    ("-O", "sorting: nfdecode nfdump -O ORDER -r FILE"),
-    ("-m", "sorting: nfdecode nfdump -O tstart -r FILE"),
+    ("-O", "sorting: nfdecode read --sort FIELD FILE"),
+    ("-m", "sorting: nfdecode read --sort first FILE"),
     (
         "-n",
         "limits: nfdecode read FILE --limit N, nfdecode top FIELD FILE -n N",

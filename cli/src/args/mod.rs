@@ -337,9 +337,17 @@ pub(crate) struct ReadArgs {
     #[arg(long)]
     pub(crate) salvage: bool,
 
-    /// Stop after N flows
+    /// Stop after N flows; with --sort, print the first N in that order
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<u64>,
+
+    /// Sort by fields or by bytes, packets, duration, bps, pps, bpp: bytes, dst_port:desc,first
+    ///
+    /// These measures are in descending order and fields ascending unless :asc or :desc follows. Flows without the
+    /// field come last, and flows with equal values stay as they are stored. With --limit only as many flows are in
+    /// memory; otherwise what exceeds --memory (a quarter of the machine's if not given) is sorted in temporary files.
+    #[arg(long, value_name = "FIELD,...")]
+    pub(crate) sort: Option<String>,
 
     #[command(flatten)]
     pub(crate) select: SelectArgs,

@@ -12,10 +12,12 @@ use crate::run::progress::Progress;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::columns::{ColumnWriter, Form};
+use crate::sink::sorted::SortedFlows;
 use crate::sink::target::Target;
 use crate::sink::text::{Arrangement, FlowWriter};
 use crate::sink::text_format;
 use crate::sink::text_format::Style;
+use nfdecode::aggregate::FlowOrder;
 use nfdecode::scan::ScanInput;
 
 /// Long: the steps of the command in order, each a few lines.
@@ -59,9 +61,10 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         .scan(inputs.iter().map(Input::scan_input))
         .open_with(options)
         .threads(threads);
+    let sort = sort_of(args, &style, form)?;
     let scan = match args.limit {
-        Some(limit) => scan.limit(limit),
-        None => scan,
+        Some(limit) if sort.is_none() => scan.limit(limit),
+        _ => scan,
     };
     let scan = match args.output.memory {
         Some(bytes) => scan.memory(bytes),
@@ -97,6 +100,20 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
         true => Arrangement::ByFile,
         false => Arrangement::Together,
     };
+    if let Some(order) = sort {
+        let sorting = SortedFlows {
+            order,
+            limit: args.limit,
+            memory: env::memory(args.output.memory),
+            scan,
+            style,
+            with_file: args.by_file,
+            zone,
+            report,
+        };
+        let mut advance = advance(&mut progress);
+        return sorting.print(target, &mut advance);
+    }
     let inputs = scan.inputs().cloned().collect::<Vec<_>>().into_iter();
     let writer = FlowWriter {
         scan,
@@ -123,6 +140,27 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
     }
     text.finish()?;
     target.finish()
+}
+
+/// The order of flows that the arguments ask for.
+fn sort_of(args: &ReadArgs, style: &Style, form: Option<Form>) -> Result<Option<FlowOrder>, Stop> {
+    let Some(text) = args.sort.as_deref().filter(|_| !args.select.count) else {
+        return Ok(None);
+    };
+    if form.is_some() {
+        return Err(Stop::Usage(
+            "--sort is for text: sort arrow and parquet where they are read".to_owned(),
+        ));
+    }
+    if args.by_file && style.is_object() {
+        return Err(Stop::Usage(
+            "--sort puts the flows of all files in one order: with --by-file it needs ndjson or --fields"
+                .to_owned(),
+        ));
+    }
+    let order = FlowOrder::parse(text);
+    let order = order.map_err(|error| Stop::Usage(format!("--sort {text}: {error}")))?;
+    Ok(Some(order))
 }
 
 /// Updates the progress bar with the bytes read.

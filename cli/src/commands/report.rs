@@ -1,7 +1,6 @@
 //! `nfdecode report`: a page about an archive.
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
 
 use nfdecode_web::report::{Options, Survey};
 
@@ -33,16 +32,14 @@ pub(crate) fn run(args: &ReportArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let (paths, operand) = select::take_filter(&args.paths)?;
-    let memory = args.memory.map_or_else(env::memory_for_groups, |memory| {
-        usize::try_from(memory).unwrap_or(usize::MAX)
-    });
+    let memory = env::memory(args.memory);
     let options = Options::new(paths.iter().map(|path| path.to_string_lossy()))
         .title(args.title.clone())
         .top(args.top.into())
         .zone(zone)
         .filter(filter_text(&args.source.select, operand)?)
         .arguments(arguments(args))
-        .memory(memory, std::env::var_os("TMPDIR").map(PathBuf::from));
+        .memory(memory, env::temporary());
     let mut target = Target::open(output)?;
     let survey = Survey::new(&options, source.scan.thread_count()).map_err(Stop::failed)?;
     let totals = source.run_seeing(

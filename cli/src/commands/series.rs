@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nfdecode::aggregate::{AggregateError, Key, Point, Series, Spread};
+use nfdecode::aggregate::{AggregateError, Bins, Key, Point, Series, Spread};
 
 use crate::args::answer::{SeriesArgs, SpreadArg};
 use crate::run::env;
@@ -22,7 +22,8 @@ pub(crate) fn run(args: &SeriesArgs, report: &Report) -> Result<(), Stop> {
         SpreadArg::End => Spread::End,
     };
     let split = args.split.as_deref().map(Key::parse).transpose();
-    let mut all = Series::new(interval, spread, split.map_err(usage)?).map_err(usage)?;
+    let bins = Bins::every(interval).in_zone(&zone);
+    let mut all = Series::new(bins, spread, split.map_err(usage)?).map_err(usage)?;
     let Some(source) = gather::source(
         &args.source,
         &args.paths,
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &SeriesArgs, report: &Report) -> Result<(), Stop> {
         },
         |own, block| {
             let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
-            block.flows().for_each(|flow| own.add(&flow));
+            own.add_scanned(block);
         },
         report,
     )?;
@@ -90,6 +91,7 @@ fn write(args: &SeriesArgs, series: &Series, mut answer: Answer) -> Result<(), S
         _ => point.bytes,
     };
     let most = points.iter().map(shown).max().unwrap_or(0).max(1);
+    answer.set_axis(&args.by, most);
     let labels = series.labels();
     let ms = args.every.as_millis().max(1);
     let rate = |count: u64, factor: u128| {

@@ -1,12 +1,13 @@
 //! `nfdecode top`: the groups of flows with the most of something.
 
 use nfdecode::aggregate::{
-    AggregateError, Collector, Direction, Group, Grouping, Groups, Key, Order, OrderBy, Side, Table,
+    AggregateError, Bins, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Side,
 };
+use nfdecode::value::Zone;
 
 use crate::args::answer::TopArgs;
 use crate::input::having::Having;
-use crate::input::measure::Measure;
+use crate::input::measure::{Extras, Measure};
 use crate::run::env;
 use crate::run::gather;
 use crate::run::report::Report;
@@ -37,7 +38,7 @@ struct Question {
     /// The key that is the interval.
     has_bins: bool,
     keys: Vec<String>,
-    distinct: Vec<String>,
+    extras: Extras,
     order: Order,
     having: Having,
     count: usize,
@@ -45,7 +46,7 @@ struct Question {
 
 pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
     let zone = env::zone_of(args.answer.tz.as_deref(), args.answer.utc)?;
-    let question = Question::new(args)?;
+    let question = Question::new(args, &zone)?;
     let Some(source) = gather::source(
         &args.source,
         &args.paths,
@@ -57,50 +58,29 @@ pub(crate) fn run(args: &TopArgs, report: &Report) -> Result<(), Stop> {
         return Ok(());
     };
     let answer = Answer::open(&args.answer, question.columns(), zone)?;
-    let memory = args
-        .answer
-        .memory
-        .map_or_else(env::memory_for_groups, |memory| {
-            usize::try_from(memory).unwrap_or(usize::MAX)
-        });
+    let memory = env::memory(args.answer.memory);
     let collector = Collector::new(&question.grouping, source.scan.thread_count())
-        .with_memory(memory, std::env::var_os("TMPDIR").map(Into::into));
+        .with_memory(memory, env::temporary());
     let totals = source.run(
         || collector.adder(),
         |adder, block| collector.add(adder, block),
         report,
     )?;
-    let table = question.finish(collector)?;
     if totals.files == 0 && totals.refused != 0 {
         report.nothing_read();
     }
-    question.write(&table, answer)
+    question.write(collector, answer)
 }
 
 impl Question {
-    /// The groups that can be shown.
-    fn finish(&self, collector: Collector) -> Result<Table, Stop> {
-        let failed = |error: AggregateError| match error {
-            AggregateError::Memory => Stop::failed(
-                "not all groups fit into memory: show fewer with -n, or allow more with --memory",
-            ),
-            error => Stop::failed(error),
-        };
-        if self.count == usize::MAX || self.has_bins {
-            return collector.finish().map_err(failed);
-        }
-        let passes = |group: &Group<'_>| self.having.holds(group);
-        let top = collector.finish_top(&self.order, self.count, passes);
-        top.map(|(table, _)| table).map_err(failed)
-    }
-
-    fn new(args: &TopArgs) -> Result<Self, Stop> {
+    fn new(args: &TopArgs, zone: &Zone) -> Result<Self, Stop> {
         let usage = |error: nfdecode::aggregate::AggregateError| Stop::Usage(error.to_string());
         let mut builder = Grouping::builder();
         let mut keys = Vec::new();
         if let Some(every) = args.every {
             let interval = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
-            let key = Key::every("first", interval, 0).map_err(usage)?;
+            let bins = Bins::every(interval).in_zone(zone);
+            let key = Key::every("first", bins).map_err(usage)?;
             builder = builder.key(key.named("time"));
             keys.push("time".to_owned());
         }
@@ -108,25 +88,43 @@ impl Question {
             builder = builder.key(Key::parse(name).map_err(usage)?);
             keys.push(name.to_owned());
         }
-        let mut distinct: Vec<String> = args.distinct.clone();
-        let by = Measure::parse(&args.by, &mut distinct)
+        let mut extras = Extras {
+            distinct: args.distinct.clone(),
+            ..Extras::default()
+        };
+        let wrong = |error| Stop::Usage(format!("--quantile: {error}"));
+        for name in &args.quantile {
+            let measure = Measure::parse(name, &mut extras).map_err(wrong)?;
+            if !matches!(measure.order(), OrderBy::Quantile(..)) {
+                return Err(wrong(format!("`{name}` is none, such as `p95:duration`")));
+            }
+        }
+        let by = Measure::parse(&args.by, &mut extras)
             .map_err(|error| Stop::Usage(format!("--by {}: {error}", args.by)))?;
-        let having = Having::parse(args.having.as_deref().unwrap_or_default(), &mut distinct)
+        let having = Having::parse(args.having.as_deref().unwrap_or_default(), &mut extras)
             .map_err(|error| Stop::Usage(format!("--having: {error}")))?;
-        for name in &distinct {
+        for name in &extras.distinct {
             builder = builder.distinct(Key::parse(name).map_err(usage)?);
+        }
+        for name in &extras.quantities {
+            builder = builder.quantiles(name).map_err(usage)?;
         }
         let direction = if args.ascending {
             Direction::Ascending
         } else {
             by.usual_direction()
         };
+        let order = Order::new(by.order(), direction);
         Ok(Self {
             grouping: builder.build().map_err(usage)?,
             has_bins: args.every.is_some(),
             keys,
-            distinct,
-            order: Order::new(by.order(), direction),
+            extras,
+            // Intervals in order of time, in each the first groups.
+            order: match args.every {
+                Some(_) => order.within(0),
+                None => order,
+            },
             having,
             count: match args.groups {
                 0 => usize::MAX,
@@ -146,9 +144,16 @@ impl Question {
         }
         let counters = COUNTERS.iter();
         columns.extend(counters.map(|(name, kind, unit)| Column::new(name, *kind, *unit)));
-        for name in &self.distinct {
+        for name in &self.extras.distinct {
             let name = format!("distinct_{name}");
             columns.push(Column::new(&name, Kind::Number, Unit::Count));
+        }
+        for (_, _, name) in &self.extras.quantiles {
+            let unit = match name.ends_with("_duration") {
+                true => Unit::Millis,
+                false => Unit::Count,
+            };
+            columns.push(Column::new(name, Kind::Number, unit));
         }
         columns.push(Column::new("percent", Kind::Float, Unit::Percent));
         columns
@@ -163,42 +168,18 @@ impl Question {
         }
     }
 
-    fn write(&self, table: &Table, mut answer: Answer) -> Result<(), Stop> {
-        let groups = table.groups();
-        let shown = self.shown(&groups);
-        let totals = table.totals();
-        let total = match self.order_by() {
-            OrderBy::Flows => totals.flows,
-            OrderBy::Packets(_) => totals.packets(),
-            _ => totals.bytes(),
-        };
-        for group in &shown {
-            answer.row(&self.cells(group, total))?;
-        }
-        answer.finish()
-    }
-
-    fn order_by(&self) -> OrderBy {
-        self.order.by()
-    }
-
-    /// The groups to show, in order.
-    fn shown<'g>(&self, groups: &'g Groups<'_>) -> Vec<Group<'g>> {
+    fn write(&self, collector: Collector, mut answer: Answer) -> Result<(), Stop> {
         let passes = |group: &Group<'_>| self.having.holds(group);
-        if !self.has_bins {
-            return groups.top_of(&self.order, self.count, passes);
-        }
-        // Intervals in order of time, in each the first groups.
-        let mut sorted = groups.top_of(&self.order, usize::MAX, passes);
-        sorted.sort_by_key(|group| bin_of(group));
-        let (mut bin, mut place) = (None, 0);
-        sorted.retain(|group| {
-            let this = Some(bin_of(group));
-            place = if this == bin { place + 1 } else { 0 };
-            bin = this;
-            place < self.count
+        let ended = collector.for_each_ranked(&self.order, self.count, passes, |group, overall| {
+            let total = match self.order.by() {
+                OrderBy::Flows => overall.totals.flows,
+                OrderBy::Packets(_) => overall.totals.packets(),
+                _ => overall.totals.bytes(),
+            };
+            answer.row(&self.cells(group, total)).map_err(Ended)
         });
-        sorted
+        ended.map_err(|Ended(stop)| stop)?;
+        answer.finish()
     }
 
     fn cells(&self, group: &Group<'_>, total: u64) -> Vec<Cell> {
@@ -224,10 +205,14 @@ impl Question {
             number(counters.pps(Side::Both)),
             number(counters.bpp(Side::Both)),
         ]);
-        for at in 0..self.distinct.len() {
+        for at in 0..self.extras.distinct.len() {
             cells.push(number(group.distinct(at).map_or(0, |(count, _)| count)));
         }
-        let part = match self.order_by() {
+        for (at, part, _) in &self.extras.quantiles {
+            let quantile = group.quantile(*at, *part);
+            cells.push(quantile.map_or(Cell::Null, |(value, _)| number(value)));
+        }
+        let part = match self.order.by() {
             OrderBy::Flows => counters.flows,
             OrderBy::Packets(_) => counters.packets(),
             _ => counters.bytes(),
@@ -240,10 +225,16 @@ impl Question {
     }
 }
 
-/// The interval of a group, absent first.
-fn bin_of(group: &Group<'_>) -> Option<u64> {
-    match group.key(0) {
-        Some(nfdecode::FieldValue::Time(time)) => Some(time.as_millis()),
-        _ => None,
+/// Why a walk over groups ended.
+struct Ended(Stop);
+
+impl From<AggregateError> for Ended {
+    fn from(error: AggregateError) -> Self {
+        Self(match error {
+            AggregateError::Memory => Stop::failed(
+                "the texts that flows are grouped by need more memory than allowed: allow more with --memory",
+            ),
+            error => Stop::failed(error),
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use nfdecode::aggregate::Group;
 
-use crate::input::measure::Measure;
+use crate::input::measure::{Extras, Measure};
 
 /// Alternatives, each of conditions that must all hold. None: every group.
 #[derive(Clone, Debug, Default)]
@@ -37,12 +37,12 @@ const COMPARES: [(&str, Compare); 7] = [
 ];
 
 impl Having {
-    /// Reads conditions; an empty text has none. Fields of distinct counts are added to `distinct`.
-    pub(crate) fn parse(text: &str, distinct: &mut Vec<String>) -> Result<Self, String> {
+    /// Reads conditions; an empty text has none. What it needs is added to `extras`.
+    pub(crate) fn parse(text: &str, extras: &mut Extras) -> Result<Self, String> {
         let mut alternatives = vec![Vec::new()];
         let mut words = Vec::new();
         let mut end = |words: &mut Vec<&str>, all: &mut Vec<Vec<Condition>>| {
-            let condition = condition(&words.join(" "), distinct)?;
+            let condition = condition(&words.join(" "), extras)?;
             words.clear();
             if let Some(last) = all.last_mut() {
                 last.push(condition);
@@ -86,14 +86,14 @@ impl Condition {
     }
 }
 
-fn condition(text: &str, distinct: &mut Vec<String>) -> Result<Condition, String> {
+fn condition(text: &str, extras: &mut Extras) -> Result<Condition, String> {
     let found = COMPARES
         .iter()
         .find_map(|(sign, compare)| Some((text.split_once(sign)?, *compare)));
     let ((measure, number), compare) =
         found.ok_or_else(|| format!("`{text}` is no comparison, such as `bytes > 1g`"))?;
     Ok(Condition {
-        measure: Measure::parse(measure, distinct)?,
+        measure: Measure::parse(measure, extras)?,
         compare,
         number: number_of(number.trim())?,
     })
@@ -132,10 +132,10 @@ mod tests {
 
     #[test]
     fn conditions_name_measures() {
-        let mut distinct = Vec::new();
+        let mut extras = Extras::default();
         let having = "bytes > 1g and flows>=10 or distinct:dst_port != 3";
-        let having = Having::parse(having, &mut distinct).expect("conditions");
-        assert_eq!((having.0.len(), distinct.len()), (2, 1));
+        let having = Having::parse(having, &mut extras).expect("conditions");
+        assert_eq!((having.0.len(), extras.distinct.len()), (2, 1));
         for wrong in [
             "bytes",
             "bytes >",
@@ -144,7 +144,7 @@ mod tests {
             "or",
             "bytes > 1 flows > 2",
         ] {
-            assert!(Having::parse(wrong, &mut distinct).is_err(), "{wrong}");
+            assert!(Having::parse(wrong, &mut extras).is_err(), "{wrong}");
         }
     }
 }

@@ -6,7 +6,7 @@ use nfdecode::aggregate::{Direction, Group, OrderBy, Side};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Measure(OrderBy);
 
-const NAMES: [(&str, OrderBy); 19] = [
+const NAMES: [(&str, OrderBy); 20] = [
     ("flows", OrderBy::Flows),
     ("packets", OrderBy::Packets(Side::Both)),
     ("bytes", OrderBy::Bytes(Side::Both)),
@@ -26,19 +26,60 @@ const NAMES: [(&str, OrderBy); 19] = [
     ("last", OrderBy::Last),
     ("key", OrderBy::Key),
     ("distinct:FIELD", OrderBy::Distinct(0)),
+    ("p95:FIELD", OrderBy::Quantile(0, 950)),
 ];
 
+/// What groups have beside counters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    /// Fields whose different values are counted.
+    pub(crate) distinct: Vec<String>,
+    /// Numbers of flows whose distribution is kept.
+    pub(crate) quantities: Vec<String>,
+    /// Quantiles that are shown: place of the quantity, thousandths, name of the column.
+    pub(crate) quantiles: Vec<(usize, u16, String)>,
+}
+
+/// The place of a name; it is added if it is not there.
+fn place(names: &mut Vec<String>, name: &str) -> usize {
+    let known = names.iter().position(|known| known == name);
+    known.unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
+
+/// `median`, `p95`, `p99.9`.
+fn thousandths(text: &str) -> Option<u16> {
+    if text == "median" {
+        return Some(500);
+    }
+    let (whole, tenths) = match text.strip_prefix('p')?.split_once('.') {
+        Some((whole, tenths)) if tenths.len() == 1 => (whole, tenths.parse::<u16>().ok()?),
+        Some(_) => return None,
+        None => (text.strip_prefix('p')?, 0),
+    };
+    let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 100)?;
+    Some(whole * 10 + tenths).filter(|thousandths| *thousandths <= 1000)
+}
+
 impl Measure {
-    /// Reads a name. A field whose different values are counted is added to `distinct` unless it is there.
-    pub(crate) fn parse(text: &str, distinct: &mut Vec<String>) -> Result<Self, String> {
+    /// Reads a name. What it needs beyond counters is added to `extras` unless it is there.
+    pub(crate) fn parse(text: &str, extras: &mut Extras) -> Result<Self, String> {
         let text = text.trim();
-        if let Some(field) = text.strip_prefix("distinct:").map(str::trim) {
-            let known = distinct.iter().position(|known| known == field);
-            let at = known.unwrap_or_else(|| {
-                distinct.push(field.to_owned());
-                distinct.len() - 1
-            });
-            return Ok(Self(OrderBy::Distinct(at)));
+        if let Some((what, field)) = text.split_once(':') {
+            let (what, field) = (what.trim(), field.trim());
+            if what == "distinct" {
+                return Ok(Self(OrderBy::Distinct(place(&mut extras.distinct, field))));
+            }
+            if let Some(part) = thousandths(what) {
+                let at = place(&mut extras.quantities, field);
+                let quantile = (at, part, format!("{what}_{field}"));
+                if !extras.quantiles.contains(&quantile) {
+                    extras.quantiles.push(quantile);
+                }
+                return Ok(Self(OrderBy::Quantile(at, part)));
+            }
         }
         let found = NAMES.iter().find(|(name, _)| *name == text);
         match found {

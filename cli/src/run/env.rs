@@ -54,11 +54,21 @@ pub(crate) fn zone_of(tz: Option<&str>, utc: bool) -> Result<Zone, Stop> {
     }
 }
 
-/// Default memory for groups: a quarter of the machine's.
-pub(crate) fn memory_for_groups() -> usize {
+/// The memory for groups and for flows that are sorted: what the user allows, or a quarter of the machine's.
+pub(crate) fn memory(wanted: Option<u64>) -> usize {
     const UNKNOWN: usize = 1 << 30;
+    if let Some(wanted) = wanted {
+        return usize::try_from(wanted).unwrap_or(usize::MAX);
+    }
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
     kib.map_or(UNKNOWN, |kib| kib.saturating_mul(1024) / 4)
+}
+
+/// The directory for temporary files without names, if the environment names one.
+pub(crate) fn temporary() -> Option<std::path::PathBuf> {
+    std::env::var_os("TMPDIR")
+        .filter(|name| !name.is_empty())
+        .map(Into::into)
 }

@@ -167,6 +167,13 @@ impl Answer {
         self.row_with_bar(cells, None)
     }
 
+    /// Makes the bars of a table a chart: what they show, and how much a full bar is.
+    pub(crate) fn set_axis(&mut self, name: &str, most: u64) {
+        if let Form::Table { table, .. } = &mut self.form {
+            table.set_axis(name, most);
+        }
+    }
+
     /// As [`row`](Self::row), with the length of the bar that a table shows, in percent.
     pub(crate) fn row_with_bar(&mut self, cells: &[Cell], bar: Option<f64>) -> Result<(), Stop> {
         let is_first = self.rows == 0;

@@ -12,6 +12,8 @@ use crate::sink::cell::{Cell, Column, Kind, Unit};
 
 /// Characters of a full bar.
 const BAR: usize = 20;
+/// Characters of a full bar of a chart, by the width of the terminal.
+const CHART: std::ops::RangeInclusive<usize> = 10..=60;
 /// Eighths of a character, from none to seven.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -24,6 +26,8 @@ pub(crate) struct TableText {
     header: bool,
     bars: bool,
     color: bool,
+    /// Of a chart: what its bars show, and how much a full one is.
+    axis: Option<(String, u64)>,
 }
 
 impl TableText {
@@ -43,7 +47,13 @@ impl TableText {
             header: !args.no_header,
             bars: args.color != ColorChoice::Never && (is_terminal || color),
             color,
+            axis: None,
         }
+    }
+
+    /// Makes the bars a chart of this, as wide as the terminal has room for, of which a full bar is `most`.
+    pub(crate) fn set_axis(&mut self, name: &str, most: u64) {
+        self.axis = Some((name.to_owned(), most));
     }
 
     /// Without a `bar` its length is the percentage in the row, if it has one.
@@ -79,10 +89,21 @@ impl TableText {
                 *width = (*width).max(text.chars().count());
             }
         }
+        let width = widths.iter().map(|width| width + 2).sum::<usize>();
+        let bar_width = match (&self.axis, terminal_size::terminal_size()) {
+            (None, _) | (_, None) => BAR,
+            (Some(_), Some((columns, _))) => {
+                let free = usize::from(columns.0).saturating_sub(width);
+                free.clamp(*CHART.start(), *CHART.end())
+            }
+        };
         let mut out = String::new();
         if self.header {
             let names = self.columns.iter().map(|(_, column)| column.name.as_str());
-            let line = self.line(names, &widths);
+            let mut line = self.line(names, &widths);
+            if let Some((name, most)) = self.axis.as_ref().filter(|_| self.bars) {
+                let _ = write!(line, "  {}", axis(name, *most, bar_width));
+            }
             let (on, off) = if self.color {
                 ("\x1b[1m", "\x1b[0m")
             } else {
@@ -95,7 +116,7 @@ impl TableText {
             if self.bars
                 && let Some(percent) = percent
             {
-                let _ = write!(line, "  {}", bar(*percent));
+                let _ = write!(line, "  {}", bar(*percent, bar_width));
             }
             let _ = writeln!(out, "{}", line.trim_end());
         }
@@ -125,9 +146,20 @@ impl TableText {
     }
 }
 
+/// The labels of a chart: 0, a half and the whole above their places, and what is shown.
+fn axis(name: &str, most: u64, width: usize) -> String {
+    let (half, whole) = (short(most / 2), short(most));
+    let middle = width / 2;
+    if width < 2 * (whole.len() + half.len() + 2) {
+        return format!("0{whole:>rest$} {name}", rest = width - 1);
+    }
+    let rest = width - middle;
+    format!("0{half:>left$}{whole:>rest$} {name}", left = middle - 1)
+}
+
 /// A bar of block characters for a percentage.
-pub(crate) fn bar(percent: f64) -> String {
-    let eighths = (percent.clamp(0.0, 100.0) / 100.0 * (BAR * 8) as f64).round() as usize;
+pub(crate) fn bar(percent: f64, width: usize) -> String {
+    let eighths = (percent.clamp(0.0, 100.0) / 100.0 * (width * 8) as f64).round() as usize;
     let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{part}", "█".repeat(eighths / 8))
 }
@@ -200,9 +232,19 @@ mod tests {
 
     #[test]
     fn bars_have_eighths() {
-        assert_eq!(bar(100.0).chars().count(), BAR);
-        assert_eq!(bar(0.0), "");
-        assert_eq!(bar(5.0), "█");
-        assert_eq!(bar(2.5), "▌");
+        assert_eq!(bar(100.0, BAR).chars().count(), BAR);
+        assert_eq!(bar(0.0, BAR), "");
+        assert_eq!(bar(5.0, BAR), "█");
+        assert_eq!(bar(2.5, BAR), "▌");
+    }
+
+    #[test]
+    fn charts_have_labels() {
+        assert_eq!(
+            axis("bytes", 2_000_000, 30),
+            "0         1.0 M          2.0 M bytes"
+        );
+        assert_eq!(axis("flows", 8, 10), "0   4    8 flows");
+        assert_eq!(axis("bytes", 2_000_000, 10), "0    2.0 M bytes");
     }
 }

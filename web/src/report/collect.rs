@@ -152,10 +152,7 @@ impl Survey {
         }
         let mut lists = Vec::new();
         for (list, collector) in LISTS.iter().zip(self.collectors) {
-            let (table, groups) =
-                collector
-                    .finish_top(&List::order(), self.options.top, |group| list.lists(group))?;
-            lists.push(Rows::new(list, (&table, groups), self.options.top));
+            lists.push(Rows::new(list, collector, self.options.top)?);
         }
         let mut files = self
             .files

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nfdecode::Timestamp;
-use nfdecode::aggregate::{Side, Table};
+use nfdecode::aggregate::{AggregateError, Collector, Group, Side};
 use nfdecode::scan::Totals;
 
 use crate::report::options::Options;
@@ -64,30 +64,43 @@ pub(crate) struct Row {
     pair: Pair,
 }
 
-impl Rows {
-    pub(crate) fn new(list: &'static List, (table, groups): (&Table, u64), top: usize) -> Self {
-        let found = table.groups();
-        let rows = found.top(&List::order(), top).into_iter().map(|group| {
-            let counters = group.counters();
-            Row {
-                label: list.label(&group),
-                filter: list.filter(&group),
-                flows: counters.flows,
-                packets: counters.packets(),
-                bytes: counters.bytes(),
-                bps: counters.bps(Side::Both),
-                first: counters.first.map(Timestamp::as_millis),
-                last: counters.last.map(Timestamp::as_millis),
-                spark: Vec::new(),
-                pair: lists::pair(&group),
-            }
-        });
+impl Row {
+    fn of(list: &List, group: &Group<'_>) -> Self {
+        let counters = group.counters();
         Self {
-            list,
-            groups,
-            bytes: table.totals().bytes(),
-            rows: rows.collect(),
+            label: list.label(group),
+            filter: list.filter(group),
+            flows: counters.flows,
+            packets: counters.packets(),
+            bytes: counters.bytes(),
+            bps: counters.bps(Side::Both),
+            first: counters.first.map(Timestamp::as_millis),
+            last: counters.last.map(Timestamp::as_millis),
+            spark: Vec::new(),
+            pair: lists::pair(group),
         }
+    }
+}
+
+impl Rows {
+    /// The first groups that a collector has found.
+    pub(crate) fn new(
+        list: &'static List,
+        collector: Collector,
+        top: usize,
+    ) -> Result<Self, AggregateError> {
+        let mut rows = Vec::new();
+        let is_listed = |group: &Group<'_>| list.lists(group);
+        let overall = collector.for_each_ranked(&List::order(), top, is_listed, |group, _| {
+            rows.push(Row::of(list, group));
+            Ok::<(), AggregateError>(())
+        })?;
+        Ok(Self {
+            list,
+            groups: overall.groups,
+            bytes: overall.totals.bytes(),
+            rows,
+        })
     }
 
     /// Whether the files have such values.
