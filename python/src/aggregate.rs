@@ -366,7 +366,7 @@ pub(crate) fn series<'py>(
     };
     let add = |own: &mut Arc<Mutex<Series>>, block: &ScanBlock| {
         let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
-        block.flows().for_each(|flow| own.add(&flow));
+        own.add_scanned(block);
     };
     gather(py, &scan, policy, make, add)?;
     for own in parts.into_inner().unwrap_or_else(PoisonError::into_inner) {
