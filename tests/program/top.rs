@@ -229,7 +229,7 @@ fn read_sorts_flows() {
         );
     }
     let numbers =
-        |more: &[&str]| stdout(&[&["read", ARCHIVE, "-f", "csv:%ts,%pr,%sap"], more].concat());
+        |more: &[&str]| stdout(&[&["read", ARCHIVE, "-f", "csv:%ts,%pr,%sa"], more].concat());
     let stable = numbers(&["--sort", "proto"]);
     assert_eq!(
         numbers(&["--sort", "proto", "--memory", "1", "-j", "3"]),

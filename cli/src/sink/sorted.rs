@@ -64,6 +64,10 @@ impl SortedFlows<'_> {
         }
         if totals.files == 0 && totals.refused != 0 {
             self.report.nothing_read();
+            if target.is_named() {
+                // No file is left after a failure; standard output has an empty but valid document.
+                return Ok(());
+            }
         }
         let files = sorting.files.into_inner();
         let mut files = files.unwrap_or_else(PoisonError::into_inner).contexts;
