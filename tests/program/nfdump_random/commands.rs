@@ -205,6 +205,10 @@ impl Line {
             }
             for _ in 0..[0, 1, 1, 1, 2][numbers.below(5)] {
                 let order = numbers.one(ELEMENT_ORDERS);
+                // Rates beyond 64 bits (row N-48).
+                if input.has_large_sums && order.ends_with("ps") {
+                    continue;
+                }
                 statistic.push_str(&format!("/{order}{}", direction(numbers)));
             }
             self.add(&["-s", &statistic]);
@@ -286,6 +290,10 @@ impl Line {
             self.add(&["-A", "proto"]);
         }
         let allowed = |token: &str| {
+            // A prefix length changes both addresses of a flow (row N-4).
+            if fields.is_empty() && matches!(token, "sap" | "dap") {
+                return false;
+            }
             let is_field = FIELDS.iter().any(|field| field.2 == token) || token == "svln";
             !is_field || fields.iter().any(|field| field.2 == token)
         };

@@ -23,6 +23,8 @@ pub(super) struct Input {
     pub(super) is_exact: bool,
     /// No IPv6 addresses with 64 zero bits in front (row N-3).
     pub(super) has_plain_addresses: bool,
+    /// Rates of sums do not fit into 64 bits (row N-48).
+    pub(super) has_large_sums: bool,
 }
 
 /// First start of a made flow, in milliseconds.
@@ -215,6 +217,7 @@ pub(super) fn inputs(numbers: &mut Numbers, folder: &Path) -> Vec<Input> {
                 has_pairs: which != Elements::Zero,
                 is_exact: true,
                 has_plain_addresses: true,
+                has_large_sums: false,
             });
         }
     }
@@ -269,6 +272,7 @@ pub(super) fn inputs(numbers: &mut Numbers, folder: &Path) -> Vec<Input> {
             has_pairs: true,
             is_exact: true,
             has_plain_addresses: true,
+            has_large_sums: false,
         });
     }
     if let Some(data) = support::test_data("statistics") {
@@ -282,6 +286,9 @@ pub(super) fn inputs(numbers: &mut Numbers, folder: &Path) -> Vec<Input> {
                 has_pairs,
                 is_exact: false,
                 has_plain_addresses,
+                has_large_sums: ["units.nf", "sums.nf"]
+                    .iter()
+                    .any(|file| name.ends_with(file)),
             });
         }
     }
