@@ -11,10 +11,11 @@ use crate::file::handle::File;
 use crate::file::options::OpenOptions;
 use crate::follow::entry::{Job, Progress};
 use crate::follow::identity::{Fingerprint, Identity};
-use crate::follow::listing::{Lister, Seen, is_live};
+use crate::follow::listing::{Lister, Seen};
 use crate::follow::state::{State, StateError};
 use crate::follow::tracker::{Event, Rules, Tracker};
 use crate::follow::wake::Wake;
+use crate::scan::fileset::is_unfinished;
 use crate::scan::input::ScanInput;
 
 /// How often all directories are listed, also those that seem unchanged.
@@ -299,7 +300,7 @@ impl Follower {
         }
         // The current file of a collector may have no header yet.
         let is_empty = error.kind() == ErrorKind::Truncated && error.offset() == 0;
-        if !(is_empty && is_live(&job.path)) {
+        if !(is_empty && is_unfinished(&job.path)) {
             self.refused.push((job.path.to_path_buf(), error));
         }
         self.tracker.finish(job.identity);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::follow::identity::Identity;
-use crate::scan::fileset;
+use crate::scan::fileset::{is_flow_file, is_unfinished};
 
 /// How long after its last change a directory is listed once more: times of files are only so exact.
 const INEXACT: Duration = Duration::from_millis(100);
@@ -48,11 +48,6 @@ fn nanos(metadata: &Metadata) -> u64 {
     let time = metadata.modified().ok();
     let time = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// Whether a collector is still writing the file of this path, by its name.
-pub(crate) fn is_live(path: &Path) -> bool {
-    fileset::is_unfinished(path)
 }
 
 /// What a look at the directories has found.
@@ -190,7 +185,7 @@ impl Lister {
         let (files, inner) = list(directory)?;
         let is_exact = started.saturating_sub(Duration::from_nanos(modified)) > INEXACT;
         let live = files.iter().map(|seen| &seen.path);
-        let live = live.filter(|path| is_live(path)).cloned().collect();
+        let live = live.filter(|path| is_unfinished(path)).cloned().collect();
         let known = Known {
             modified: is_exact.then_some(modified),
             inner: inner.clone(),
@@ -225,7 +220,7 @@ fn list(directory: &Path) -> io::Result<(Vec<Seen>, Vec<PathBuf>)> {
         };
         if metadata.is_dir() {
             inner.push(path);
-        } else if metadata.is_file() && (is_live(&path) || fileset::is_flow_file(&path)) {
+        } else if metadata.is_file() && (is_unfinished(&path) || is_flow_file(&path)) {
             files.push(Seen::new(path, &metadata));
         }
     }

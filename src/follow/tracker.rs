@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::follow::entry::{Entry, Job, Progress, Stage};
 use crate::follow::identity::{Fingerprint, Identity};
-use crate::follow::listing::{Listing, Seen, is_live};
+use crate::follow::listing::{Listing, Seen};
 use crate::follow::slots::{self, Slots};
+use crate::scan::fileset::is_unfinished;
 use crate::value::time::Timestamp;
 use crate::value::zone::Zone;
 
@@ -206,7 +207,7 @@ impl Tracker {
     pub fn needs_look(&self) -> bool {
         let mut files = self.files.values();
         self.rules.live
-            && files.any(|entry| entry.is_new && entry.missing == 0 && is_live(&entry.path))
+            && files.any(|entry| entry.is_new && entry.missing == 0 && is_unfinished(&entry.path))
     }
 
     /// Takes note of what a look at the directories has found.
@@ -219,7 +220,7 @@ impl Tracker {
             .flatten()
             .chain(&listing.growing);
         let seen: Vec<&Seen> = all
-            .filter(|seen| follows_live || !is_live(&seen.path))
+            .filter(|seen| follows_live || !is_unfinished(&seen.path))
             .collect();
         let present: HashSet<(Identity, &Path)> = seen
             .iter()
@@ -288,7 +289,7 @@ impl Tracker {
         if *entry.path != *seen.path {
             let has_both = present.contains(&(seen.identity, &*entry.path));
             // One that is renamed while directories are listed may show both names; others are links.
-            if has_both && !(is_live(&entry.path) && !is_live(&seen.path)) {
+            if has_both && !(is_unfinished(&entry.path) && !is_unfinished(&seen.path)) {
                 return;
             }
             let path: Arc<Path> = seen.path.as_path().into();
@@ -297,7 +298,7 @@ impl Tracker {
                 self.paths.remove(&before);
             }
             self.paths.insert(path, seen.identity);
-            if is_live(&before) != is_live(&entry.path) {
+            if is_unfinished(&before) != is_unfinished(&entry.path) {
                 // It is finished now.
                 entry.read = None;
             }
@@ -326,7 +327,7 @@ impl Tracker {
                 Begin::Now => true,
                 Begin::At(time) => seen.modified / 1_000_000 < time.as_millis(),
             };
-        if is_old && is_live(&path) {
+        if is_old && is_unfinished(&path) {
             entry.is_silent = true;
         } else if is_old {
             entry.stage = Stage::Done;
@@ -334,7 +335,7 @@ impl Tracker {
         let before = self.paths.insert(Arc::clone(&path), seen.identity);
         // A collector uses the name of its current file again and again; other names belong to one file.
         if let Some(before) = before
-            && !is_live(&path)
+            && !is_unfinished(&path)
             && let Some(mut replaced) = self.files.remove(&before)
         {
             self.forgotten.push(before);
@@ -412,8 +413,8 @@ impl Tracker {
                 && entry.stage != Stage::Done
                 && !entry.is_silent
                 // The next current file of a collector is empty, and removed when it ends.
-                && (!is_live(&entry.path) || entry.fingerprint.is_some())
-                && !(is_live(&entry.path) && !self.rules.live)
+                && (!is_unfinished(&entry.path) || entry.fingerprint.is_some())
+                && !(is_unfinished(&entry.path) && !self.rules.live)
             {
                 events.push(Event::Vanished(entry.path.to_path_buf()));
             }
@@ -448,7 +449,7 @@ impl Tracker {
             return None;
         }
         let age = now.saturating_sub(entry.since);
-        let is_live = is_live(&entry.path);
+        let is_live = is_unfinished(&entry.path);
         let has_changed = entry.read != Some(entry.look);
         let is_orphan = self.rules.orphans.is_some_and(|orphans| age >= orphans);
         let (is_ready, is_last) = match is_live {
@@ -503,7 +504,7 @@ impl Tracker {
         }
         if entry.label.is_none() {
             let name = shown(&entry.path, roots);
-            entry.label = match (is_live(&entry.path), fingerprint) {
+            entry.label = match (is_unfinished(&entry.path), fingerprint) {
                 (false, _) => Some(name.into()),
                 // Unlike its name, this is of one file only.
                 (true, Some(fingerprint)) => Some(format!("{name}#{fingerprint}").into()),
