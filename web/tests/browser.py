@@ -104,8 +104,7 @@ def test_use(browser, path):
     command = details.locator("code").inner_text()
     details.get_by_role("button").click()
     check("a command is copied", page.evaluate("navigator.clipboard.readText()") == command)
-    box = page.locator("#f-bits .plot").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.locator("#f-bits .plot").hover(position={"x": 200, "y": 60})
     check("the chart says its numbers at the pointer", "bit/s" in page.locator("#f-bits .tip").inner_text())
     page.keyboard.press("Tab")
     check("the first stop of the keyboard skips to the content", page.evaluate("document.activeElement.className") != "")
@@ -153,7 +152,7 @@ def test_hostile(browser, nfdecode, made, folder):
     (nasty / "nfcapd.202611241335").write_bytes(broken[: len(broken) // 2])
     path = folder / "hostile.html"
     title = "</title><script>alert(1)</script>"
-    run(nfdecode, "report", nasty, "--filter", "not ident '<b>x</b>'", "--title", title, "-o", path, status=3)
+    run(nfdecode, "report", nasty, "--filter", "not payload content '<b>x</b>'", "--title", title, "-o", path, status=3)
     page, requests, errors = open_page(browser, path, "light")
     check("a hostile title is text", page.title() == title and page.locator("h1").inner_text() == title)
     check("a hostile folder is text", "<img src=x onerror=alert(1)>" in page.locator(".what").first.inner_text())

@@ -3,6 +3,7 @@
 //! A finding is a pattern of traffic, not a verdict: the rule says what was counted. Each rule counts apart, under a lock
 //! of its own, and in bounded memory ([`Watch`]).
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
@@ -193,7 +194,7 @@ impl Findings {
                 duration: flow.duration(),
                 ends: (src, dst),
                 proto: flow.proto,
-                port: flow.dst_port,
+                port: flow.dst_port.filter(|port| *port != 0),
                 bytes: flow.bytes,
             });
             if longest.flows.len() > 64 * ROWS {
@@ -237,9 +238,13 @@ fn between(flows: &[Seen]) -> impl Iterator<Item = Between<'_>> {
 }
 
 impl Longest {
+    /// Keeps the longest of each pair and service.
     fn cut(&mut self) {
         let order = |flow: &Lasting| (std::cmp::Reverse((flow.duration, flow.bytes)), flow.ends);
         self.flows.sort_by_key(order);
+        let mut seen = HashSet::new();
+        self.flows
+            .retain(|flow| seen.insert((flow.ends, flow.proto, flow.port)));
         self.flows.truncate(ROWS);
     }
 }
@@ -520,7 +525,10 @@ fn lasting(mut longest: Longest) -> Finding {
     Finding {
         id: "long",
         title: "Long flows",
-        rule: format!("A flow lasts at least {}.", text::duration(LONG)),
+        rule: format!(
+            "A flow lasts at least {}. The longest of each pair of addresses and service is shown.",
+            text::duration(LONG)
+        ),
         rows: rows.collect(),
         count: longest.count,
         one_in: 1,
