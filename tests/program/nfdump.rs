@@ -494,7 +494,7 @@ fn read_names_the_mistakes_of_users_of_nfdump() {
         (&["-o", "long6"], "use -f long"),
         (&["-o", "biline"], "nfdecode nfdump"),
         (&["-sproto/bytes"], "nfdecode top"),
-        (&["-q", "-o", "json"], "--no-header"),
+        (&["-q", "-o", "json"], "use -f json"),
         (&["-a", "-o", "csv"], "nfdecode top"),
         (&["-c", "10"], "--limit N"),
         (&["-J", "lz4"], "--compress METHOD"),

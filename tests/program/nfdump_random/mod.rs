@@ -409,6 +409,10 @@ fn compare(programs: &Programs, input: &Input, line: &Line, folder: &Path) -> Op
     }
     let (expected, status) = programs.theirs(&with(&line.words, theirs));
     let (actual, our_status) = Programs::ours(&with(&line.words, ours));
+    // Nfdump crashes while it writes some rows (row N-49).
+    if status.is_none() && our_status == Some(0) {
+        return None;
+    }
     if status != our_status {
         return Some(format!("exit status {our_status:?} instead of {status:?}"));
     }
