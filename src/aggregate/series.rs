@@ -136,7 +136,8 @@ impl Series {
         let (start, end) = (first / interval, last.max(first) / interval);
         let changes = self.changes.entry(key).or_default();
         let before = changes.len();
-        changes.entry(start).or_default().flows += counters[counter::FLOWS];
+        let flows = &mut changes.entry(start).or_default().flows;
+        *flows = flows.saturating_add(counters[counter::FLOWS]);
         match self.spread {
             Spread::Start => put(changes, start, amounts),
             Spread::End => put(changes, end, amounts),
@@ -150,7 +151,7 @@ impl Series {
                 // The last interval gets what is left, so that nothing is lost by rounding.
                 let [packets, bytes] = [0, 1].map(|at: usize| {
                     let [amount, head, rate] = [amounts, head, rate].map(|pair| pair[at]);
-                    amount - head - rate.saturating_mul(whole)
+                    (amount - head).saturating_sub(rate.saturating_mul(whole))
                 });
                 put(changes, start, head);
                 put(changes, end, [packets, bytes]);
@@ -272,7 +273,8 @@ impl Series {
                 add(&mut sums, rate);
                 add(&mut sums, change.here);
                 let rounded = sums.map(|sum| sum.saturating_add(1 << (FRACTION - 1)) >> FRACTION);
-                let [packets, bytes] = [0, 1].map(|at: usize| rounded[at] - shown[at]);
+                let [packets, bytes] =
+                    [0, 1].map(|at: usize| rounded[at].saturating_sub(shown[at]));
                 shown = rounded;
                 points.push(Point {
                     time: Timestamp::from_millis(at.saturating_mul(self.interval)),

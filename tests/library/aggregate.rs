@@ -12,6 +12,7 @@ use nfdecode::aggregate::{
 use nfdecode::{File, Scan};
 
 use crate::support;
+use crate::support::writer::{self, Encoding, FlowRecord};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -473,6 +474,45 @@ fn damaged_files_do_no_harm() -> Result<()> {
             // Impossible times are an error, not a long wait.
             let _ = series.points();
         }
+    }
+    Ok(())
+}
+
+/// Flows that say they stand for more flows, packets and bytes than can be counted.
+#[test]
+fn series_of_any_counters_do_not_overflow() -> Result<()> {
+    let flow = |first: u64, last: u64| {
+        let mut generic = [first, last, last, u64::MAX, u64::MAX]
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect::<Vec<_>>();
+        generic.extend([0; 8]);
+        let elements = vec![(1, generic), (5, vec![0xFF; 24])];
+        let flow = FlowRecord {
+            elements,
+            ..FlowRecord::default()
+        };
+        flow.bytes()
+    };
+    let records = vec![
+        flow(1, 2),
+        flow(1, 90_000),
+        flow(1, 500_000),
+        flow(1, u64::MAX),
+    ];
+    let file = File::from_bytes(writer::file(Encoding::None, None, &[records]))?;
+    for spread in [Spread::Even, Spread::Start, Spread::End] {
+        let mut series = Series::new(60_000, spread, None)?;
+        for block in file.blocks() {
+            block?.flows().take(3).for_each(|flow| series.add(&flow));
+        }
+        let points = series.points()?;
+        assert_eq!(points.first().map(|point| point.flows), Some(u64::MAX));
+        let mut series = Series::new(u64::MAX / 4, spread, None)?;
+        for block in file.blocks() {
+            block?.flows().for_each(|flow| series.add(&flow));
+        }
+        assert!(!series.points()?.is_empty());
     }
     Ok(())
 }
