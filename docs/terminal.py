@@ -18,14 +18,14 @@ COLUMNS = 112
 # Commands as they are shown, and lines of their output at most.
 SESSION = [
     (
-        ["read", "nfcapd.202611241330", "'packets > 1 and not port 53'", "--limit", "14"],
+        ["read", "nfcapd.202611241330", "'packets > 1 and not port 53'", "--limit", "10"],
         ["--color", "always", "-f", "table"],
-        20,
+        14,
     ),
     (
-        ["read", "nfcapd.202611241330", "-f", "csv", "--fields", "first,src_addr,dst_addr,dst_port,in_bytes", "--limit", "4"],
-        [],
-        6,
+        ["top", "src_addr", ".", "-n", "5"],
+        ["--color", "always", "-f", "table"],
+        8,
     ),
 ]
 

@@ -24,6 +24,7 @@ use crate::flow::element;
 use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER as RECORD_HEADER, SIZE, TYPE};
 use crate::flow::view::Flow;
 use crate::raw::ELEMENT_MAX_LAYOUT2;
+use crate::scan::part::ScanBlock;
 use crate::value::protocol;
 use crate::value::time::Timestamp;
 
@@ -285,6 +286,22 @@ impl<W: Write + Seek> Writer<W> {
             .iter()
             .filter_map(|index| block.flow(*index as usize))
             .try_for_each(|flow| self.write_flow(&flow, map))
+    }
+
+    /// As [`write_block`](Self::write_block), of the flows that a scan selected in the block.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_scanned(&mut self, block: &ScanBlock, map: &SysidMap) -> io::Result<()> {
+        match block.selected() {
+            Some(selected) => self.write_selected(block.block(), selected, map),
+            None if block.len() == block.block().len() => self.write_block(block.block(), map),
+            // A limit ends in this block.
+            None => {
+                let first: Vec<u32> = (0..).take(block.len()).collect();
+                self.write_selected(block.block(), &first, map)
+            }
+        }
     }
 
     /// Writes one flow. One that is too large for a record, 65,535 bytes, is left out and

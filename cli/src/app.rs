@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
-use crate::args::{Cli, Command, ConvertArgs, ReadArgs};
+use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
 use crate::commands::{check, convert, fields, info, read, rewrite, series, top};
 use crate::run::env::print;
 use crate::run::interrupt;
@@ -34,16 +34,10 @@ pub(crate) fn run() -> ExitCode {
     if let Command::Nfdump { words } = &cli.command {
         return crate::nfdump::run(words.clone());
     }
-    match &mut cli.command {
-        Command::Convert(ConvertArgs { output, .. }) | Command::Read(ReadArgs { output, .. }) => {
-            if let Some(mistake) = habits::form_as_file(output.output.as_deref()) {
-                return Report::default().finish(Err(Stop::Usage(mistake)));
-            }
-            output.settle_format();
-        }
-        _ => {}
+    let report = Report::new(cli.quiet, cli.json_messages);
+    if let Err(mistake) = settle_format(&mut cli.command) {
+        return report.finish(Err(Stop::Usage(mistake)));
     }
-    let report = Report::default();
     if let Err(stop) = interrupt::watch() {
         return report.finish(Err(stop));
     }
@@ -58,15 +52,48 @@ pub(crate) fn run() -> ExitCode {
         Command::Repair(args) => rewrite::repair(args, &report),
         // Done above.
         Command::Nfdump { .. } => Ok(()),
-        Command::Fields => print(&fields::list()),
+        Command::Fields(args) => fields::run(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "nfdecode", &mut script);
             print(&script)
         }
-        Command::Man => manual().and_then(|pages| print(&pages)),
+        Command::Man(args) => manual(args),
     };
     report.finish(result)
+}
+
+/// Settles the form of the output, before anything is read.
+fn settle_format(command: &mut Command) -> Result<(), String> {
+    let output = match command {
+        Command::Convert(args) => args.output.output.as_deref(),
+        Command::Read(args) => args.output.output.as_deref(),
+        Command::Top(args) => args.answer.output.as_deref(),
+        Command::Series(args) => args.answer.output.as_deref(),
+        _ => None,
+    };
+    habits::form_as_file(output).map_or(Ok(()), Err)?;
+    match command {
+        Command::Convert(ConvertArgs { output, select, .. })
+        | Command::Read(ReadArgs { output, select, .. })
+            if output.partition_by.is_none() =>
+        {
+            let form = output.format.clone();
+            output.settle_format()?;
+            match output.file() {
+                Some(file) if select.count && form.is_none() && output.format.is_some() => {
+                    Err(format!(
+                        "{}: --count prints a number, which is no file of this kind: leave out -o",
+                        file.display()
+                    ))
+                }
+                _ => Ok(()),
+            }
+        }
+        Command::Top(args) => args.answer.settle_format(),
+        Command::Series(args) => args.answer.settle_format(),
+        _ => Ok(()),
+    }
 }
 
 /// The words of a command line of nfdump: after `nfdecode nfdump`, or all if the program is called
@@ -79,16 +106,38 @@ fn nfdump_words(mut words: impl Iterator<Item = OsString>) -> Option<Vec<OsStrin
     (words.next()? == "nfdump").then(|| words.collect())
 }
 
-/// The manual: one page, then one for each command.
-fn manual() -> Result<Vec<u8>, Stop> {
-    let mut pages = Vec::new();
+/// Prints or writes pages of the manual: one for the program, then one for each command.
+fn manual(args: &ManArgs) -> Result<(), Stop> {
     let mut command = Cli::command();
     command.build();
     let named = std::iter::once(command.clone()).chain(command.get_subcommands().cloned());
+    let mut pages = Vec::new();
     for command in named.filter(|command| command.get_name() != "help") {
-        clap_mangen::Man::new(command)
-            .render(&mut pages)
-            .map_err(Stop::failed)?;
+        let man = clap_mangen::Man::new(command);
+        let mut page = Vec::new();
+        man.render(&mut page).map_err(Stop::failed)?;
+        pages.push((man.get_filename(), page));
     }
-    Ok(pages)
+    if let Some(name) = &args.command {
+        let file = format!("nfdecode-{name}.1");
+        let found = pages.iter().find(|(known, _)| *known == file);
+        let (_, page) = found.ok_or_else(|| {
+            Stop::Usage(format!(
+                "{name}: no such command: `nfdecode --help` lists all"
+            ))
+        })?;
+        return print(page);
+    }
+    if let Some(dir) = &args.dir {
+        std::fs::create_dir_all(dir)
+            .map_err(|error| Stop::failed(format!("{}: {error}", dir.display())))?;
+        for (name, page) in pages {
+            let path = dir.join(name);
+            std::fs::write(&path, page)
+                .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
+        }
+        return Ok(());
+    }
+    let all: Vec<u8> = pages.into_iter().flat_map(|(_, page)| page).collect();
+    print(&all)
 }

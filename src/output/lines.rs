@@ -13,6 +13,9 @@ use crate::flow::bytes::{u8_at, u16_at};
 use crate::flow::view::Flow;
 use crate::output::buffer::TextBuffer;
 use crate::output::format::{FlowContext, FlowFormat};
+use crate::output::line_columns::{
+    ADDRESS, Column, EXTENDED, LINE, LONG, few_places, fitting, short_duration,
+};
 use crate::output::protocols::protocol;
 use crate::output::text;
 use crate::output::totals::{Seen, per_second, scaled};
@@ -42,27 +45,6 @@ pub enum Lines {
         /// Use colours.
         color: bool,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    /// Date and time of the start.
-    Start,
-    /// Time of the start.
-    Clock,
-    Duration,
-    Proto,
-    Source,
-    Arrow,
-    Destination,
-    Flags,
-    Tos,
-    Packets,
-    Bytes,
-    PacketsPerSecond,
-    BitsPerSecond,
-    BytesPerPacket,
-    Flows,
 }
 
 /// Colours of the terminal, by their meaning here.
@@ -99,82 +81,6 @@ impl fmt::Debug for LineFormat {
     }
 }
 
-const LINE: &[Column] = &[
-    Column::Start,
-    Column::Duration,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Packets,
-    Column::Bytes,
-    Column::Flows,
-];
-const LONG: &[Column] = &[
-    Column::Start,
-    Column::Duration,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Flags,
-    Column::Tos,
-    Column::Packets,
-    Column::Bytes,
-    Column::Flows,
-];
-const EXTENDED: &[Column] = &[
-    Column::Start,
-    Column::Duration,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Flags,
-    Column::Tos,
-    Column::Packets,
-    Column::Bytes,
-    Column::PacketsPerSecond,
-    Column::BitsPerSecond,
-    Column::BytesPerPacket,
-    Column::Flows,
-];
-const WIDE: &[Column] = &[
-    Column::Start,
-    Column::Duration,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Flags,
-    Column::Packets,
-    Column::Bytes,
-    Column::Flows,
-];
-const MIDDLE: &[Column] = &[
-    Column::Start,
-    Column::Duration,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Packets,
-    Column::Bytes,
-];
-const NARROW: &[Column] = &[
-    Column::Clock,
-    Column::Proto,
-    Column::Source,
-    Column::Arrow,
-    Column::Destination,
-    Column::Packets,
-    Column::Bytes,
-];
-
-/// Columns of an address in nfdump's lines.
-const ADDRESS: usize = 16;
-/// Columns of the longest address.
-const WHOLE_ADDRESS: usize = 39;
 /// Columns of a port, or of type and code of ICMP in most cases.
 const PORT: usize = 5;
 
@@ -227,6 +133,15 @@ impl LineFormat {
             cell.clear();
             self.value(*column, flow, seen, &mut cell);
             let (width, left) = self.shape(*column);
+            if cell.len() > width && matches!(self.lines, Lines::Table { .. }) {
+                // Type and code of ICMP may be longer than a port; the address gives way.
+                let excess = cell.len() - width;
+                let blanks = cell.as_bytes().iter().take_while(|byte| **byte == b' ');
+                let cut = blanks.count().min(excess);
+                let kept = cell.as_bytes().get(cut..).unwrap_or_default().to_vec();
+                cell.clear();
+                cell.extend(&kept);
+            }
             let blanks = width.saturating_sub(cell.len());
             let color = self.color_of(*column, seen);
             let last = at + 1 == self.columns.len();
@@ -252,8 +167,11 @@ impl LineFormat {
     fn shape(&self, column: Column) -> (usize, bool) {
         match column {
             Column::Start => (23, true),
+            Column::Second => (19, true),
+            Column::Day => (14, true),
             Column::Clock => (12, true),
             Column::Duration => (self.duration_width(), false),
+            Column::Short => (6, false),
             Column::Proto => (5, true),
             // Addresses are aligned by themselves, so that ports are below each other.
             Column::Source | Column::Destination => (self.address + 1 + PORT, true),
@@ -264,7 +182,7 @@ impl LineFormat {
                 (8, false)
             }
             Column::BytesPerPacket => (6, false),
-            Column::Flows => (5, false),
+            Column::Flows | Column::FewBytes => (5, false),
         }
     }
 
@@ -288,9 +206,9 @@ impl LineFormat {
                 ICMP | ICMP6 => paint::ICMP,
                 _ => paint::OTHER,
             }),
-            Column::Arrow | Column::Duration => Some(paint::DIM),
+            Column::Arrow | Column::Duration | Column::Short => Some(paint::DIM),
             Column::Packets if seen.packets() >= MANY => Some(paint::LARGE),
-            Column::Bytes if seen.bytes() >= MANY => Some(paint::LARGE),
+            Column::Bytes | Column::FewBytes if seen.bytes() >= MANY => Some(paint::LARGE),
             _ => None,
         }
     }
@@ -301,12 +219,18 @@ impl LineFormat {
             Column::Start => {
                 out.extend(self.times.spaced_text(Timestamp::from_millis(seen.first)));
             }
+            Column::Second | Column::Day => {
+                let text = self.times.spaced_text(Timestamp::from_millis(seen.first));
+                let from = if column == Column::Day { 5 } else { 0 };
+                out.extend(text.get(from..19).unwrap_or_default());
+            }
             Column::Clock => {
                 let text = self.times.spaced_text(Timestamp::from_millis(seen.first));
                 let clock = text.rsplit(|byte| *byte == b' ').next();
                 out.extend(clock.unwrap_or_default());
             }
             Column::Duration => duration(seen.duration(), out),
+            Column::Short => short_duration(seen.duration(), out),
             Column::Proto => match protocol(seen.proto()) {
                 "" => text::decimal(seen.proto().into(), out),
                 name => out.extend(name.as_bytes()),
@@ -339,6 +263,7 @@ impl LineFormat {
             Column::Tos => text::decimal(u8_at(seen.generic, at::src_tos.offset).into(), out),
             Column::Packets => scaled(seen.packets(), out),
             Column::Bytes => scaled(seen.bytes(), out),
+            Column::FewBytes => few_places(seen.bytes(), out),
             Column::PacketsPerSecond => scaled(per_second(seen.packets(), seen.duration()), out),
             Column::BitsPerSecond => {
                 let bits = seen.bytes().wrapping_mul(8);
@@ -374,30 +299,6 @@ impl LineFormat {
 }
 
 const BLANKS: &[u8; 64] = &[b' '; 64];
-
-/// The columns that fit, and the columns of an address.
-fn fitting(width: usize) -> (&'static [Column], usize) {
-    // Besides the two addresses: times, protocol, ports, counters and the blanks between.
-    const WIDE_REST: usize =
-        23 + 1 + 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8 + 1 + 8 + 1 + 5;
-    const MIDDLE_REST: usize = 23 + 1 + 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8;
-    const NARROW_REST: usize = 12 + 1 + 5 + 1 + 6 + 1 + 2 + 1 + 6 + 1 + 8 + 1 + 8;
-    // Shorter ones say too little.
-    const SHORTEST: usize = 11;
-    // The widest with room for IPv4 addresses; the rest of the width goes to IPv6 addresses.
-    for (columns, rest) in [
-        (WIDE, WIDE_REST),
-        (MIDDLE, MIDDLE_REST),
-        (NARROW, NARROW_REST),
-    ] {
-        let room = width.saturating_sub(rest) / 2;
-        if room >= ADDRESS - 1 {
-            return (columns, room.min(WHOLE_ADDRESS));
-        }
-    }
-    let room = width.saturating_sub(NARROW_REST) / 2;
-    (NARROW, room.max(SHORTEST))
-}
 
 /// Hours, minutes, seconds; days before them if there are any.
 pub(crate) fn duration(milliseconds: u64, out: &mut TextBuffer) {
@@ -458,7 +359,9 @@ impl FlowFormat for LineFormat {
     fn end(&mut self, _: u64, out: &mut TextBuffer) {
         if self.header {
             self.paint(paint::HEADER, out);
+            let before = out.len();
             self.totals.line(out);
+            self.fold(before, out);
             self.paint(paint::NONE, out);
             out.push(b'\n');
         }
@@ -466,6 +369,24 @@ impl FlowFormat for LineFormat {
 }
 
 impl LineFormat {
+    /// Puts the rates of the totals, written since `from`, on a line of their own if one line is too long for the
+    /// terminal.
+    fn fold(&self, from: usize, out: &mut TextBuffer) {
+        let Lines::Table {
+            width: Some(width), ..
+        } = self.lines
+        else {
+            return;
+        };
+        let line = out.as_bytes().get(from..).unwrap_or_default();
+        if line.len() <= width {
+            return;
+        }
+        let line = String::from_utf8_lossy(line).replacen(", avg bps", ",\n         avg bps", 1);
+        out.truncate(from);
+        out.extend(line.as_bytes());
+    }
+
     fn table_header(&mut self, out: &mut TextBuffer) {
         self.paint(paint::HEADER, out);
         for (at, column) in self.columns.iter().enumerate() {
@@ -473,9 +394,9 @@ impl LineFormat {
                 out.push(b' ');
             }
             let name = match column {
-                Column::Start => "First seen",
-                Column::Clock => "First seen",
+                Column::Start | Column::Second | Column::Day | Column::Clock => "First seen",
                 Column::Duration => "Duration",
+                Column::Short => "Lasted",
                 Column::Proto => "Proto",
                 Column::Source => "Source",
                 Column::Destination => "Destination",
@@ -483,7 +404,7 @@ impl LineFormat {
                 Column::Flags => "Flags",
                 Column::Tos => "Tos",
                 Column::Packets => "Packets",
-                Column::Bytes => "Bytes",
+                Column::Bytes | Column::FewBytes => "Bytes",
                 Column::PacketsPerSecond => "pps",
                 Column::BitsPerSecond => "bps",
                 Column::BytesPerPacket => "Bpp",

@@ -18,6 +18,7 @@ pub(crate) mod format;
 pub mod json;
 pub(crate) mod keys;
 pub(crate) mod line;
+mod line_columns;
 pub mod lines;
 pub(crate) mod near;
 pub(crate) mod padded;

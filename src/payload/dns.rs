@@ -200,6 +200,25 @@ mod tests {
         assert_eq!(addresses, ["192.0.2.1"]);
     }
 
+    /// Deviation F-24: only the structure of a message is checked, and the record data of addresses.
+    #[test]
+    fn the_data_of_other_records_may_be_anything() {
+        let mut loc = query();
+        loc[7] = 2;
+        // LOC (29) has 16 bytes in its only version.
+        loc.extend(b"\xC0\x0C\0\x1D\0\x01\0\0\0\x3C\0\x0F");
+        loc.extend([0; 15]);
+        assert_eq!(decoded(&loc).unwrap().1, ["192.0.2.1"]);
+        let mut edns = query();
+        edns[11] = 1;
+        // OPT (41) with an option that says it is longer than its record.
+        edns.extend(b"\0\0\x29\x10\0\0\0\0\0\0\x04\0\x0A\0\xFF");
+        assert_eq!(decoded(&edns).unwrap().0, ["www.Example.org."]);
+        let mut label = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        label.extend(b"\x03w\0w\x03org\0\0\x01\0\x01");
+        assert_eq!(decoded(&label).unwrap().0, ["w\0w.org."]);
+    }
+
     #[test]
     fn cut_and_circular_messages_are_none() {
         let message = query();

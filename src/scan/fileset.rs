@@ -160,6 +160,14 @@ pub type Found = std::result::Result<PathBuf, (PathBuf, io::Error)>;
 /// Calls `found` for each nfcapd file below a directory in name order, and for each place below it that
 /// cannot be searched. The rules are those of [`FileSet::in_directory`].
 pub fn search(directory: &Path, found: &mut dyn FnMut(Found)) {
+    search_all(directory, &mut |entry| match entry {
+        Ok(path) if is_unfinished(&path) => {}
+        entry => found(entry),
+    });
+}
+
+/// As [`search`], including files that a collector is still writing, see [`is_unfinished`].
+pub fn search_all(directory: &Path, found: &mut dyn FnMut(Found)) {
     search_from(directory, &mut HashSet::new(), found);
 }
 
@@ -194,17 +202,17 @@ fn search_from(directory: &Path, seen: &mut HashSet<PathBuf>, found: &mut dyn Fn
         };
         if metadata.is_dir() {
             search_from(&path, seen, found);
-        } else if metadata.is_file()
-            && !is_unfinished(&entry.file_name().to_string_lossy())
-            && is_flow_file(&path)
-        {
+        } else if metadata.is_file() && is_flow_file(&path) {
             found(Ok(path));
         }
     }
 }
 
-/// Names under which collectors write: `nfcapd.current.1234`.
-fn is_unfinished(name: &str) -> bool {
+/// Whether collectors give this name to files that they are still writing: `nfcapd.current.1234`. The file is not
+/// looked at.
+#[must_use]
+pub fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.contains(".current.") || name.ends_with(".current")
 }
 

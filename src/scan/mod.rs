@@ -17,7 +17,7 @@ pub(crate) mod work;
 
 pub use builder::ScanBlocks;
 pub use damage::OnDamage;
-pub use fileset::{Found, is_magic, search};
+pub use fileset::{Found, is_magic, is_unfinished, search, search_all};
 pub use input::ScanInput;
 pub use part::{FileEnd, Gap, Part, ScanBlock, ScanFile, ScanFlows};
 pub use pipeline::{Lane, Outcome, Stages, Stopped, run};

@@ -380,7 +380,7 @@ fn check_gives_verdicts() {
     assert_eq!(found[1]["damage"][0]["record"], 1);
     let text = String::from_utf8(run(&["check", &damaged]).stdout).expect("UTF-8");
     assert!(
-        text.starts_with("damaged: damaged, 1 flows in 1 blocks\n    block 0, record 1"),
+        text.starts_with("damaged: damaged, 1 flow in 1 block\n    block 0, record 1"),
         "{text}"
     );
 }

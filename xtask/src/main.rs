@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod dist;
 mod layers;
 mod shell;
 mod steps;

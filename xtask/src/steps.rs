@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::shell::{Failure, output, root, run, run_with};
-use crate::{api, layers};
+use crate::{api, dist, layers};
 
 /// One step.
 pub(crate) struct Step {
@@ -86,6 +86,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "fuzz",
         about: "a short fuzzing pass, for faults and for cost",
         run: || run("make -C vendor/libnfdump fuzz-all cost-all SECONDS=4"),
+    },
+    Step {
+        name: "dist",
+        about: "a Debian package, an archive, checksums and the list of parts in target/dist",
+        run: dist::dist,
+    },
+    Step {
+        name: "deb",
+        about: "the Debian package on a minimal Debian without Rust (needs debootstrap)",
+        run: dist::deb,
     },
     Step {
         name: "deny",

@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, ValueEnum, ValueHint};
 
 use crate::args::key::KeyArgs;
-use crate::args::shared::{ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration};
+use crate::args::shared::{
+    ProgressMode, SelectArgs, file_named, form_of_extension, memory_size, parse_count,
+    parse_delimiter, parse_duration, parse_jobs,
+};
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,9 +33,9 @@ pub(crate) enum AnswerFormat {
 pub(crate) struct AnswerArgs {
     /// How to write the answer
     ///
-    /// If not given: the extension of -o FILE (.json, .ndjson, .csv, .arrow, .parquet), otherwise a table on a
-    /// terminal, else csv.
-    #[arg(short, long, value_enum)]
+    /// Default: taken from the extension of -o FILE (.json, .ndjson, .csv, .tsv, .txt, .arrow, .parquet), else
+    /// `table` on a terminal, else `csv`.
+    #[arg(short, long, value_enum, ignore_case = true)]
     pub(crate) format: Option<AnswerFormat>,
 
     /// Write to FILE instead of standard output (`-`); it appears when complete, or not at all
@@ -60,7 +63,7 @@ pub(crate) struct AnswerArgs {
     pub(crate) utc: bool,
 
     /// Threads; as many as there are cores if not given
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Memory for blocks being decoded, and for the groups of `top`, of which the rest goes to temporary files: 500M,
@@ -71,6 +74,36 @@ pub(crate) struct AnswerArgs {
     /// When to show a progress bar on standard error
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressMode,
+}
+
+impl AnswerArgs {
+    /// Derives the format from the extension of the output, if `-f` is not given.
+    pub(crate) fn settle_format(&mut self) -> Result<(), String> {
+        let output = self.output.as_deref().and_then(file_named);
+        let Some(output) = output.filter(|_| self.format.is_none()) else {
+            return Ok(());
+        };
+        if output
+            .extension()
+            .is_some_and(|extension| extension == "txt")
+        {
+            self.format = Some(AnswerFormat::Table);
+            return Ok(());
+        }
+        self.format = match form_of_extension(output)? {
+            None => None,
+            Some("json") => Some(AnswerFormat::Json),
+            Some("ndjson") => Some(AnswerFormat::Ndjson),
+            Some("arrow") => Some(AnswerFormat::Arrow),
+            Some("parquet") => Some(AnswerFormat::Parquet),
+            Some("tsv") => {
+                self.delimiter.get_or_insert(b'\t');
+                Some(AnswerFormat::Csv)
+            }
+            Some(_) => Some(AnswerFormat::Csv),
+        };
+        Ok(())
+    }
 }
 
 /// What to read.
@@ -85,7 +118,7 @@ pub(crate) struct SourceArgs {
     pub(crate) salvage: bool,
 
     /// Count only the first N selected flows
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<u64>,
 
     #[command(flatten)]
@@ -97,10 +130,9 @@ pub(crate) struct SourceArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-FIELDS are names of `nfdecode fields`, addresses with a prefix length (src_addr/24, src_addr/24/48), names of
-nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4,
-dns_name. `ip`, `port`, `as`, `if` and the
-like count each flow for its source and for its destination. An absent value is a group of its own.
+FIELDS are names of `nfdecode fields`, addresses with a prefix length (src_addr/24, src_addr/24/48), names of \
+nfdump's statistics (srcip, dstport, ip, port, as, ...), or tls_sni, ja3, ja4, dns_name. `ip`, `port`, `as`, `if` \
+and the like count each flow for its source and for its destination. An absent value is a group of its own.
 
 Examples:
   nfdecode top src_addr archive/ --by bytes -n 10
@@ -161,7 +193,7 @@ pub(crate) enum SpreadArg {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Intervals begin at multiples of their length since 1970-01-01 00:00 UTC. Flows are counted where they start; their
+Intervals begin at multiples of their length since 1970-01-01 00:00 UTC. Flows are counted where they start; their \
 bytes and packets as --spread says. Intervals without traffic are rows of zeros.
 
 Examples:

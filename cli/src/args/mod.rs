@@ -18,7 +18,8 @@ use crate::args::key::KeyArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
-    ProgressMode, SelectArgs, memory_size, parse_delimiter, parse_duration,
+    ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
+    parse_duration, parse_jobs,
 };
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -42,6 +43,14 @@ Times are printed in the zone of TZ, else of the system, as nfdump prints them."
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Print only errors that end the run; damage still shows in the exit status
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Print messages as JSON, one object per line: level, message, and of damage its kind, file, block and offset
+    #[arg(long, global = true)]
+    pub(crate) json_messages: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +67,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable
     Check(CheckArgs),
-    /// Write the flows of nfcapd files into one new file: merge, recompress
+    /// Write flows of nfcapd files into one new file: select, merge, recompress
     Rewrite(RewriteArgs),
     /// Write a well-formed file with whatever is readable of a damaged one
     Repair(RepairArgs),
@@ -70,14 +79,14 @@ pub(crate) enum Command {
         words: Vec<OsString>,
     },
     /// List the names for --fields, and the tokens of -f csv:...
-    Fields,
+    Fields(FieldsArgs),
     /// Print a completion script for a shell: source <(nfdecode completions bash)
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual pages: nfdecode man | man -l -
-    Man,
+    /// Print manual pages: nfdecode man read | man -l -
+    Man(ManArgs),
 }
 
 /// How flows are written.
@@ -135,7 +144,10 @@ impl TypedValueParser for FormatParser {
         argument: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<Format, clap::Error> {
-        let parse = |text: &str| match (text, text.strip_prefix("csv:")) {
+        let parse = |text: &str| match (
+            text.to_ascii_lowercase().as_str(),
+            text.strip_prefix("csv:"),
+        ) {
             ("json", _) => Ok(Format::Json),
             ("ndjson", _) => Ok(Format::Ndjson),
             ("csv", _) => Ok(Format::Csv(None)),
@@ -170,8 +182,8 @@ impl TypedValueParser for FormatParser {
 pub(crate) struct OutputArgs {
     /// How to write flows
     ///
-    /// If not given: by the ending of -o FILE (.json, .ndjson, .csv, .arrow, .parquet); otherwise table if
-    /// `read` prints to a terminal, else json.
+    /// Default: taken from the extension of -o FILE (.json, .ndjson, .csv, .arrow, .parquet), else `table` when
+    /// `read` prints to a terminal, else `json`.
     #[arg(short, long, value_parser = FormatParser)]
     pub(crate) format: Option<Format>,
 
@@ -218,7 +230,7 @@ pub(crate) struct OutputArgs {
     pub(crate) utc: bool,
 
     /// Number of decoding threads; one per core if not given
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
@@ -232,11 +244,11 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip
-or zstd. Whatever nfpcapd would reject or drop is rewritten first: nanosecond time stamps, several
+Reads pcap (microseconds, nanoseconds, either byte order) and pcapng, plain or compressed with gzip \
+or zstd. Whatever nfpcapd would reject or drop is rewritten first: nanosecond time stamps, several \
 interfaces, packets cut by a snap length, raw IP, Linux cooked and other link types, 802.1ad tags.
 
-Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd,
+Names of nfcapd files are the start of their time slot in UTC. nfpcapd is looked for in --nfpcapd, \
 in the environment variable NFPCAPD, then in PATH.")]
 pub(crate) struct ConvertArgs {
     /// Captures, in order; `-` reads standard input. The last operand may be a filter
@@ -263,7 +275,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) timeout: Option<Duration>,
 
     /// Print at most N flows
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<u64>,
 
     /// Store the first payload of each flow: needed for payload filters, and TLS and DNS fields
@@ -288,7 +300,7 @@ pub(crate) struct ConvertArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first or the last PATH is a filter if no file has that name and it holds a blank or one of ( ! < > #,
+The first or the last PATH is a filter if no file has that name and it holds a blank or one of ( ! < > #, \
 or is `any`, `ipv4` or `ipv6`.
 
 Examples:
@@ -318,7 +330,7 @@ pub(crate) struct ReadArgs {
     pub(crate) salvage: bool,
 
     /// Stop after N flows
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<u64>,
 
     #[command(flatten)]
@@ -355,7 +367,7 @@ pub(crate) struct CheckArgs {
     pub(crate) json: bool,
 
     /// Number of decoding threads; one per core if not given
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Memory for blocks being decoded, such as 256M: K, M and G are powers of 1024
@@ -368,11 +380,16 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The new file has layout 2, the ident of the first input, and recounted statistics; nfdump 1.7.1 to
-1.7.10 read it (zstd from 1.7.3 on). Exporters of several inputs get new numbers where theirs clash.")]
+The new file has layout 2, the ident of the first input, and recounted statistics; nfdump 1.7.1 to \
+1.7.10 read it (zstd from 1.7.3 on). Exporters of several inputs get new numbers where theirs clash.
+
+Examples:
+  nfdecode rewrite archive/2026/01/ -o january --compress zstd:9
+  nfdecode rewrite archive/ 'dst port 443' --last 24h -o https")]
 pub(crate) struct RewriteArgs {
-    /// Files, directories (recursively, in name order), patterns; `-` reads standard input
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    /// Files, directories (recursively, in name order), patterns, ranges (dir/first..last); `-` reads standard
+    /// input. The first or the last may be a filter
+    #[arg(value_name = "PATH", required_unless_present = "explain", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
     /// The new file; it appears only when complete
@@ -383,13 +400,28 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_name = "METHOD", default_value = "same", value_parser = parse_compression)]
     pub(crate) compress: CompressArg,
 
+    /// Stop after N flows
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) limit: Option<u64>,
+
+    /// Zone of times in the filter and the time window
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+
+    /// Times in the filter and the time window are UTC
+    #[arg(long, conflicts_with = "tz")]
+    pub(crate) utc: bool,
+
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The damaged file is not changed. Exit status: 3 if it was damaged; 0 if it was intact or only not closed,
+The damaged file is not changed. Exit status: 3 if it was damaged; 0 if it was intact or only not closed, \
 so that its end is missing.")]
 pub(crate) struct RepairArgs {
     /// The damaged, truncated or unfinished file
@@ -404,32 +436,59 @@ pub(crate) struct RepairArgs {
     pub(crate) key: KeyArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct FieldsArgs {
+    /// Only names and descriptions that contain all of these words
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+
+    /// Print a JSON array, one object per field
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The page of this command; without it, all pages
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    pub(crate) command: Option<String>,
+
+    /// Write each page into a file of this directory: nfdecode.1, nfdecode-read.1, ...
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
 impl OutputArgs {
-    /// Derives the format from the name of the output, if `-f` is not given.
-    pub(crate) fn settle_format(&mut self) {
-        if self.format.is_none() {
-            let ending = self.output.as_deref().and_then(Path::extension);
-            self.format = match ending.and_then(OsStr::to_str) {
-                Some("json") => Some(Format::Json),
-                Some("ndjson" | "jsonl") => Some(Format::Ndjson),
-                Some("csv") => Some(Format::Csv(None)),
-                Some("arrow") => Some(Format::Arrow),
-                Some("parquet") => Some(Format::Parquet),
-                _ => None,
-            };
-        }
+    /// Derives the format from the extension of the output, if `-f` is not given.
+    pub(crate) fn settle_format(&mut self) -> Result<(), String> {
+        let Some(output) = self.file().filter(|_| self.format.is_none()) else {
+            return Ok(());
+        };
+        self.format = match shared::form_of_extension(output)? {
+            None => None,
+            Some("ndjson") => Some(Format::Ndjson),
+            Some("csv") => Some(Format::Csv(None)),
+            Some("arrow") => Some(Format::Arrow),
+            Some("parquet") => Some(Format::Parquet),
+            Some("tsv") if self.fields.is_some() => {
+                self.delimiter.get_or_insert(b'\t');
+                Some(Format::Csv(None))
+            }
+            Some("tsv") => {
+                return Err(format!(
+                    "{}: nfdump's columns have commas: use .csv, or choose columns with --fields NAME,...",
+                    output.display()
+                ));
+            }
+            Some(_) => Some(Format::Json),
+        };
+        Ok(())
     }
 
     /// The file to write; `None` is standard output.
     pub(crate) fn file(&self) -> Option<&Path> {
         file_named(self.output.as_deref()?)
     }
-}
-
-/// The file that an argument names; `None` is standard output.
-pub(crate) fn file_named(path: &Path) -> Option<&Path> {
-    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
-    (!is_stdout).then_some(path)
 }
 
 #[cfg(test)]

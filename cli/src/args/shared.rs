@@ -1,6 +1,7 @@
 //! Arguments and values that several commands have.
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -58,7 +59,55 @@ pub(crate) struct SelectArgs {
     pub(crate) explain: bool,
 }
 
-/// A character that can stand between values of CSV.
+/// The form that the extension of an output file names: a value of `-f`, or `tsv`. `None` without an extension. Fails
+/// for extensions that name no form, rather than writing JSON under another name.
+pub(crate) fn form_of_extension(output: &Path) -> Result<Option<&'static str>, String> {
+    let Some(extension) = output.extension() else {
+        return Ok(None);
+    };
+    let extension = extension.to_string_lossy().to_ascii_lowercase();
+    let hint = match extension.as_str() {
+        "json" => return Ok(Some("json")),
+        "ndjson" | "jsonl" => return Ok(Some("ndjson")),
+        "csv" => return Ok(Some("csv")),
+        "arrow" | "arrows" | "feather" | "ipc" => return Ok(Some("arrow")),
+        "parquet" | "pq" => return Ok(Some("parquet")),
+        "tsv" => return Ok(Some("tsv")),
+        "gz" | "zst" | "bz2" | "xz" => {
+            "text is not compressed here: use -f FORMAT and a pipe to the compressor, or -f parquet"
+        }
+        "xls" | "xlsx" | "ods" => "spreadsheets open csv: use -f csv",
+        _ => "use -f FORMAT",
+    };
+    Err(format!(
+        "{}: no form of output has the extension .{}: {hint}",
+        output.display(),
+        extension.escape_default()
+    ))
+}
+
+/// The file that an argument names; `None` is standard output.
+pub(crate) fn file_named(path: &Path) -> Option<&Path> {
+    let is_stdout = path == Path::new("-") || path == Path::new("/dev/stdout");
+    (!is_stdout).then_some(path)
+}
+
+/// Reads a number of threads.
+pub(crate) fn parse_jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let number = usize::try_from(parse_count(text)?).map_err(|_| "too large".to_owned())?;
+    NonZeroUsize::new(number).ok_or_else(|| "must be greater than zero".to_owned())
+}
+
+/// Reads a number of things, such as `--limit`.
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
+    use std::num::IntErrorKind;
+    text.parse::<u64>().map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow => "too large".to_owned(),
+        _ => "expected a whole number".to_owned(),
+    })
+}
+
+/// A character that can separate values of CSV.
 pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => Err("quotes and line ends cannot separate values".to_owned()),

@@ -12,24 +12,26 @@ use nfdecode::{Error, ErrorKind, File, OpenOptions, Scan};
 
 use crate::args::CheckArgs;
 use crate::input::paths;
-use crate::input::paths::Input;
+use crate::input::paths::{Input, Unfinished};
 use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::Report;
-use crate::run::report::printable;
+use crate::run::report::{plural, printable};
 use crate::run::stop::Stop;
 
 pub(crate) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
-    let inputs = paths::expand(&args.paths, report)?;
+    let inputs = paths::expand(&args.paths, Unfinished::Skipped, report)?;
     let threads = env::threads(args.jobs);
     let options = args.key.options(false)?;
     let mut readable = false;
+    let mut sum = Sum::default();
     if args.json {
         env::print(b"[")?;
     }
     for (at, input) in inputs.iter().enumerate() {
         let found = Findings::of(input, &options, (threads, args.memory))?;
         readable |= found.verdict() != Verdict::Unreadable;
+        sum.add(&found);
         if found.verdict() != Verdict::Intact {
             report.damaged();
         }
@@ -44,10 +46,45 @@ pub(crate) fn run(args: &CheckArgs, report: &Report) -> Result<(), Stop> {
     if args.json {
         env::print(b"\n]\n")?;
     }
+    if inputs.len() > 1 && !args.json {
+        env::print(sum.text().as_bytes())?;
+    }
     if !readable {
         report.nothing_read();
     }
     Ok(())
+}
+
+/// Totals of several files.
+#[derive(Default)]
+struct Sum {
+    files: [u64; 4],
+    flows: u64,
+}
+
+impl Sum {
+    fn add(&mut self, found: &Findings) {
+        let at = VERDICTS.iter().position(|one| *one == found.verdict());
+        if let Some(count) = at.and_then(|at| self.files.get_mut(at)) {
+            *count += 1;
+        }
+        self.flows += found.flows;
+    }
+
+    fn text(&self) -> String {
+        let all = self.files.iter().sum();
+        let counts = VERDICTS.iter().zip(self.files);
+        let counts = counts.filter(|(_, count)| *count != 0);
+        let counts: Vec<String> = counts
+            .map(|(verdict, count)| format!("{count} {}", verdict.name()))
+            .collect();
+        format!(
+            "{}: {}; {}\n",
+            plural(all, "file"),
+            counts.join(", "),
+            plural(self.flows, "flow")
+        )
+    }
 }
 
 /// Maximum damaged places listed per file; the others are counted.
@@ -61,6 +98,14 @@ enum Verdict {
     Unknown,
     Unreadable,
 }
+
+/// All verdicts, the best first.
+const VERDICTS: [Verdict; 4] = [
+    Verdict::Intact,
+    Verdict::Damaged,
+    Verdict::Unknown,
+    Verdict::Unreadable,
+];
 
 impl Verdict {
     fn name(self) -> &'static str {
@@ -245,7 +290,8 @@ impl Findings {
         let mut out = format!("{}: {}", printable(&input.name), self.verdict().name());
         if self.refused.is_none() {
             // Writing to a String cannot fail.
-            let _ = write!(out, ", {} flows in {} blocks", self.flows, self.blocks);
+            let flows = plural(self.flows, "flow");
+            let _ = write!(out, ", {flows} in {}", plural(self.blocks, "block"));
         }
         out.push('\n');
         let errors = self

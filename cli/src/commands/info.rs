@@ -17,7 +17,7 @@ use nfdecode::value::Zone;
 
 use crate::args::InfoArgs;
 use crate::input::paths;
-use crate::input::paths::Input;
+use crate::input::paths::{Input, Unfinished};
 use crate::run::account::Account;
 use crate::run::interrupt;
 use crate::run::report::Report;
@@ -26,10 +26,11 @@ use crate::run::stop::Stop;
 use crate::run::{account, env};
 
 pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
-    let inputs = paths::expand(&args.paths, report)?;
+    let inputs = paths::expand(&args.paths, Unfinished::Skipped, report)?;
     let options = args.key.options(false)?;
-    let mut opened = 0;
+    let mut opened = 0_u64;
     let mut first = true;
+    let mut sum = Sum::default();
     if args.json {
         env::print(b"[")?;
     }
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
         let file = match input.open(&options) {
             Ok(file) => file,
             Err(error) => {
-                report.damage(&error);
+                account::report_refused(report, &error);
                 continue;
             }
         };
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
         let survey = Survey::new(&file, report)?;
         account::names_left_out(report, &survey.names);
         account::samplers_left_out(report, &file, &survey.names);
+        sum.add(&survey);
         let text = if args.json {
             let object = serde_json::to_string_pretty(&survey.json(input)).map_err(Stop::failed)?;
             format!("{}{object}", if first { "\n" } else { ",\n" })
@@ -57,10 +59,56 @@ pub(crate) fn run(args: &InfoArgs, report: &Report) -> Result<(), Stop> {
     if args.json {
         env::print(if first { b"]\n" } else { b"\n]\n" })?;
     }
+    if opened > 1 && !args.json {
+        env::print(sum.text(opened).as_bytes())?;
+    }
     if opened == 0 {
         report.nothing_read();
     }
     Ok(())
+}
+
+/// Totals of several files.
+#[derive(Default)]
+struct Sum {
+    size: u64,
+    flows: u64,
+    /// From the statistics of the files.
+    packets: u64,
+    bytes: u64,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Sum {
+    fn add(&mut self, survey: &Survey<'_>) {
+        self.size = self.size.saturating_add(survey.file.header().file_size);
+        self.flows += survey.flows;
+        if let Some(statistics) = survey.file.statistics() {
+            self.packets = self.packets.saturating_add(statistics.total.packets);
+            self.bytes = self.bytes.saturating_add(statistics.total.bytes);
+        }
+        let times = [self.first, survey.first].into_iter().flatten();
+        self.first = times.min();
+        self.last = self.last.max(survey.last);
+    }
+
+    fn text(&self, files: u64) -> String {
+        let mut times = Times::new();
+        let from = times.text(self.first);
+        let to = times.text(self.last);
+        let row = |label: &str, value: String| format!("{label:<13}{value}\n");
+        format!(
+            "\n{}{}{}{}",
+            row("All files", format!("{files}, {} bytes", self.size)),
+            row("Flows", format!("{}, from {from} to {to}", self.flows)),
+            row(
+                "Packets",
+                format!("{} by the files' statistics", self.packets)
+            ),
+            row("Bytes", format!("{} by the files' statistics", self.bytes)),
+        )
+    }
 }
 
 /// Findings from reading a whole file.

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::args::ReadArgs;
 use crate::input::paths;
-use crate::input::paths::Input;
+use crate::input::paths::{Input, Unfinished};
 use crate::input::select;
 use crate::input::select::Selection;
 use crate::run::env;
@@ -41,9 +41,11 @@ pub(crate) fn run(args: &ReadArgs, report: &Report) -> Result<(), Stop> {
             "a filter is given, but no file: name a file or directory".to_owned(),
         ));
     }
+    report.salvaging(args.salvage);
+    let unfinished = Unfinished::when(args.salvage);
     let inputs = match &args.dirs {
-        Some(dirs) => paths::expand(&paths::below(dirs, paths), report)?,
-        None => paths::expand(paths, report)?,
+        Some(dirs) => paths::expand(&paths::below(dirs, paths), unfinished, report)?,
+        None => paths::expand(paths, unfinished, report)?,
     };
     if let Some(output) = args.output.file() {
         paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;

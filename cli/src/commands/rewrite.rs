@@ -11,22 +11,45 @@ use nfdecode::{OpenOptions, Scan};
 
 use crate::args::{RepairArgs, RewriteArgs, file_named};
 use crate::input::paths;
-use crate::input::paths::Input;
+use crate::input::paths::{Input, Unfinished};
+use crate::input::select::{self, Selection};
 use crate::run::account::{self, Account};
+use crate::run::env;
 use crate::run::interrupt;
-use crate::run::report::Report;
+use crate::run::report::{Report, plural};
 use crate::run::stop::Stop;
 use crate::sink::target::Target;
 
 pub(crate) fn rewrite(args: &RewriteArgs, report: &Report) -> Result<(), Stop> {
-    let encoding = args.compress.0;
-    run(
-        &paths::expand(&args.paths, report)?,
-        &args.output,
-        encoding,
-        &args.key.options(false)?,
-        report,
-    )
+    let zone = env::zone_of(args.tz.as_deref(), args.utc)?;
+    let (paths, operand) = select::take_filter(&args.paths)?;
+    let selection = Selection::new(&args.select, &zone, operand)?;
+    if args.select.count {
+        return Err(Stop::Usage(
+            "--count goes with `nfdecode read` only".to_owned(),
+        ));
+    }
+    if args.select.explain {
+        return env::print(select::explain(&selection).as_bytes());
+    }
+    if paths.is_empty() {
+        return Err(Stop::Usage(
+            "a filter is given, but no file: name a file or directory".to_owned(),
+        ));
+    }
+    let inputs = paths::expand(paths, Unfinished::Skipped, report)?;
+    let scan = selection.scan(inputs.iter().map(Input::scan_input));
+    let job = Job {
+        scan: match args.limit {
+            Some(limit) => scan.limit(limit),
+            None => scan,
+        },
+        inputs: &inputs,
+        output: &args.output,
+        encoding: args.compress.0,
+        options: args.key.options(false)?,
+    };
+    run(job, report)
 }
 
 pub(crate) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
@@ -36,34 +59,51 @@ pub(crate) fn repair(args: &RepairArgs, report: &Report) -> Result<(), Stop> {
             args.path.display()
         )));
     }
-    run(
-        &paths::expand(std::slice::from_ref(&args.path), report)?,
-        &args.output,
-        None,
-        &args.key.options(true)?,
+    report.salvaging(true);
+    let inputs = paths::expand(
+        std::slice::from_ref(&args.path),
+        Unfinished::Included,
         report,
-    )
+    )?;
+    let job = Job {
+        scan: Scan::new(inputs.iter().map(Input::scan_input)).read_all(true),
+        inputs: &inputs,
+        output: &args.output,
+        encoding: None,
+        options: args.key.options(true)?,
+    };
+    run(job, report)
 }
 
-/// `None`: the encoding of the first input is kept.
-///
-/// Long: the steps of the command in order.
-fn run(
-    inputs: &[Input],
-    output: &Path,
+/// What is written, and where.
+struct Job<'a> {
+    /// The selected flows of the inputs.
+    scan: Scan,
+    inputs: &'a [Input],
+    output: &'a Path,
+    /// `None`: the encoding of the first input is kept.
     encoding: Option<Encoding>,
-    options: &OpenOptions,
-    report: &Report,
-) -> Result<(), Stop> {
+    options: OpenOptions,
+}
+
+/// Long: the steps of the command in order.
+fn run(job: Job<'_>, report: &Report) -> Result<(), Stop> {
+    let Job {
+        scan,
+        inputs,
+        output,
+        encoding,
+        options,
+    } = job;
     paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;
     // The new file gets its encoding and ident from the first file that can be opened.
-    let Some(first) = inputs.iter().find_map(|input| input.open(options).ok()) else {
+    let Some(first) = inputs.iter().find_map(|input| input.open(&options).ok()) else {
         for input in inputs {
             input
-                .open(options)
+                .open(&options)
                 .err()
                 .iter()
-                .for_each(|error| report.damage(error));
+                .for_each(|error| account::report_refused(report, error));
         }
         report.nothing_read();
         return Ok(());
@@ -83,9 +123,7 @@ fn run(
         ))
     })?;
     let writer = Writer::new(out, encoding, first.ident(), header.created).map_err(failed)?;
-    let scan = Scan::new(inputs.iter().map(Input::scan_input))
-        .open_with(options.clone())
-        .read_all(true);
+    let scan = scan.open_with(options.clone());
     let rewriting = Rewriting {
         reports_unfinished: !options.is_partial(),
         output,
@@ -122,7 +160,11 @@ fn run(
     let reduced = writer.reduced();
     writer.finish().map_err(failed)?;
     target.finish()?;
-    report.note(format!("{}: {written} flows written", output.display()));
+    report.note(format!(
+        "{}: {} written",
+        output.display(),
+        plural(written, "flow")
+    ));
     if reduced != 0 {
         report.note(format!(
             "{}: {reduced} of them without values that layout 2 cannot store",
@@ -195,11 +237,13 @@ impl<W: Write + Seek> Rewriting<'_, W> {
                 written.numbers = Some(numbers);
             }
             Part::Block(found) => {
-                let block = found.block();
                 if let Some(numbers) = &written.numbers {
-                    written.writer.write_block(block, numbers).map_err(failed)?;
+                    written
+                        .writer
+                        .write_scanned(found, numbers)
+                        .map_err(failed)?;
                 }
-                written.flows += block.len() as u64;
+                written.flows += found.len() as u64;
                 written.account.see(self.report, part);
             }
             _ => written.account.see(self.report, part),

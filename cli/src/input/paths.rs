@@ -1,13 +1,13 @@
 //! From the paths a user gives to nfcapd files in order.
 //!
 //! A directory means all nfcapd files below it, in name order, without those a collector is
-//! still writing; other files in it are skipped. A pattern is expanded if no file has that very name,
+//! still writing, which are used if asked for; other files in it are skipped. A pattern is expanded if no file has that very name,
 //! and so is a range `first..last` of files in name order. `-` is standard input. It and other pipes and
 //! devices are copied first: an nfcapd file has its ident at the end.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::{self, Read, Write as _};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -16,7 +16,7 @@ use nfdecode::scan::{self, ScanInput};
 use nfdecode::{Error, File, OpenOptions};
 
 use crate::run::interrupt;
-use crate::run::report::Report;
+use crate::run::report::{Report, plural};
 use crate::run::stop::Stop;
 use crate::sink::target;
 
@@ -38,7 +38,11 @@ pub(crate) struct Input {
 
 /// Expands paths. Fails if one does not exist or contains no files. Unreadable parts of a
 /// directory are reported, and the rest is used.
-pub(crate) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, Stop> {
+pub(crate) fn expand(
+    paths: &[PathBuf],
+    unfinished: Unfinished,
+    report: &Report,
+) -> Result<Vec<Input>, Stop> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -47,7 +51,7 @@ pub(crate) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, S
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                let mut found = Expansion::default();
+                let mut found = Expansion::new(unfinished);
                 found.search(path);
                 let nothing = format!("{}: no nfcapd files in this directory", path.display());
                 inputs.extend(found.settle(nothing, report)?);
@@ -59,8 +63,10 @@ pub(crate) fn expand(paths: &[PathBuf], report: &Report) -> Result<Vec<Input>, S
                 inputs.push(copy(&mut pipe, &name, &name)?);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match range(path) {
-                Some((first, last)) => inputs.extend(search_range(&first, &last, report)?),
-                None => inputs.extend(match_pattern(path, report)?),
+                Some((first, last)) => {
+                    inputs.extend(search_range(&first, &last, unfinished, report)?);
+                }
+                None => inputs.extend(match_pattern(path, unfinished, report)?),
             },
             Err(error) => return Err(failed(path, &error)),
         }
@@ -191,21 +197,54 @@ fn name_uniquely(inputs: &mut [Input]) {
     }
 }
 
+/// What happens to files below directories that a collector is still writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// They are left out.
+    Skipped,
+    /// As far as they are readable: `--salvage`.
+    Included,
+}
+
+impl Unfinished {
+    /// Included when salvaging.
+    pub(crate) fn when(salvage: bool) -> Self {
+        match salvage {
+            true => Self::Included,
+            false => Self::Skipped,
+        }
+    }
+}
+
 /// The files found for a path that is not a file.
-#[derive(Default)]
 struct Expansion {
+    unfinished: Unfinished,
     inputs: Vec<Input>,
+    /// Files that a collector is still writing.
+    skipped: Vec<PathBuf>,
     /// Unreadable places, and why.
     problems: Vec<(PathBuf, io::Error)>,
 }
 
 impl Expansion {
+    fn new(unfinished: Unfinished) -> Self {
+        Self {
+            unfinished,
+            inputs: Vec::new(),
+            skipped: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
     fn add(&mut self, path: PathBuf) {
         self.inputs.push(Input::new(path, false));
     }
 
     fn search(&mut self, directory: &Path) {
-        scan::search(directory, &mut |found| match found {
+        scan::search_all(directory, &mut |found| match found {
+            Ok(path) if self.unfinished == Unfinished::Skipped && scan::is_unfinished(&path) => {
+                self.skipped.push(path);
+            }
             Ok(path) => self.add(path),
             Err(problem) => self.problems.push(problem),
         });
@@ -214,6 +253,21 @@ impl Expansion {
     /// The files, after reporting problems. Fails without files: with the first problem, or with
     /// `nothing`.
     fn settle(self, nothing: String, report: &Report) -> Result<Vec<Input>, Stop> {
+        let nothing = match self.skipped.first() {
+            Some(path) => format!(
+                "{nothing}, except for {} that a collector is still writing: read --salvage {}",
+                plural(self.skipped.len() as u64, "file"),
+                path.display()
+            ),
+            None => nothing,
+        };
+        // For people: a program that reads a live directory must not get a line each time.
+        if !self.skipped.is_empty() && !self.inputs.is_empty() && io::stderr().is_terminal() {
+            report.note(format!(
+                "{} that a collector is still writing skipped; --salvage reads what is complete",
+                plural(self.skipped.len() as u64, "file")
+            ));
+        }
         let mut problems = self
             .problems
             .into_iter()
@@ -261,7 +315,12 @@ fn range(path: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// The files from `first` to `last`, in name order, below the directory that both are in.
-fn search_range(first: &Path, last: &Path, report: &Report) -> Result<Vec<Input>, Stop> {
+fn search_range(
+    first: &Path,
+    last: &Path,
+    unfinished: Unfinished,
+    report: &Report,
+) -> Result<Vec<Input>, Stop> {
     let common = first
         .parent()
         .into_iter()
@@ -272,7 +331,7 @@ fn search_range(first: &Path, last: &Path, report: &Report) -> Result<Vec<Input>
         true => Path::new("."),
         false => common,
     };
-    let mut found = Expansion::default();
+    let mut found = Expansion::new(unfinished);
     found.search(directory);
     let strip = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_owned();
     let range = strip(first)..=strip(last);
@@ -293,15 +352,45 @@ fn search_range(first: &Path, last: &Path, report: &Report) -> Result<Vec<Input>
     found.settle(nothing, report)
 }
 
-fn match_pattern(path: &Path, report: &Report) -> Result<Vec<Input>, Stop> {
-    let missing = || Stop::failed(format!("{}: no such file or directory", path.display()));
+/// The message for a path that does not exist. A word that would be a filter is a likely mistake.
+fn missing(path: &Path) -> String {
+    let shown = path.display();
+    let is_word = path
+        .to_str()
+        .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let as_filter = path.to_str().filter(|_| is_word).and_then(filter_of_word);
+    match as_filter {
+        Some(filter) => {
+            format!("{shown}: no such file or directory; for a filter use --filter '{filter}'")
+        }
+        None => format!("{shown}: no such file or directory"),
+    }
+}
+
+/// A filter that a word alone may mean.
+fn filter_of_word(word: &str) -> Option<String> {
+    let protocols = ["tcp", "udp", "icmp", "icmp6", "gre", "esp", "sctp"];
+    let word = word.to_ascii_lowercase();
+    let port = match word.as_str() {
+        "http" => 80,
+        "https" => 443,
+        "dns" => 53,
+        "ssh" => 22,
+        _ if protocols.contains(&word.as_str()) => return Some(format!("proto {word}")),
+        _ => return None,
+    };
+    Some(format!("port {port}"))
+}
+
+fn match_pattern(path: &Path, unfinished: Unfinished, report: &Report) -> Result<Vec<Input>, Stop> {
+    let missing = || Stop::failed(missing(path));
     let pattern = path
         .to_str()
         .filter(|text| text.contains(['*', '?', '[']))
         .ok_or_else(missing)?;
     let matches =
         glob::glob(pattern).map_err(|error| Stop::Usage(format!("{pattern}: {error}")))?;
-    let mut found = Expansion::default();
+    let mut found = Expansion::new(unfinished);
     for path in matches {
         match path {
             Ok(path) if path.is_dir() => found.search(&path),

@@ -203,16 +203,7 @@ pub(crate) fn write(context: &Context, reader: &Reader, path: &Path) -> Result<(
             let Some((_, map)) = &output.file else {
                 return Ok(());
             };
-            let whole = block.len() == block.block().len();
-            match block.selected() {
-                None if whole => output.writer.write_block(block.block(), map),
-                None => {
-                    let first: Vec<u32> = (0..).take(block.len()).collect();
-                    output.writer.write_selected(block.block(), &first, map)
-                }
-                Some(indices) => output.writer.write_selected(block.block(), indices, map),
-            }
-            .map_err(failed)
+            output.writer.write_scanned(&block, map).map_err(failed)
         },
     )?;
     output.writer.finish().map_err(failed)?;

@@ -4,10 +4,11 @@
 //! The same for all commands that read flows. Does not read, and does not count selected or
 //! printed flows.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use nfdecode::scan::Part;
-use nfdecode::{Error, File, Names};
+use nfdecode::{Error, ErrorKind, File, Names};
 
 use crate::run::report::Report;
 
@@ -74,7 +75,7 @@ impl Account {
             }
             Part::Gap(gap) => self.damage(report, gap.error()),
             Part::End(end) if end.is_whole() => self.close(report, end.file().file()),
-            Part::Refused(error) => report.damage(error),
+            Part::Refused(error) => report_refused(report, error),
             _ => {}
         }
     }
@@ -93,8 +94,12 @@ impl Account {
     pub(crate) fn tell_unfinished(&mut self, report: &Report, file: &File) {
         if file.header().unfinished {
             self.state = self.state.max(State::Damaged);
+            let hint = match report.is_salvaging() {
+                true => "",
+                false => ": `nfdecode read --salvage` reads what is complete",
+            };
             report.damage(format!(
-                "{}: file is unfinished: still being written, or abandoned",
+                "{}: file is unfinished: still being written, or abandoned{hint}",
                 path(file)
             ));
         }
@@ -111,7 +116,7 @@ impl Account {
     pub(crate) fn damage(&mut self, report: &Report, error: &Error) {
         self.state = self.state.max(State::after(error));
         self.explained = true;
-        report.damage(error);
+        report.damage_of(error);
     }
 
     /// The state so far.
@@ -136,8 +141,12 @@ impl Account {
         let announced = file.announced_flows().unwrap_or(0);
         if self.records.max(self.stands_for) < announced {
             self.state = self.state.max(State::Damaged);
+            let hint = match self.explained && !report.is_salvaging() {
+                true => ": `nfdecode read --salvage` may recover more",
+                false => "",
+            };
             report.damage(format!(
-                "{}: {} flows read, but the file's statistics announce {announced}",
+                "{}: {} flows read, but the file's statistics announce {announced}{hint}",
                 path(file),
                 self.records
             ));
@@ -153,6 +162,42 @@ fn at_the_end(file: &File, error: &Error) -> String {
         return reason.to_owned();
     }
     format!("ident and statistics are not readable: {reason}")
+}
+
+/// Reports a file that could not be opened, with what reads it instead.
+pub(crate) fn report_refused(report: &Report, error: &Error) {
+    let hint = match error.kind() {
+        ErrorKind::NotNfcapd => error.file().and_then(kind_of_file),
+        ErrorKind::Truncated if !report.is_salvaging() => {
+            Some("`nfdecode read --salvage` reads what is complete")
+        }
+        _ => None,
+    };
+    match hint {
+        Some(hint) => report.damage_at(Some(error), format!("{error}: {hint}")),
+        None => report.damage_of(error),
+    }
+}
+
+/// What a file is that is no nfcapd file, and which command reads it.
+fn kind_of_file(path: &Path) -> Option<&'static str> {
+    let mut start = [0; 4];
+    let mut file = std::fs::File::open(path).ok()?;
+    file.read_exact(&mut start).ok()?;
+    match start {
+        [0xD4, 0xC3, 0xB2, 0xA1]
+        | [0xA1, 0xB2, 0xC3, 0xD4]
+        | [0x4D, 0x3C, 0xB2, 0xA1]
+        | [0xA1, 0xB2, 0x3C, 0x4D]
+        | [0x0A, 0x0D, 0x0D, 0x0A] => Some("a packet capture: use `nfdecode convert`"),
+        [0x1F, 0x8B, ..] => Some("compressed with gzip: zcat FILE | nfdecode read -"),
+        [0x28, 0xB5, 0x2F, 0xFD] => Some("compressed with zstd: zstdcat FILE | nfdecode read -"),
+        [b'B', b'Z', b'h', _] => Some("compressed with bzip2: bzcat FILE | nfdecode read -"),
+        [0xFD, b'7', b'z', b'X'] => Some("compressed with xz: xzcat FILE | nfdecode read -"),
+        [b'P', b'A', b'R', b'1'] => Some("a Parquet file: it needs another reader, such as DuckDB"),
+        [b'{' | b'[', ..] => Some("JSON text, such as nfdecode writes"),
+        _ => None,
+    }
 }
 
 /// Reports names that were not kept, if there are any.
@@ -182,7 +227,6 @@ fn path(file: &File) -> std::path::Display<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nfdecode::ErrorKind;
 
     #[test]
     fn what_can_be_asked_for_again_is_no_damage() {

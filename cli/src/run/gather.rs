@@ -11,7 +11,7 @@ use nfdecode::value::Zone;
 use crate::args::ProgressMode;
 use crate::args::answer::{AnswerArgs, SourceArgs};
 use crate::args::file_named;
-use crate::input::paths::{self, Input};
+use crate::input::paths::{self, Input, Unfinished};
 use crate::input::select::{self, Selection};
 use crate::run::account::{self, Account};
 use crate::run::env;
@@ -53,9 +53,11 @@ pub(crate) fn source(
             "a filter is given, but no file: name a file or directory".to_owned(),
         ));
     }
+    report.salvaging(args.salvage);
+    let unfinished = Unfinished::when(args.salvage);
     let inputs = match &args.dirs {
-        Some(dirs) => paths::expand(&paths::below(dirs, paths), report)?,
-        None => paths::expand(paths, report)?,
+        Some(dirs) => paths::expand(&paths::below(dirs, paths), unfinished, report)?,
+        None => paths::expand(paths, unfinished, report)?,
     };
     if let Some(output) = answer.output.as_deref().and_then(|path| file_named(path)) {
         paths::refuse_as_output(inputs.iter().map(Input::origin), output)?;

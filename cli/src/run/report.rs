@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
+use nfdecode::Error;
+use serde_json::json;
 
 use crate::run::interrupt;
 use crate::run::stop::Stop;
@@ -20,6 +22,11 @@ const LINES_MAX: usize = 100;
 pub(crate) struct Report {
     damaged: AtomicBool,
     nothing_read: AtomicBool,
+    salvaging: AtomicBool,
+    /// Only errors that end the run are printed.
+    quiet: bool,
+    /// Messages are JSON.
+    json: bool,
     damage: Mutex<Told>,
     /// Lines must not be drawn through a progress bar.
     bar: Mutex<Option<ProgressBar>>,
@@ -33,7 +40,34 @@ struct Told {
     beyond: u64,
 }
 
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Note,
+    Damage,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Damage => "damage",
+            Self::Error => "error",
+        }
+    }
+}
+
 impl Report {
+    /// Messages for people, or for programs as `json`; all of them, or with `quiet` only what ends the run.
+    pub(crate) fn new(quiet: bool, json: bool) -> Self {
+        Self {
+            quiet,
+            json,
+            ..Self::default()
+        }
+    }
+
     /// Lines go above this bar from now on.
     pub(crate) fn attach(&self, bar: ProgressBar) {
         if let Ok(mut slot) = self.bar.lock() {
@@ -48,6 +82,16 @@ impl Report {
 
     /// Reports damage: a line, and exit status 3. The same line is shown only once.
     pub(crate) fn damage(&self, message: impl Display) {
+        self.damage_at(None, message);
+    }
+
+    /// As [`damage`](Self::damage), of an error with its place.
+    pub(crate) fn damage_of(&self, error: &Error) {
+        self.damage_at(Some(error), error);
+    }
+
+    /// As [`damage_of`](Self::damage_of), in other words than the error's.
+    pub(crate) fn damage_at(&self, error: Option<&Error>, message: impl Display) {
         self.damaged();
         let Ok(mut told) = self.damage.lock() else {
             return;
@@ -57,7 +101,7 @@ impl Report {
             return;
         }
         if told.lines.len() < LINES_MAX {
-            self.line(&message);
+            self.line(Level::Damage, error, &message);
             told.lines.insert(message);
         } else {
             told.beyond += 1;
@@ -66,7 +110,7 @@ impl Report {
 
     /// Prints a note; does not change the exit status.
     pub(crate) fn note(&self, message: impl Display) {
-        self.line(&message.to_string());
+        self.line(Level::Note, None, &message.to_string());
     }
 
     /// No input could be read: exit status 1 although output may have been written.
@@ -74,18 +118,42 @@ impl Report {
         self.nothing_read.store(true, Ordering::Relaxed);
     }
 
+    /// Whatever is readable is read already: messages need not propose it.
+    pub(crate) fn salvaging(&self, salvages: bool) {
+        self.salvaging.store(salvages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_salvaging(&self) -> bool {
+        self.salvaging.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_nothing_read(&self) -> bool {
         self.nothing_read.load(Ordering::Relaxed)
     }
 
-    fn line(&self, message: &str) {
-        self.print(format!("nfdecode: {}", printable(message)));
+    /// Prints a message as one line.
+    fn line(&self, level: Level, error: Option<&Error>, message: &str) {
+        self.show(level, error, message, &printable(message));
     }
 
-    /// As `line`, for a message that contains newlines of its own.
-    fn lines(&self, message: &str) {
-        let lines: Vec<String> = message.lines().map(printable).collect();
-        self.print(format!("nfdecode: {}", lines.join("\n")));
+    /// `shown` is what people see of the message.
+    fn show(&self, level: Level, error: Option<&Error>, message: &str, shown: &str) {
+        if self.quiet && level != Level::Error {
+            return;
+        }
+        if self.json {
+            let mut object = json!({ "level": level.name(), "message": message });
+            if let (Some(error), Some(object)) = (error, object.as_object_mut()) {
+                let file = error.file().map(|file| file.display().to_string());
+                object.insert("kind".to_owned(), format!("{:?}", error.kind()).into());
+                object.insert("file".to_owned(), file.into());
+                object.insert("block".to_owned(), error.block().into());
+                object.insert("record".to_owned(), error.record().into());
+                object.insert("offset".to_owned(), error.offset().into());
+            }
+            return self.print(object.to_string());
+        }
+        self.print(format!("nfdecode: {shown}"));
     }
 
     fn print(&self, text: String) {
@@ -104,7 +172,8 @@ impl Report {
     pub(crate) fn finish(&self, result: Result<(), Stop>) -> ExitCode {
         let beyond = self.damage.lock().map_or(0, |told| told.beyond);
         if beyond != 0 {
-            self.line(&format!("{beyond} more problems are not shown"));
+            let message = format!("{beyond} more problems are not shown");
+            self.line(Level::Damage, None, &message);
         }
         match result {
             Ok(()) if self.is_nothing_read() => ExitCode::from(1),
@@ -113,20 +182,27 @@ impl Report {
             // After a signal, temporary files are removed while threads may still use them: their errors are not reported.
             Err(Stop::Failed(_)) if interrupt::interrupted() => super::interrupt::end(),
             Err(Stop::Failed(message)) => {
-                self.line(&message);
+                self.line(Level::Error, None, &message);
                 ExitCode::from(1)
             }
             Err(Stop::Usage(message)) => {
-                self.line(&message);
+                self.line(Level::Error, None, &message);
                 ExitCode::from(2)
             }
             Err(Stop::Filter(message)) => {
-                self.lines(&message);
+                // It has lines of its own, which show the place.
+                let lines: Vec<String> = message.lines().map(printable).collect();
+                self.show(Level::Error, None, &message, &lines.join("\n"));
                 ExitCode::from(2)
             }
             Err(Stop::Interrupted) => interrupt::end(),
         }
     }
+}
+
+/// A number and a noun: `1 flow`, `2 flows`.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Control characters in file names or idents must not reach a terminal.

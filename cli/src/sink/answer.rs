@@ -4,7 +4,6 @@
 //! milliseconds, percentages floating point, everything else text. What is absent is null, in csv empty.
 
 use std::io::{self, BufWriter, IsTerminal as _};
-use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -72,7 +71,10 @@ impl Answer {
     pub(crate) fn open(args: &AnswerArgs, columns: Vec<Column>, zone: Zone) -> Result<Self, Stop> {
         let output = args.output.as_deref().and_then(file_named);
         let is_terminal = output.is_none() && io::stdout().is_terminal();
-        let format = args.format.unwrap_or_else(|| usual(output, is_terminal));
+        let format = args.format.unwrap_or(match is_terminal {
+            true => AnswerFormat::Table,
+            false => AnswerFormat::Csv,
+        });
         let is_binary = matches!(format, AnswerFormat::Arrow | AnswerFormat::Parquet);
         if is_binary && is_terminal {
             return Err(Stop::Usage(
@@ -247,19 +249,6 @@ impl Answer {
                 out.into_target().finish()
             }
         }
-    }
-}
-
-/// What to write if the arguments do not say: what the file is named, else for eyes a table.
-fn usual(output: Option<&Path>, is_terminal: bool) -> AnswerFormat {
-    let extension = output.and_then(Path::extension);
-    match extension.and_then(|extension| extension.to_str()) {
-        Some("json") => AnswerFormat::Json,
-        Some("ndjson" | "jsonl") => AnswerFormat::Ndjson,
-        Some("arrow") => AnswerFormat::Arrow,
-        Some("parquet") => AnswerFormat::Parquet,
-        _ if is_terminal => AnswerFormat::Table,
-        _ => AnswerFormat::Csv,
     }
 }
 

@@ -47,12 +47,9 @@ impl Style {
         if (args.header || args.no_header) && matches!(format, Format::Json | Format::Ndjson) {
             return usage("--header and --no-header need csv, lines or a table");
         }
-        let chooses_itself = matches!(
-            format,
-            Format::Line | Format::Long | Format::Extended | Format::Table
-        );
+        let chooses_itself = matches!(format, Format::Line | Format::Long | Format::Extended);
         if args.fields.is_some() && chooses_itself {
-            return usage("--fields needs json, ndjson, csv, arrow or parquet");
+            return usage("--fields needs table, json, ndjson, csv, arrow or parquet");
         }
         let fields = match &args.fields {
             Some(names) if !matches!(format, Format::Arrow | Format::Parquet) => {
@@ -104,12 +101,15 @@ impl Style {
         let zone = zone.clone();
         if let Some(fields) = &self.fields {
             let fields = match (tell_files, &self.format) {
-                (true, Format::Ndjson | Format::Csv(_)) => fields.clone().with_file_names(),
+                (true, Format::Ndjson | Format::Csv(_) | Format::Table) => {
+                    fields.clone().with_file_names()
+                }
                 _ => fields.clone(),
             };
             return Formatter::Fields(Box::new(match self.format {
                 Format::Ndjson => FieldsFormat::ndjson(fields, zone),
                 Format::Csv(_) => FieldsFormat::csv(fields, self.delimiter, self.header, zone),
+                Format::Table => FieldsFormat::table(fields, self.header, zone),
                 _ => FieldsFormat::json(fields, zone),
             }));
         }
@@ -145,7 +145,7 @@ impl Style {
 /// The default format: a table for a terminal, JSON for programs.
 /// Options that only JSON has select JSON too.
 pub(crate) fn default(args: &OutputArgs, by_file: bool) -> Format {
-    let plain = args.file().is_none() && args.fields.is_none() && !by_file;
+    let plain = args.file().is_none() && !by_file;
     if plain && io::stdout().is_terminal() {
         Format::Table
     } else {

@@ -261,7 +261,13 @@ impl Parser<'_> {
         } else {
             format!("a number from 0 to {}", term.max)
         };
-        let (value, span) = self.number(&expected)?;
+        let found = self.lexer.word(&self.token).to_owned();
+        let (value, span) =
+            self.number(&expected)
+                .map_err(|error| match suggest::number(&found, term.name()) {
+                    Some(help) => error.help(help),
+                    None => error,
+                })?;
         if value > term.max {
             let message = format!(
                 "{value} is out of range: `{}` goes from 0 to {}",

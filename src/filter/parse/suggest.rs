@@ -120,6 +120,80 @@ fn misspelled(word: &str) -> Option<String> {
     closest(word, numbers.chain(keywords()).chain(sides)).map(did_you_mean)
 }
 
+/// Names of services that people write where a port is expected. nfdump looks up none.
+const SERVICES: &[(&str, u16)] = &[
+    ("ftp", 21),
+    ("ssh", 22),
+    ("telnet", 23),
+    ("smtp", 25),
+    ("dns", 53),
+    ("domain", 53),
+    ("http", 80),
+    ("www", 80),
+    ("pop3", 110),
+    ("ntp", 123),
+    ("imap", 143),
+    ("snmp", 161),
+    ("bgp", 179),
+    ("ldap", 389),
+    ("https", 443),
+    ("smb", 445),
+    ("syslog", 514),
+    ("ldaps", 636),
+    ("imaps", 993),
+    ("mysql", 3306),
+    ("rdp", 3389),
+    ("postgresql", 5432),
+];
+
+/// Help for a word that is not the number which a term expects: names of services, ranges, and numbers with other
+/// units.
+pub(super) fn number(word: &str, term: &str) -> Option<String> {
+    let lower = word.to_ascii_lowercase();
+    if term.ends_with("port")
+        && let Some((_, port)) = SERVICES.iter().find(|(name, _)| *name == lower)
+    {
+        return Some(format!("ports are numbers: did you mean `{term} {port}`?"));
+    }
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((low, high)) = lower.split_once(['-', ':'])
+        && is_number(low)
+        && is_number(high)
+    {
+        return Some(format!(
+            "a range is two comparisons: `{term} >= {low} and {term} <= {high}`"
+        ));
+    }
+    let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (amount, unit) = lower.split_at_checked(digits)?;
+    if term == "duration" && is_number(amount) {
+        let factor = match unit {
+            "ms" => 1,
+            "s" | "sec" => 1_000,
+            "min" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        let milliseconds = amount.parse::<u64>().ok()?.checked_mul(factor)?;
+        return Some(format!(
+            "durations are in milliseconds: did you mean `{milliseconds}`?"
+        ));
+    }
+    let unit = unit
+        .strip_suffix("ib")
+        .or(unit.strip_suffix('b'))
+        .unwrap_or(unit);
+    match unit {
+        "" | "k" | "m" | "g" | "t" if amount.contains('.') => {
+            Some("only whole numbers are accepted, with k, m, g or t".to_owned())
+        }
+        "k" | "m" | "g" | "t" if is_number(amount) => {
+            Some(did_you_mean(&format!("{amount}{unit}")))
+        }
+        _ => None,
+    }
+}
+
 fn did_you_mean(text: &str) -> String {
     format!("did you mean `{text}`?")
 }

@@ -8,6 +8,7 @@ use crate::flow::element::FieldKind;
 use crate::flow::field_value::FieldValue;
 use crate::flow::view::Flow;
 use crate::output::buffer::TextBuffer;
+use crate::output::fields::aligned::Aligned;
 use crate::output::fields::list::{Chosen, FieldList, Source};
 use crate::output::fields::names::Computed;
 use crate::output::fields::quoting::Quoting;
@@ -24,6 +25,7 @@ use crate::value::zone::{TimeFormatter, Zone};
 enum Form {
     Json(Layout),
     Csv { header: bool, quoting: Box<Quoting> },
+    Table { header: bool, aligned: Box<Aligned> },
 }
 
 /// Chosen fields in one of the text forms.
@@ -56,9 +58,16 @@ impl FieldsFormat {
         Self::new(fields, Form::Csv { header, quoting }, zone)
     }
 
+    /// One line per flow with aligned columns, after a line with the names if `header`. Long values are not cut.
+    #[must_use]
+    pub fn table(fields: FieldList, header: bool, zone: Zone) -> Self {
+        let aligned = Box::new(Aligned::new(&fields.0));
+        Self::new(fields, Form::Table { header, aligned }, zone)
+    }
+
     fn new(fields: FieldList, form: Form, zone: Zone) -> Self {
         let keys = match &form {
-            Form::Csv { .. } => Vec::new(),
+            Form::Csv { .. } | Form::Table { .. } => Vec::new(),
             Form::Json(layout) => {
                 let (before, after) = layout.around_key();
                 let key = |chosen: &Chosen| {
@@ -118,24 +127,33 @@ impl FieldsFormat {
             }
             let before = out.len();
             self.value::<false>(&chosen.source, number, flow, context, out);
-            if let Form::Csv { quoting, .. } = &mut self.form
-                && (quoting.any_value || chosen.is_free_text)
-            {
-                quoting.apply(before, out);
+            match &mut self.form {
+                Form::Csv { quoting, .. } if quoting.any_value || chosen.is_free_text => {
+                    quoting.apply(before, out);
+                }
+                Form::Table { aligned, .. } => {
+                    if chosen.is_free_text {
+                        make_printable(before, out);
+                    }
+                    aligned.apply(at, before, out);
+                }
+                _ => {}
             }
         }
         self.end_line(start, out);
     }
 
     fn delimiter(&self, out: &mut TextBuffer) {
-        if let Form::Csv { quoting, .. } = &self.form {
-            out.push(quoting.delimiter);
+        match &self.form {
+            Form::Csv { quoting, .. } => out.push(quoting.delimiter),
+            Form::Table { .. } => out.push(b' '),
+            Form::Json(_) => {}
         }
     }
 
     /// An empty line would be no record.
     fn end_line(&self, start: usize, out: &mut TextBuffer) {
-        if out.len() == start {
+        if out.len() == start && matches!(self.form, Form::Csv { .. }) {
             out.extend(b"\"\"");
         }
         out.push(b'\n');
@@ -240,14 +258,30 @@ impl FlowFormat for FieldsFormat {
                 }
                 out.push(b'\n');
             }
-            Form::Json(Layout::Ndjson) | Form::Csv { header: false, .. } => {}
+            Form::Table {
+                header: true,
+                aligned,
+            } => {
+                for (at, chosen) in self.fields.0.iter().enumerate() {
+                    if at != 0 {
+                        out.push(b' ');
+                    }
+                    let before = out.len();
+                    out.extend(chosen.name.as_bytes());
+                    aligned.apply(at, before, out);
+                }
+                out.push(b'\n');
+            }
+            Form::Json(Layout::Ndjson)
+            | Form::Csv { header: false, .. }
+            | Form::Table { header: false, .. } => {}
         }
     }
 
     fn flow(&mut self, number: u64, flow: &Flow<'_>, context: &FlowContext, out: &mut TextBuffer) {
         match self.form {
             Form::Json(layout) => self.object(layout, number, flow, context, out),
-            Form::Csv { .. } => self.line(number, flow, context, out),
+            Form::Csv { .. } | Form::Table { .. } => self.line(number, flow, context, out),
         }
     }
 
@@ -256,6 +290,20 @@ impl FlowFormat for FieldsFormat {
             out.extend(if flows == 0 { b"]\n" } else { b"\n]\n" });
         }
     }
+}
+
+/// Replaces control characters in what was written since `from`: texts of a file must not control a terminal.
+fn make_printable(from: usize, out: &mut TextBuffer) {
+    let written = out.as_bytes().get(from..).unwrap_or_default();
+    if !written.iter().any(|byte| !(b' '..0x7F).contains(byte)) {
+        return;
+    }
+    let text = String::from_utf8_lossy(written);
+    let shown = text.chars();
+    let shown = shown.map(|c| if c.is_control() { '\u{FFFD}' } else { c });
+    let shown: String = shown.collect();
+    out.truncate(from);
+    out.extend(shown.as_bytes());
 }
 
 /// Milliseconds from first to last seen.

@@ -1,4 +1,4 @@
-//! Chosen fields, under stable names: as CSV, and as the members of JSON and NDJSON objects.
+//! Chosen fields, under stable names: as CSV, a table, and as the members of JSON and NDJSON objects.
 //!
 //! Names are those of the accessors of [`Flow`](crate::Flow), from the element table, and of a few values
 //! that are computed; nfdump's JSON keys are accepted too. Members and columns keep the order and
@@ -8,6 +8,7 @@
 //! Values have the text that they have in nfdump's JSON; bytes, which nfdump does not print, are
 //! hexadecimal. nfdump's own CSV is in [`super::csv`].
 
+mod aligned;
 mod format;
 mod list;
 mod names;
