@@ -15,7 +15,10 @@ fn main() {
     let library =
         PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("libnfdump");
     let include = library.join("include");
-    println!("cargo::rerun-if-changed={}", library.display());
+    // Not the whole folder, in which the Makefile of the library has what it builds.
+    for part in ["include", "src"] {
+        println!("cargo::rerun-if-changed={}", library.join(part).display());
+    }
     println!("cargo::metadata=include={}", include.display());
     println!("cargo::metadata=abi={}", abi_version(&include));
 

@@ -310,7 +310,7 @@ impl Series {
         let mut open: Option<Point> = None;
         let mut close = |mut point: Point, sums: [i128; 2]| {
             let rounded = sums.map(|sum| sum.saturating_add(1 << (FRACTION - 1)) >> FRACTION);
-            let [packets, bytes] = [0, 1].map(|at: usize| rounded[at] - shown[at]);
+            let [packets, bytes] = [0, 1].map(|at: usize| rounded[at].saturating_sub(shown[at]));
             shown = rounded;
             point.packets = packets.try_into().unwrap_or(u64::MAX);
             point.bytes = bytes.try_into().unwrap_or(u64::MAX);
@@ -380,7 +380,7 @@ fn put_flow(
             // The last step gets what is left, so that nothing is lost by rounding.
             let rest = [0, 1].map(|at: usize| {
                 let [amount, head, rate] = [whole, head, rate].map(|pair| pair[at]);
-                amount - head - rate.saturating_mul(steps)
+                (amount - head).saturating_sub(rate.saturating_mul(steps))
             });
             put(series, end, rest);
             if steps > 0 {

@@ -15,6 +15,7 @@ use nfdecode::writer::{Encoding, SysidMap, Writer};
 use nfdecode::{File, FlowBuilder, Scan, Timestamp};
 
 use crate::support;
+use crate::support::writer as made;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -617,6 +618,45 @@ fn groups_take_little_memory() -> Result<()> {
         }
         assert_eq!(table.len(), 50_000);
         assert!(table.memory() / table.len() <= most, "{}", table.memory());
+    }
+    Ok(())
+}
+
+/// Flows that say they stand for more flows, packets and bytes than can be counted.
+#[test]
+fn series_of_any_counters_do_not_overflow() -> Result<()> {
+    let flow = |first: u64, last: u64| {
+        let mut generic = [first, last, last, u64::MAX, u64::MAX]
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect::<Vec<_>>();
+        generic.extend([0; 8]);
+        let elements = vec![(1, generic), (5, vec![0xFF; 24])];
+        let flow = made::FlowRecord {
+            elements,
+            ..made::FlowRecord::default()
+        };
+        flow.bytes()
+    };
+    let records = vec![
+        flow(1, 2),
+        flow(1, 90_000),
+        flow(1, 500_000),
+        flow(1, u64::MAX),
+    ];
+    let file = File::from_bytes(made::file(made::Encoding::None, None, &[records]))?;
+    for spread in [Spread::Even, Spread::Start, Spread::End] {
+        let mut series = Series::new(Bins::every(60_000), spread, None)?;
+        for block in file.blocks() {
+            series.add(&block?, Some(&[0, 1, 2]));
+        }
+        let points = series.points()?;
+        assert_eq!(points.first().map(|point| point.flows), Some(u64::MAX));
+        let mut series = Series::new(Bins::every(u64::MAX / 4), spread, None)?;
+        for block in file.blocks() {
+            series.add(&block?, None);
+        }
+        assert!(!series.points()?.is_empty());
     }
     Ok(())
 }

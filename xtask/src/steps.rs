@@ -94,8 +94,8 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        about: "a short fuzzing pass",
-        run: || run("make -C vendor/libnfdump fuzz-all SECONDS=4"),
+        about: "a short fuzzing pass, for faults and for cost",
+        run: || run("make -C vendor/libnfdump fuzz-all cost-all SECONDS=4"),
     },
     Step {
         name: "dist",

@@ -2,8 +2,9 @@
  * Measures what each input costs, for all targets: CPU time per byte.  Targets are compiled with their function
  * renamed to fuzz_one_input, which is called from here.
  *
- * The bytes of an input are those stored, those decoded and handed out, and BYTES_OF_A_CALL for what opening a file
- * and making a decoder costs.  When the process ends, the inputs that cost most per byte are printed, and stored
+ * The bytes of an input are those stored, those decoded and handed out, those that the library itself counts against
+ * its limits (searches, and blocks that decode to nothing), and BYTES_OF_A_CALL for what opening a file and making a
+ * decoder costs.  What is found is work that no limit knows of.  When the process ends, the inputs that cost most per byte are printed, and stored
  * where NFDUMP_SLOWEST says.
  *
  * With COST_MAX, nanoseconds per byte, an input that costs more ends the process, so that the fuzzer keeps it; and

@@ -2,6 +2,7 @@
  * Fuzz target: opens the input as a file, plainly and salvaging, and looks at all of its blocks.  Encrypted
  * files are read with a cipher that does nothing, so that what is behind it is reached.
  */
+#include "../src/file.h"
 #include "use.h"
 
 #include <stdlib.h>
@@ -50,6 +51,7 @@ static void read_file(const uint8_t *data, size_t size, uint32_t flags)
     }
     /* The chain has ended for good. */
     check(nfdump_file_next(file, &cursor, &ref, &error) == NFDUMP_END);
+    use_work(cursor.searched + atomic_load(file->refused) * UINT64_C(1024));
     nfdump_file_close(file);
 }
 

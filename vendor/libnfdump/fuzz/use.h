@@ -14,8 +14,10 @@ void touch(const uint8_t *data, size_t length);
 void use_view(const nfdump_block_view *view);
 /* Every record seen is accounted for.  Not so in layout 3, where one may become several. */
 void check_counts(const nfdump_block_view *view);
-/* Decoded bytes that went through use_view so far. */
+/* Decoded bytes that went through use_view so far, and those of use_work. */
 uint64_t bytes_used(void);
+/* Counts work that the library has counted itself: bytes that were decoded on trial and in vain. */
+void use_work(uint64_t bytes);
 /* One record through all the parsers of those that are not flows. */
 void use_record(const uint8_t *record, size_t size);
 

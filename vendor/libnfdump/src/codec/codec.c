@@ -108,8 +108,12 @@ static nfdump_status decompress_bz2(span stored, uint8_t *out, size_t capacity, 
         stream.avail_out = (unsigned)(capacity - first);
         result = BZ2_bzDecompress(&stream);
     }
-    const size_t produced = (size_t)((uint8_t *)stream.next_out - out);
+    size_t produced = (size_t)((uint8_t *)stream.next_out - out);
     char more;
+    if (result == BZ_DATA_ERROR) {
+        /* Of a block whose damage shows late libbz2 does not say how much it has written: all, perhaps. */
+        produced += stream.avail_out;
+    }
     if (result == BZ_OK && stream.avail_out == 0) {
         stream.next_out = &more;
         stream.avail_out = 1;
