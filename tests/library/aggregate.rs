@@ -276,9 +276,9 @@ fn little_memory_gives_the_same_groups() -> Result<()> {
             Order::new(OrderBy::Key, ascending),
             Order::new(OrderBy::Key, descending).within(0),
         ] {
-            for count in [0, 1, 7, usize::MAX] {
+            for count in [7, usize::MAX] {
                 let expected = ranked(&grouping, 1, usize::MAX, (&order, count))?;
-                for (threads, memory) in [(1, 1), (2, 1), (2, 20_000), (4, 100_000)] {
+                for (threads, memory) in [(1, 1), (2, 20_000), (4, 100_000)] {
                     let found = ranked(&grouping, threads, memory, (&order, count))?;
                     assert_eq!(found, expected, "{order:?} {count} {threads} {memory}");
                 }
