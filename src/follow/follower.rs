@@ -11,7 +11,7 @@ use crate::file::handle::File;
 use crate::file::options::OpenOptions;
 use crate::follow::entry::{Job, Progress};
 use crate::follow::identity::{Fingerprint, Identity};
-use crate::follow::listing::{Lister, Seen};
+use crate::follow::listing::{Lister, Listing, Seen, look_at};
 use crate::follow::state::{State, StateError};
 use crate::follow::tracker::{Event, Rules, Tracker};
 use crate::follow::wake::Wake;
@@ -223,16 +223,28 @@ impl Follower {
             self.complete = Some(Instant::now());
         }
         self.is_stale = false;
-        let listing = self.lister.list(is_complete);
+        let listing = self.list(is_complete);
         let mut now = self.now();
         let mut events = self.tracker.observe(&listing, now);
         if self.tracker.needs_look() {
-            let listing = self.lister.list(false);
+            let listing = self.list(false);
             now = self.now();
             events.extend(self.tracker.observe(&listing, now));
         }
         self.queue = self.tracker.jobs(now).into();
         events
+    }
+
+    /// What changes without a change of its directory is looked at too.
+    fn list(&mut self, is_complete: bool) -> Listing {
+        let mut listing = self.lister.list(is_complete);
+        for path in self.tracker.paused() {
+            let is_listed = |parent| listing.directories.contains_key(parent);
+            if !path.parent().is_some_and(is_listed) {
+                listing.growing.extend(look_at(path));
+            }
+        }
+        listing
     }
 
     /// How many files wait in the queue.

@@ -175,7 +175,7 @@ impl Lister {
             && known.modified == Some(modified)
             && !listing.is_complete
         {
-            let live = known.live.iter().filter_map(|path| look(path));
+            let live = known.live.iter().filter_map(|path| look_at(path));
             listing.growing.extend(live);
             return Ok(known.inner.clone());
         }
@@ -198,7 +198,8 @@ impl Lister {
     }
 }
 
-fn look(path: &Path) -> Option<Seen> {
+/// A file as it is now.
+pub(crate) fn look_at(path: &Path) -> Option<Seen> {
     let metadata = fs::metadata(path).ok()?;
     metadata
         .is_file()

@@ -574,6 +574,15 @@ impl Tracker {
         }
     }
 
+    /// Finished files that break off and are read on when they change.
+    pub(crate) fn paused(&self) -> impl Iterator<Item = &Path> {
+        let is_paused = |entry: &&Entry| {
+            entry.stage == Stage::Reading && entry.read.is_some() && !is_unfinished(&entry.path)
+        };
+        let files = self.files.values().filter(is_paused);
+        files.map(|entry| &*entry.path)
+    }
+
     /// The files whose flows are delivered, and that are not finished, in order.
     #[must_use]
     pub fn delivered(&self) -> Vec<(Arc<Path>, Identity)> {

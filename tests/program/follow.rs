@@ -330,7 +330,10 @@ fn losses_are_reported() {
     fs::write(place.input().join(FILES[0]), &whole[..1500]).expect("written");
     let (text, errors, status) = place.once(&[]);
     assert_eq!((text.as_str(), status), ("", Some(3)), "{errors}");
-    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert!(
+        errors.contains("truncated") && errors.lines().count() == 1,
+        "{errors}"
+    );
 }
 
 #[test]
@@ -380,7 +383,7 @@ fn a_backlog_does_not_delay_what_is_written_now() {
 fn a_slow_reader_slows_the_program() {
     let place = Place::empty();
     let bytes = fs::read(fixture(FILES[1])).expect("readable");
-    for number in 0..4000 {
+    for number in 0..1500 {
         let name = format!(
             "nfcapd.202610{:02}{:02}{:02}",
             number / 1440 + 1,
@@ -395,13 +398,15 @@ fn a_slow_reader_slows_the_program() {
     thread::sleep(Duration::from_secs(2));
     let memory = memory(running.0.id());
     assert!(memory < 64 << 10, "{memory} KiB");
-    let mut text = Vec::new();
     let mut piece = vec![0; 1 << 16];
-    let is_over = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count() >= 4000 * 158;
-    while text.len() < 4000 * 158 * 100 || !is_over(&text) {
+    let mut lines = 0;
+    while lines < 1500 * 158 {
         let length = out.read(&mut piece).expect("readable");
         assert!(length > 0, "it has ended");
-        text.extend(&piece[..length]);
+        lines += piece[..length]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
     }
     assert_eq!(running.terminate(), Some(0));
 }
@@ -839,7 +844,7 @@ fn everything_once_is_everything() {
         .bytes()
     };
     let block: Vec<_> = (0..20_000).map(flow).collect();
-    let blocks = vec![block; 40];
+    let blocks = vec![block; 12];
     let bytes = support::writer::file(support::writer::Encoding::Lz4, None, &blocks);
     for number in 0..3 {
         let name = format!("nfcapd.20260101120{number}");
@@ -862,6 +867,6 @@ fn everything_once_is_everything() {
             }
             _ => output.stdout.iter().filter(|byte| **byte == b'\n').count(),
         };
-        assert_eq!(count, 3 * 40 * 20_000, "{state:?}");
+        assert_eq!(count, 3 * 12 * 20_000, "{state:?}");
     }
 }

@@ -28,6 +28,8 @@ use crate::run::stop::Stop;
 
 /// How long files are read before directories are looked at again: what is written now comes first.
 const SLICE: Duration = Duration::from_millis(500);
+/// How long one file is read beyond that, unless files being written wait.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Files, and bytes of them, between two checkpoints at most.
 const FILES: usize = 64;
 const BYTES: u64 = 64 << 20;
@@ -356,6 +358,7 @@ impl Session<'_> {
             counts: self.tell.counts,
             is_silent,
             until,
+            at_last: until + if self.args.live { SLICE } else { PATIENCE },
         };
         let (readings, result) = printing.run(&self.scan, opened, out);
         for (opened, reading) in opened.iter().zip(&readings) {

@@ -128,8 +128,10 @@ pub(crate) struct Printing<'a> {
     pub(crate) counts: &'a Counts,
     /// Flows are only counted.
     pub(crate) is_silent: bool,
-    /// When to stop, at the end of a block.
+    /// When to begin no other file.
     pub(crate) until: Instant,
+    /// When to stop in a file, at the end of a block. Blocks that were decoded ahead are decoded again then.
+    pub(crate) at_last: Instant,
 }
 
 /// What is kept in order.
@@ -163,8 +165,12 @@ impl Printing<'_> {
             printing: self,
             _target: PhantomData,
         };
-        let inputs: Vec<_> = opened.iter().map(Opened::input).collect();
-        let (_, tally, _) = scan.run_over(inputs.into_iter(), &work, tally);
+        let is_due = |number: usize| number == 0 || Instant::now() < self.until;
+        let inputs = opened.iter().enumerate();
+        let inputs = inputs
+            .take_while(|(number, _)| is_due(*number))
+            .map(|(_, opened)| opened.input());
+        let (_, tally, _) = scan.run_over(inputs, &work, tally);
         (tally.readings, tally.stop.map_or(Ok(()), Err))
     }
 }
@@ -251,7 +257,7 @@ impl<'t> Work for Run<'_, 't> {
                 let written =
                     batches.and_then(|batches| tally.write(self.printing, text, &batches));
                 let result = written.map(|()| tally.see(self.printing, part));
-                tally.go_on(result, self.printing.until)
+                tally.go_on(result, self.printing.at_last)
             })?;
             worker.buffer.clear();
         }
@@ -379,13 +385,13 @@ impl Tally<'_> {
         }
     }
 
-    fn go_on(&mut self, result: Result<(), Stop>, until: Instant) -> ControlFlow<()> {
+    fn go_on(&mut self, result: Result<(), Stop>, at_last: Instant) -> ControlFlow<()> {
         let result = result.and_then(|()| interrupt::check());
         if let Err(stop) = result {
             self.stop.get_or_insert(stop);
             return ControlFlow::Break(());
         }
-        match Instant::now() >= until {
+        match Instant::now() >= at_last {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
