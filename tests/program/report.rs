@@ -101,7 +101,7 @@ fn damage_is_reported_and_the_page_is_written() {
     fs::write(&path, &whole[..whole.len() / 2]).expect("written");
     let output = run(&["report", path.to_str().expect("UTF-8"), ARCHIVE]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    let page = String::from_utf8(output.stdout).expect("UTF-8");
+    let page = String::from_utf8_lossy(&output.stdout);
     assert!(page.contains("<strong>Damaged</strong>"));
     for line in stderr(&output).lines() {
         let (_, reason) = line.rsplit_once(": ").expect("a reason");

@@ -58,8 +58,8 @@ impl Survey {
     /// # Errors
     /// [`AggregateError`], never in practice: the lists are fixed.
     pub fn new(options: &Options, threads: NonZeroUsize) -> Result<Self, AggregateError> {
-        // Most lists are small: those of addresses, networks and conversations share the memory.
-        let memory = options.memory / 5;
+        // Each list may be the one that needs it.
+        let memory = options.memory / LISTS.len();
         let collector = |list: &List| {
             let collector = Collector::new(&list.grouping()?, threads);
             Ok(collector.with_memory(memory, options.directory.clone()))
