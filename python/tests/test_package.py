@@ -84,11 +84,12 @@ def test_the_wheel_holds_the_program_and_no_more_than_8_mb():
             assert program and program[0].external_attr >> 16 & 0o111
             assert {"nfdecode/py.typed", "nfdecode/_nfdecode.pyi", "nfdecode/_nfdecode.abi3.so"} <= set(names)
             metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
-        assert wheel.stat().st_size <= 8_000_000
         required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist")]
         assert required and all("extra ==" in line for line in required), "no run-time dependencies"
         without = wheel.stat().st_size - program[0].compress_size
+        # The bounds are those of a published wheel, which is built with link-time optimisation.
         if not os.environ.get("NFDECODE_UNOPTIMIZED"):
+            assert wheel.stat().st_size <= 8_000_000
             assert without <= 3_000_000
 
 
