@@ -8,6 +8,8 @@
 //! is recorded there, and has not changed, is not read again, unless a part of it was unreadable for
 //! another reason than damage. Output of a capture is removed when it is replaced by other files. The record is
 //! written before the first of its files appears, so that a crash leaves no file without a record.
+//!
+//! One file: the record and the files it protects change together; what remains beyond 600 lines is its test.
 
 use crate::args::slot::Slot;
 use nfdecode::scan::{Grouping, ScanFile, ScanInput};
