@@ -52,7 +52,7 @@ impl Form {
 /// Where it is written to.
 pub(crate) enum Destination {
     Text(Target),
-    Arrow(StreamWriter<BufWriter<Out>>, Fault),
+    Arrow(Box<StreamWriter<BufWriter<Out>>>, Fault),
 }
 
 impl Destination {
@@ -72,7 +72,7 @@ impl Destination {
                 let writer = StreamWriter::try_new(out, schema).map_err(Stop::failed);
                 let mut writer = fault.explain(writer)?;
                 fault.explain(writer.flush().map_err(Stop::failed))?;
-                Ok(Self::Arrow(writer, fault))
+                Ok(Self::Arrow(Box::new(writer), fault))
             }
         }
     }
