@@ -2,8 +2,6 @@
 //!
 //! Has no clock and opens no file. `now` is any time that only goes on, such as that since the start of the process:
 //! jumps of the system's clock have no effect.
-//!
-//! One file: the states of a file and all that moves it from one to another are read together.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
