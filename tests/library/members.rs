@@ -56,7 +56,6 @@ fn members_are_those_of_the_json() {
 #[cfg_attr(not(reference_data), ignore = "needs the reference data")]
 #[test]
 fn members_of_all_elements() {
-    let root = std::env::var("NFDECODE_TESTDATA");
     for folder in ["elements", "nfcapd", "layout1"] {
         let Some(folder) = support::test_data(folder) else {
             return;

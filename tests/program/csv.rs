@@ -533,7 +533,6 @@ fn options_that_do_not_fit_are_refused() {
         &["-f", "json", "--no-header"],
         &["-f", "csv", "--by-file"],
         &["--fields", "nosuch"],
-        &["-f", "table", "--fields", "first"],
         &["-f", "long", "--fields", "first"],
         &["-f", "csv", "--fields", "first", "--delimiter", "ab"],
         &["-f", "csv", "--fields", "first", "--delimiter", "\""],
