@@ -7,11 +7,14 @@ use crate::aggregate::counters::Counters;
 use crate::aggregate::order::Side;
 use crate::flow::view::Flow;
 
+/// A name, and how its value is computed.
+type Named = (&'static str, fn(&Counters) -> u64);
+
 /// A value computed from counters.
 #[derive(Clone, Copy)]
-pub(crate) struct FlowMeasure(&'static (&'static str, fn(&Counters) -> u64));
+pub(crate) struct FlowMeasure(&'static Named);
 
-static MEASURES: [(&str, fn(&Counters) -> u64); 7] = [
+static MEASURES: [Named; 7] = [
     ("bytes", Counters::bytes),
     ("packets", Counters::packets),
     ("flows", |counters| counters.flows),

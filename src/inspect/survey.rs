@@ -80,8 +80,8 @@ impl Survey {
                 ..
             } = block.counts();
             this.records += u64::from(records);
-            this.decoded_bytes += u64::from(decoded_bytes);
-            this.unknown_elements += u64::from(unknown_elements);
+            this.decoded_bytes += decoded_bytes;
+            this.unknown_elements += unknown_elements;
             for flow in block.flows() {
                 this.flows += 1;
                 let mut left = flow.elements();

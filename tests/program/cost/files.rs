@@ -358,7 +358,7 @@ pub(super) fn refused_blocks(number: u8, scale: usize) -> Case {
 /// Blocks of bzip2 that hold much in little, of which layout 3 wants little.
 fn refused_layout3(scale: usize) -> Case {
     // The content of a block as it is announced, and another one in its place.
-    let mut block = layout3::block(layout3::FLOWS.into(), Encoding::Bz2, false, &[0; 3_000]);
+    let mut block = layout3::block(layout3::FLOWS, Encoding::Bz2, false, &[0; 3_000]);
     // Without runs of the same byte, so that it is not shortened before it is sorted.
     let stored = Encoding::Bz2.encode(&[0, 1].repeat(2_000_000));
     block.truncate(24);

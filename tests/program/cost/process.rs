@@ -70,6 +70,10 @@ fn collect(process: u32) -> (Duration, i32) {
 /// # Panics
 ///
 /// If the program does.
+#[expect(
+    clippy::zombie_processes,
+    reason = "`collect` waits, since the standard library does not report what was used"
+)]
 pub(super) fn run(arguments: &[&str]) -> Usage {
     let mut child = nfdecode()
         .args(arguments)
