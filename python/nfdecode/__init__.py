@@ -28,7 +28,8 @@ from ._errors import (
     UnsupportedError,
 )
 from ._files import check, info, repair, rewrite
-from ._flows import Flows, ip, ip_range, read, scan_polars
+from ._flows import Flows, ip, ip_range, read
+from ._lazy import scan_polars
 from ._nfdecode import Batch, Filter, __version__
 
 __all__ = [

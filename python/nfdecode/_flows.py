@@ -253,45 +253,6 @@ def read(
     return Flows(opened, options)
 
 
-def scan_polars(
-    source: _sources.Sources,
-    *,
-    fields: str | Sequence[str] | None = None,
-    filter: str | Filter | None = None,
-    since: _sources.Moment | None = None,
-    until: _sources.Moment | None = None,
-    last: _sources.Length | None = None,
-    limit: int | None = None,
-    addresses: Addresses = "bytes",
-    errors: OnError = "raise",
-    salvage: bool = False,
-    key: str | bytes | None = None,
-    threads: int | None = None,
-) -> pl.LazyFrame:
-    """A Polars ``LazyFrame`` of flows. Only the columns and rows that a query needs are decoded.
-
-    Columns, row limits, and comparisons of ports, counters, AS numbers and times with constants are pushed down;
-    every other condition is applied by Polars. The parameters are those of :func:`read`. Needs Polars.
-    """
-    from . import _polars
-
-    flows = read(
-        source,
-        fields=fields,
-        filter=filter,
-        since=since,
-        until=until,
-        last=last,
-        limit=limit,
-        addresses=addresses,
-        errors=errors,
-        salvage=salvage,
-        key=key,
-        threads=threads,
-    )
-    return _polars.scan(flows)
-
-
 def ip(address: str | int | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
     """The 16 bytes of an address, as the columns ``src_addr`` and the like hold it."""
     import ipaddress

@@ -81,7 +81,7 @@ impl Shape {
     /// Takes over the member at a place.
     fn put(&mut self, at: usize, key: usize, value: MemberValue<'_>) {
         if self.keys.get(at) != Some(&key) {
-            // Another list of members: the dictionary is made anew.
+            // Another list of members: the dictionary is made again from nothing.
             self.dict = None;
             self.keys.truncate(at);
             self.values.truncate(at);
