@@ -70,7 +70,8 @@ pub(crate) fn run<T: Send>(
                 }
             }
             match worker.join() {
-                Ok(result) => interrupted.map(|()| result),
+                // Work that is always shorter than a tick would never be interrupted otherwise.
+                Ok(result) => interrupted.and_then(|()| check()).map(|()| result),
                 Err(panic) => panic::resume_unwind(panic),
             }
         })

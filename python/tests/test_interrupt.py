@@ -78,7 +78,13 @@ def test_keyboard_interrupt(way):
                     time.sleep(0.01)
                 print("no KeyboardInterrupt, but", repr(error))
         except KeyboardInterrupt:
-            print("after", time.monotonic() - sent[0])
+            took = time.monotonic() - sent[0]
+            try:
+                time.sleep(0.05)
+            except KeyboardInterrupt:
+                # Polars has a handler of its own, and may raise the exception beside Python's.
+                pass
+            print("after", took)
     """
     for attempt in range(3):
         done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, timeout=120)
@@ -175,27 +181,31 @@ def test_a_handler_s_exception_is_raised(many):
 
 
 def test_a_hundred_reads_leak_nothing():
-    import pyarrow as pa
+    """In a process of its own: libraries that other tests load keep memory as they like."""
+    code = f"""
+        import os, resource, nfdecode, pyarrow as pa
+        router = {str(ROUTER)!r}
 
-    def once():
-        flows = nfdecode.read([ROUTER] * 20)
-        pa.table(flows)
-        flows.to_dicts()
-        list(flows.limit(100))
-        next(iter(flows))
-        nfdecode.top(ROUTER, "src_addr")
+        def once():
+            flows = nfdecode.read([router] * 20)
+            pa.table(flows)
+            flows.to_dicts()
+            list(flows.limit(100))
+            next(iter(flows))
+            nfdecode.top(router, "src_addr")
 
-    def now() -> int:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        def now():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * resource.getpagesize()
 
-    def threads() -> int:
-        return len(os.listdir("/proc/self/task"))
-
-    for _ in range(20):
-        once()
-    before, running = now(), threads()
-    for _ in range(100):
-        once()
-    assert now() - before < 8 << 20, f"{(now() - before) >> 20} MiB more"
-    assert threads() <= running
+        for _ in range(20):
+            once()
+        before, running = now(), len(os.listdir("/proc/self/task"))
+        for _ in range(100):
+            once()
+        print(now() - before, len(os.listdir("/proc/self/task")) - running)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, timeout=120, check=True)
+    grown, threads = map(int, done.stdout.split())
+    assert grown < 8 << 20, f"{grown >> 20} MiB more"
+    assert threads <= 0
