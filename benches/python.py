@@ -99,7 +99,7 @@ def compare(title: str, ways: dict[str, str], values: dict[str, str], rounds: in
 
 
 def capture(path: Path, flows: int) -> None:
-    """A capture of so many flows within ten minutes: one packet each, TCP and UDP in turn."""
+    """A capture of this many flows within ten minutes: one packet each, TCP and UDP in turn."""
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for number in range(flows):

@@ -3,7 +3,7 @@
 //! `cargo run --release --example top_service -- DIRECTORY CACHE [ADDRESS]`, then
 //! `curl 'http://127.0.0.1:8081/10'` for the ten addresses that send the most bytes.
 //!
-//! Each nfcapd file is counted once; its groups are kept in CACHE. A question merges what is there, in any order,
+//! Each nfcapd file is counted once; its groups are kept in CACHE. A question merges the available groups, in any order,
 //! and counts only files that are new. Requests are served one after the other; memory is that of all groups.
 
 use std::error::Error;

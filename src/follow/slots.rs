@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::value::zone::Zone;
 
-/// Slots are missing only if that is learnt from at least so many equal distances.
+/// Equal distances from which the length of a slot is learnt, at least; before, no slot is missing.
 const SURE: u32 = 3;
 
 /// The start of a file's slot, seconds since the epoch, if its name says so: `nfcapd.202601011200`.

@@ -109,7 +109,7 @@ impl Clock {
     }
 }
 
-/// A text that a file may have made as long as it likes, cut after so many characters.
+/// A text of any length from a file, cut after this many characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),

@@ -109,7 +109,7 @@ pub(crate) struct FollowArgs {
     #[arg(long)]
     pub(crate) poll: bool,
 
-    /// How often to look without being told about a change
+    /// How often to look if no change is reported
     #[arg(long, value_name = "MILLISECONDS", default_value = "500", value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub(crate) interval: u64,
 

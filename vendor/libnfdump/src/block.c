@@ -213,7 +213,7 @@ static bool is_spent(const nfdump_file *file)
     return file != NULL && atomic_load_explicit(file->refused, memory_order_relaxed) >= NFDUMP_REFUSED_MAX / KIB;
 }
 
-/* What decoding so many stored bytes may cost without being counted. */
+/* What decoding this many stored bytes may cost without being counted. */
 static uint64_t allowance(size_t stored)
 {
     return NFDUMP_REFUSED_FACTOR * (uint64_t)stored + REFUSED_WORK;

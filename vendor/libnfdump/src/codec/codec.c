@@ -286,7 +286,7 @@ nfdump_status nfdump_codec_salvage(codec_state *codec, uint8_t compression, span
     if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_LZ4) {
         *length = front_lz4(stored, out, capacity);
     } else if (status == NFDUMP_E_COMPRESSED && compression == NFDUMP_COMPRESSION_ZSTD) {
-        /* A frame may have a window that is larger than what is wanted of it. */
+        /* A frame may have a window that is larger than the bytes asked for. */
         const size_t window = capacity < NFDUMP_BLOCK_MAX ? NFDUMP_BLOCK_MAX : capacity;
         status = front_zstd(stored, out, capacity, window, length, reason);
     }
