@@ -13,12 +13,9 @@ from typing import Any
 
 import maturin
 from maturin import (  # noqa: F401
-    build_sdist,
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -41,6 +38,24 @@ def bundle() -> None:
     shutil.copy(given, program)
     if strip := shutil.which("strip"):
         subprocess.run([strip, str(program)], check=True)
+
+
+def prepare_metadata_for_build_wheel(directory: str, settings: Any = None) -> str:
+    """maturin expects the folder of the program, which a fresh checkout does not have."""
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_wheel(directory, settings)
+
+
+def prepare_metadata_for_build_editable(directory: str, settings: Any = None) -> str:
+    """As `prepare_metadata_for_build_wheel`."""
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_editable(directory, settings)
+
+
+def build_sdist(directory: str, settings: Any = None) -> str:
+    """A source archive, without a program."""
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.build_sdist(directory, settings)
 
 
 def build_wheel(directory: str, settings: Any = None, metadata: str | None = None) -> str:
