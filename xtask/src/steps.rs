@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::shell::{Failure, output, root, run, run_with};
-use crate::{api, dist, layers, python};
+use crate::{api, dist, layers, python, site};
 
 /// One step.
 pub(crate) struct Step {
@@ -81,6 +81,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "web",
         about: "pages in a browser (needs chromium and npm)",
         run: web,
+    },
+    Step {
+        name: "site",
+        about: "the documentation as a site, without dead links",
+        run: site::step,
     },
     Step {
         name: "bindings",
