@@ -61,6 +61,8 @@ def top(
     n: int | None = 10,
     ascending: bool = False,
     distinct: str | Sequence[str] = (),
+    quantiles: str | Sequence[str] = (),
+    having: str | None = None,
     every: _sources.Length | None = None,
     memory: int | None = None,
     filter: str | Filter | None = None,
@@ -76,17 +78,21 @@ def top(
     """The groups of flows with the most of something, as dictionaries: made for ``polars.DataFrame`` and ``pandas``.
 
     A group has its keys (addresses as text), then ``flows packets bytes in_packets in_bytes out_packets out_bytes
-    first last duration bps pps bpp``, a ``distinct_FIELD`` for each of ``distinct``, and ``percent``. Times are aware
-    ``datetime``, ``duration`` is in ms, ``bps`` in bits per second.
+    first last duration bps pps bpp``, a ``distinct_FIELD`` for each of ``distinct``, a ``p95_FIELD`` for each of
+    ``quantiles``, and ``percent``. Times are aware ``datetime``, ``duration`` is in ms, ``bps`` in bits per second.
 
     Args:
         source: as for :func:`read`, as the parameters from ``filter`` on.
         fields: what to group by: names, addresses with a prefix length (``"src_addr/24"``), names of nfdump's
             statistics (``"ip"``, ``"port"``, ``"as"``), or ``"tls_sni"``, ``"ja3"``, ``"ja4"``, ``"dns_name"``.
-        by: order by flows, packets, bytes, bps, pps, bpp, duration, first, last, key or ``distinct:FIELD``.
+        by: order by flows, packets, bytes, bps, pps, bpp, duration, first, last, key, ``distinct:FIELD`` or a
+            quantile.
         n: groups at most, with ``every`` in each interval; ``None``: all.
         ascending: smallest first.
         distinct: also count the different values of these fields in each group.
+        quantiles: also find quantiles in each group: ``"p95:duration"``, ``"p99.9:bytes"``, ``"median:packets"``;
+            at most 1 % too large.
+        having: only groups for which this is true: ``"bytes > 1g and flows >= 10 or distinct:dst_port > 100"``.
         every: also group by intervals of this length, as ``time``.
         memory: bytes of groups in memory; the rest is in temporary files. Default: 1 GiB.
     """
@@ -99,6 +105,8 @@ def top(
         n=n,
         ascending=ascending,
         distinct=_sources.names(distinct) or [],
+        quantiles=_sources.names(quantiles) or [],
+        having=having or "",
         every_ms=None if every is None else _milliseconds(every),
         memory=memory,
         epoch=_time,

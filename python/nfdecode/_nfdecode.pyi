@@ -75,6 +75,8 @@ def top(
     n: int | None,
     ascending: bool,
     distinct: list[str],
+    quantiles: list[str],
+    having: str,
     every_ms: int | None,
     memory: int | None,
     epoch: Callable[[int | None], object],

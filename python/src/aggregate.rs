@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nfdecode::aggregate::{
-    AggregateError, Bins, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Series, Side,
-    Spread,
+    AggregateError, Bins, Collector, Direction, Group, Grouping, Having, Key, Measures, Order,
+    OrderBy, Series, Side, Spread,
 };
 use nfdecode::scan::{Lane, Part, ScanBlock, Stopped, Work};
 use nfdecode::{FieldValue, Scan, Timestamp};
@@ -24,28 +24,6 @@ use crate::source::Inputs;
 /// Memory for groups unless the caller says otherwise; more goes to temporary files.
 const MEMORY_USUAL: usize = 1 << 30;
 
-/// What groups can be ordered by.
-const MEASURES: [(&str, OrderBy); 18] = [
-    ("flows", OrderBy::Flows),
-    ("packets", OrderBy::Packets(Side::Both)),
-    ("bytes", OrderBy::Bytes(Side::Both)),
-    ("bps", OrderBy::Bps(Side::Both)),
-    ("pps", OrderBy::Pps(Side::Both)),
-    ("bpp", OrderBy::Bpp(Side::Both)),
-    ("in_packets", OrderBy::Packets(Side::In)),
-    ("out_packets", OrderBy::Packets(Side::Out)),
-    ("in_bytes", OrderBy::Bytes(Side::In)),
-    ("out_bytes", OrderBy::Bytes(Side::Out)),
-    ("in_bps", OrderBy::Bps(Side::In)),
-    ("out_bps", OrderBy::Bps(Side::Out)),
-    ("in_pps", OrderBy::Pps(Side::In)),
-    ("out_pps", OrderBy::Pps(Side::Out)),
-    ("duration", OrderBy::Duration),
-    ("first", OrderBy::First),
-    ("last", OrderBy::Last),
-    ("key", OrderBy::Key),
-];
-
 /// The exception for an error of an aggregation.
 fn exception(error: &AggregateError) -> PyErr {
     match error {
@@ -58,25 +36,6 @@ fn exception(error: &AggregateError) -> PyErr {
         )),
         error => PyValueError::new_err(error.to_string()),
     }
-}
-
-/// The measure of a name; `distinct:FIELD` is added to `distinct`.
-fn measure(name: &str, distinct: &mut Vec<String>) -> PyResult<OrderBy> {
-    if let Some(field) = name.strip_prefix("distinct:") {
-        let known = distinct.iter().position(|known| known == field);
-        let at = known.unwrap_or_else(|| {
-            distinct.push(field.to_owned());
-            distinct.len() - 1
-        });
-        return Ok(OrderBy::Distinct(at));
-    }
-    let found = MEASURES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, by)| *by).ok_or_else(|| {
-        let names = MEASURES.map(|(name, _)| name).join(", ");
-        PyValueError::new_err(format!(
-            "unknown measure {name:?}: use one of {names}, distinct:FIELD"
-        ))
-    })
 }
 
 /// Runs a scan through `add`, and reports what is wrong.
@@ -165,17 +124,17 @@ impl Reading<'_> {
     }
 }
 
-/// Names of keys and distinct counts.
+/// Names of keys, and what groups have beside counters.
 struct Shape<'a> {
     keys: &'a [String],
-    distinct: &'a [String],
+    measures: &'a Measures,
 }
 
 /// The groups with the most of something, as dictionaries.
 ///
 /// Long: the steps in order.
 #[pyfunction]
-#[pyo3(signature = (reading, fields, *, by, n, ascending, distinct, every_ms, memory, epoch))]
+#[pyo3(signature = (reading, fields, *, by, n, ascending, distinct, quantiles, having, every_ms, memory, epoch))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn top<'py>(
     py: Python<'py>,
@@ -184,7 +143,9 @@ pub(crate) fn top<'py>(
     by: &str,
     n: Option<usize>,
     ascending: bool,
-    mut distinct: Vec<String>,
+    distinct: Vec<String>,
+    quantiles: Vec<String>,
+    having: &str,
     every_ms: Option<u64>,
     memory: Option<usize>,
     epoch: Bound<'py, PyAny>,
@@ -201,14 +162,27 @@ pub(crate) fn top<'py>(
         builder = builder.key(Key::parse(&name).map_err(wrong)?);
         keys.push(name);
     }
-    let by = measure(by, &mut distinct)?;
+    let mut measures = Measures::default();
     for name in &distinct {
-        builder = builder.distinct(Key::parse(name).map_err(wrong)?);
+        measures.distinct_of(name);
     }
+    for name in &quantiles {
+        if !matches!(
+            measures.order_by(name).map_err(wrong)?,
+            OrderBy::Quantile(..)
+        ) {
+            return Err(PyValueError::new_err(format!(
+                "{name:?} is no quantile, such as \"p95:duration\""
+            )));
+        }
+    }
+    let by = measures.order_by(by).map_err(wrong)?;
+    let having = Having::parse(having, &mut measures).map_err(wrong)?;
+    let builder = measures.extend(builder).map_err(wrong)?;
     let grouping = builder.build().map_err(wrong)?;
-    let direction = match (ascending, by) {
-        (true, _) | (_, OrderBy::Key | OrderBy::First | OrderBy::Last) => Direction::Ascending,
-        _ => Direction::Descending,
+    let direction = match ascending {
+        true => Direction::Ascending,
+        false => Measures::usual_direction(by),
     };
     let order = match every_ms {
         // Intervals in order of time, in each the first groups.
@@ -229,7 +203,7 @@ pub(crate) fn top<'py>(
     };
     let shape = Shape {
         keys: &keys,
-        distinct: &distinct,
+        measures: &measures,
     };
     let list = PyList::empty(py);
     let count = n.unwrap_or(usize::MAX);
@@ -237,7 +211,7 @@ pub(crate) fn top<'py>(
         .for_each_ranked(
             &order,
             count,
-            |_| true,
+            |group| having.holds(group),
             |group, overall| {
                 interrupt::check()?;
                 let dict = shape.dict(py, group, &epoch)?;
@@ -323,9 +297,13 @@ impl Shape<'_> {
         ] {
             dict.set_item(name, number)?;
         }
-        for (at, name) in self.distinct.iter().enumerate() {
+        for (at, name) in self.measures.distinct().enumerate() {
             let count = group.distinct(at).map_or(0, |(count, _)| count);
             dict.set_item(format!("distinct_{name}"), count)?;
+        }
+        for column in self.measures.quantiles() {
+            let found = group.quantile(column.place, column.thousandths);
+            dict.set_item(&column.name, found.map(|(value, _)| value))?;
         }
         Ok(dict)
     }

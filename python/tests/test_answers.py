@@ -47,12 +47,15 @@ def same(ours, printed):
         (("proto",), ["--every", "60s", "-n", "2"]),
         (("ip",), ["--ascending", "-n", "5"]),
         (("port",), ["--filter", "proto udp"]),
+        (("src_addr",), ["--having", "flows > 5 and bytes < 40k or distinct:dst_port > 3", "-n", "0"]),
+        (("dst_port",), ["--by", "p95:duration", "--quantile", "median:bytes"]),
     ],
 )
 def test_top(run, arguments, options):
     words = dict(zip(options[::2], options[1::2])) if "--ascending" not in options else {"-n": "5"}
     given = {"ascending": True} if "--ascending" in options else {}
-    names = {"--by": "by", "--distinct": "distinct", "--every": "every", "--filter": "filter"}
+    names = {"--quantile": "quantiles"}
+    names |= {f"--{name}": name for name in ["by", "having", "distinct", "every", "filter"]}
     given |= {names[word]: value for word, value in words.items() if word in names}
     if "-n" in words:
         given["n"] = int(words["-n"]) or None
@@ -73,6 +76,9 @@ def test_wrong_questions():
         lambda: nfdecode.top(ARCHIVE, "src_adr"),
         lambda: nfdecode.top(ARCHIVE, "proto", by="size"),
         lambda: nfdecode.top(ARCHIVE, "proto", n=0),
+        lambda: nfdecode.top(ARCHIVE, "proto", having="bytes >"),
+        lambda: nfdecode.top(ARCHIVE, "proto", having="byte > 1"),
+        lambda: nfdecode.top(ARCHIVE, "proto", quantiles="bytes"),
         lambda: nfdecode.series(ARCHIVE, 0),
         lambda: nfdecode.series(ARCHIVE, spread="wide"),
         lambda: nfdecode.series(ARCHIVE, split="nothing"),

@@ -8,6 +8,10 @@ use std::fmt;
 pub enum AggregateError {
     /// No key field has this name; the second text is the closest name that exists, or empty.
     UnknownField(String, String),
+    /// No measure of groups has this name; the second text is a hint: the closest name, or all names.
+    UnknownMeasure(String, String),
+    /// A condition on groups cannot be read, and why.
+    Condition(String),
     /// The field has no prefix length, or the length is too long for its address family.
     Prefix(String),
     /// The field is not a time, or the interval is 0.
@@ -43,6 +47,8 @@ impl fmt::Display for AggregateError {
             Self::UnknownField(name, near) => {
                 write!(f, "unknown field `{name}`: did you mean `{near}`?")
             }
+            Self::UnknownMeasure(name, hint) => write!(f, "unknown measure `{name}`: {hint}"),
+            Self::Condition(reason) => f.write_str(reason),
             Self::Prefix(name) => write!(
                 f,
                 "`{name}`: a prefix length needs an address, at most /32 for IPv4 and /128 for IPv6"

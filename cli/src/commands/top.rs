@@ -1,13 +1,12 @@
 //! `nfdecode top`: the groups of flows with the most of something.
 
 use nfdecode::aggregate::{
-    AggregateError, Bins, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Side,
+    AggregateError, Bins, Collector, Direction, Group, Grouping, Having, Key, Measures, Order,
+    OrderBy, Side,
 };
 use nfdecode::value::Zone;
 
 use crate::args::answer::TopArgs;
-use crate::input::having::Having;
-use crate::input::measure::{Extras, Measure};
 use crate::run::env;
 use crate::run::gather;
 use crate::run::report::Report;
@@ -38,7 +37,7 @@ struct Question {
     /// The key that is the interval.
     has_bins: bool,
     keys: Vec<String>,
-    extras: Extras,
+    measures: Measures,
     order: Order,
     having: Having,
     count: usize,
@@ -88,38 +87,37 @@ impl Question {
             builder = builder.key(Key::parse(name).map_err(usage)?);
             keys.push(name.to_owned());
         }
-        let mut extras = Extras {
-            distinct: args.distinct.clone(),
-            ..Extras::default()
-        };
-        let wrong = |error| Stop::Usage(format!("--quantile: {error}"));
+        let mut measures = Measures::default();
+        for name in &args.distinct {
+            measures.distinct_of(name);
+        }
+        let wrong =
+            |option: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("{option}: {error}"));
         for name in &args.quantile {
-            let measure = Measure::parse(name, &mut extras).map_err(wrong)?;
-            if !matches!(measure.order(), OrderBy::Quantile(..)) {
-                return Err(wrong(format!("`{name}` is none, such as `p95:duration`")));
+            let order = measures.order_by(name);
+            match order.map_err(|error| wrong("--quantile", &error))? {
+                OrderBy::Quantile(..) => {}
+                _ => {
+                    let error = format!("`{name}` is none, such as `p95:duration`");
+                    return Err(wrong("--quantile", &error));
+                }
             }
         }
-        let by = Measure::parse(&args.by, &mut extras)
-            .map_err(|error| Stop::Usage(format!("--by {}: {error}", args.by)))?;
-        let having = Having::parse(args.having.as_deref().unwrap_or_default(), &mut extras)
-            .map_err(|error| Stop::Usage(format!("--having: {error}")))?;
-        for name in &extras.distinct {
-            builder = builder.distinct(Key::parse(name).map_err(usage)?);
-        }
-        for name in &extras.quantities {
-            builder = builder.quantiles(name).map_err(usage)?;
-        }
-        let direction = if args.ascending {
-            Direction::Ascending
-        } else {
-            by.usual_direction()
+        let by = measures.order_by(&args.by);
+        let by = by.map_err(|error| wrong(&format!("--by {}", args.by), &error))?;
+        let having = Having::parse(args.having.as_deref().unwrap_or_default(), &mut measures);
+        let having = having.map_err(|error| wrong("--having", &error))?;
+        let builder = measures.extend(builder).map_err(usage)?;
+        let direction = match args.ascending {
+            true => Direction::Ascending,
+            false => Measures::usual_direction(by),
         };
-        let order = Order::new(by.order(), direction);
+        let order = Order::new(by, direction);
         Ok(Self {
             grouping: builder.build().map_err(usage)?,
             has_bins: args.every.is_some(),
             keys,
-            extras,
+            measures,
             // Intervals in order of time, in each the first groups.
             order: match args.every {
                 Some(_) => order.within(0),
@@ -144,16 +142,16 @@ impl Question {
         }
         let counters = COUNTERS.iter();
         columns.extend(counters.map(|(name, kind, unit)| Column::new(name, *kind, *unit)));
-        for name in &self.extras.distinct {
+        for name in self.measures.distinct() {
             let name = format!("distinct_{name}");
             columns.push(Column::new(&name, Kind::Number, Unit::Count));
         }
-        for (_, _, name) in &self.extras.quantiles {
-            let unit = match name.ends_with("_duration") {
+        for quantile in self.measures.quantiles() {
+            let unit = match quantile.name.ends_with("_duration") {
                 true => Unit::Millis,
                 false => Unit::Count,
             };
-            columns.push(Column::new(name, Kind::Number, unit));
+            columns.push(Column::new(&quantile.name, Kind::Number, unit));
         }
         columns.push(Column::new("percent", Kind::Float, Unit::Percent));
         columns
@@ -205,11 +203,11 @@ impl Question {
             number(counters.pps(Side::Both)),
             number(counters.bpp(Side::Both)),
         ]);
-        for at in 0..self.extras.distinct.len() {
+        for at in 0..self.measures.distinct().len() {
             cells.push(number(group.distinct(at).map_or(0, |(count, _)| count)));
         }
-        for (at, part, _) in &self.extras.quantiles {
-            let quantile = group.quantile(*at, *part);
+        for column in self.measures.quantiles() {
+            let quantile = group.quantile(column.place, column.thousandths);
             cells.push(quantile.map_or(Cell::Null, |(value, _)| number(value)));
         }
         let part = match self.order.by() {

@@ -1,16 +1,20 @@
 //! Conditions on groups: `bytes > 1g and flows >= 10 or distinct:dst_port > 100`.
 
-use nfdecode::aggregate::Group;
+use crate::aggregate::error::{AggregateError, Result};
+use crate::aggregate::group::Group;
+use crate::aggregate::measures::Measures;
+use crate::aggregate::order::OrderBy;
 
-use crate::input::measure::{Extras, Measure};
-
-/// Alternatives, each of conditions that must all hold. None: every group.
+/// Conditions on groups: `bytes > 1g and flows >= 10 or distinct:dst_port > 100`. By default every group meets them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Having(Vec<Vec<Condition>>);
+pub struct Having {
+    /// Each of conditions that must all hold.
+    alternatives: Vec<Vec<Condition>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Condition {
-    measure: Measure,
+    measure: OrderBy,
     compare: Compare,
     number: u64,
 }
@@ -37,17 +41,22 @@ const COMPARES: [(&str, Compare); 7] = [
 ];
 
 impl Having {
-    /// Reads conditions; an empty text has none. What it needs is added to `extras`.
-    pub(crate) fn parse(text: &str, extras: &mut Extras) -> Result<Self, String> {
+    /// Reads conditions: measures compared by `>`, `>=`, `<`, `<=`, `=`, `!=` with whole numbers, which may end in `k`,
+    /// `m`, `g` or `t` for powers of 1000; times are milliseconds since 1970. `and` binds closer than `or`. An empty text
+    /// has no conditions. What measures need beside counters is added to `measures`.
+    ///
+    /// # Errors
+    /// [`AggregateError::UnknownMeasure`], [`AggregateError::Condition`].
+    pub fn parse(text: &str, measures: &mut Measures) -> Result<Self> {
         let mut alternatives = vec![Vec::new()];
         let mut words = Vec::new();
         let mut end = |words: &mut Vec<&str>, all: &mut Vec<Vec<Condition>>| {
-            let condition = condition(&words.join(" "), extras)?;
+            let condition = condition(&words.join(" "), measures)?;
             words.clear();
             if let Some(last) = all.last_mut() {
                 last.push(condition);
             }
-            Ok::<(), String>(())
+            Ok::<(), AggregateError>(())
         };
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -63,18 +72,20 @@ impl Having {
             }
         }
         end(&mut words, &mut alternatives)?;
-        Ok(Self(alternatives))
+        Ok(Self { alternatives })
     }
 
-    pub(crate) fn holds(&self, group: &Group<'_>) -> bool {
+    /// Whether a group of the grouping that [`Measures::extend`] made meets them.
+    #[must_use]
+    pub fn holds(&self, group: &Group<'_>) -> bool {
         let all = |conditions: &Vec<Condition>| conditions.iter().all(|one| one.holds(group));
-        self.0.is_empty() || self.0.iter().any(all)
+        self.alternatives.is_empty() || self.alternatives.iter().any(all)
     }
 }
 
 impl Condition {
     fn holds(self, group: &Group<'_>) -> bool {
-        let value = self.measure.of(group);
+        let value = group.sort_value(self.measure);
         match self.compare {
             Compare::Greater => value > self.number,
             Compare::GreaterOrEqual => value >= self.number,
@@ -86,21 +97,22 @@ impl Condition {
     }
 }
 
-fn condition(text: &str, extras: &mut Extras) -> Result<Condition, String> {
+fn condition(text: &str, measures: &mut Measures) -> Result<Condition> {
+    let wrong = |reason: String| AggregateError::Condition(reason);
     let found = COMPARES
         .iter()
         .find_map(|(sign, compare)| Some((text.split_once(sign)?, *compare)));
     let ((measure, number), compare) =
-        found.ok_or_else(|| format!("`{text}` is no comparison, such as `bytes > 1g`"))?;
+        found.ok_or_else(|| wrong(format!("`{text}` is no comparison, such as `bytes > 1g`")))?;
     Ok(Condition {
-        measure: Measure::parse(measure, extras)?,
+        measure: measures.order_by(measure)?,
         compare,
-        number: number_of(number.trim())?,
+        number: number_of(number.trim()).map_err(wrong)?,
     })
 }
 
 /// A number, perhaps with k, m, g or t for powers of 1000.
-fn number_of(text: &str) -> Result<u64, String> {
+fn number_of(text: &str) -> std::result::Result<u64, String> {
     let (digits, factor) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 1_000),
         Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
@@ -132,10 +144,13 @@ mod tests {
 
     #[test]
     fn conditions_name_measures() {
-        let mut extras = Extras::default();
+        let mut measures = Measures::default();
         let having = "bytes > 1g and flows>=10 or distinct:dst_port != 3";
-        let having = Having::parse(having, &mut extras).expect("conditions");
-        assert_eq!((having.0.len(), extras.distinct.len()), (2, 1));
+        let having = Having::parse(having, &mut measures).expect("conditions");
+        assert_eq!(
+            (having.alternatives.len(), measures.distinct().len()),
+            (2, 1)
+        );
         for wrong in [
             "bytes",
             "bytes >",
@@ -144,7 +159,7 @@ mod tests {
             "or",
             "bytes > 1 flows > 2",
         ] {
-            assert!(Having::parse(wrong, &mut extras).is_err(), "{wrong}");
+            assert!(Having::parse(wrong, &mut measures).is_err(), "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Writes layout 2 files that every nfdump 1.7 reads, those with ZSTD from 1.7.3 on.
+//! Flows of any source as a file of layout 2.
 //!
 //! Flows are written clean: each element once, in full length, and nothing between them, since the
 //! strictest reader (1.7.1) ends at anything else. Of two address families the one that counts is
@@ -7,8 +7,6 @@
 //!
 //! Not kept: elements that layout 2 has not got, which would only confuse readers, and the last bytes of user names
 //! above 66, both of layout 3; masked elements; records of unknown types.
-//!
-//! One file: the writer is one state, and each part of a file that it writes is a few lines.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -16,76 +14,25 @@ use std::net::IpAddr;
 
 use crate::file::block::Block;
 use crate::file::handle::File;
-use crate::file::header::{Compression, Statistics};
-use crate::file::names::{Exporter, Names, Sampler};
+use crate::file::names::{Names, Sampler};
 use crate::flow::at::{self, id};
-use crate::flow::bytes::{USER_NAME_MAX, u64_at};
+use crate::flow::bytes::USER_NAME_MAX;
 use crate::flow::element;
 use crate::flow::record::{ELEMENT_COUNT, ELEMENT_HEADER, HEADER as RECORD_HEADER, SIZE, TYPE};
 use crate::flow::view::Flow;
 use crate::raw::ELEMENT_MAX_LAYOUT2;
 use crate::scan::part::ScanBlock;
-use crate::value::protocol;
-use crate::value::time::Timestamp;
+use crate::writer::counts::Counts;
+use crate::writer::encoding::{Encoding, FILE_HEADER};
+use crate::writer::records::{
+    BLOCK, IDENT_MAX, even_ident_record, exporter_record, exporter_statistics_record, kind, put,
+    sampler_record,
+};
 
-const HEADER: usize = 40;
 /// Readers have buffers of 5 MiB, writers of 1.7 fill blocks up to here.
 const BLOCK_MAX: usize = 2_097_148;
 /// Written as the version of the program. Means a release of 1.7, which readers do not look at.
 const VERSION_WORD: u32 = 0x0107_0500;
-/// Readers ignore an ident record of 128 bytes or more.
-const IDENT_MAX: usize = 121;
-
-mod record {
-    pub(super) const EXPORTER: u16 = 7;
-    pub(super) const EXPORTER_STATISTICS: u16 = 8;
-    pub(super) const FLOW: u16 = 11;
-    pub(super) const SAMPLER: u16 = 15;
-    pub(super) const IDENT: u16 = 0x8001;
-    pub(super) const STATISTICS: u16 = 0x8002;
-}
-
-/// How to compress, with the level where the method has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoding {
-    /// The method. nfdump 1.7.1 does not read [`Compression::Zstd`].
-    pub compression: Compression,
-    /// Level of ZSTD (1..=22) or bzip2 (1..=9); others have none.
-    pub level: Option<u32>,
-}
-
-impl Encoding {
-    /// The number in the file header.
-    fn id(self) -> u8 {
-        match self.compression {
-            Compression::None => 0,
-            Compression::Lzo => 1,
-            Compression::Bz2 => 2,
-            Compression::Lz4 => 3,
-            Compression::Zstd => 4,
-        }
-    }
-
-    fn encode(self, plain: &[u8]) -> io::Result<Vec<u8>> {
-        match self.compression {
-            Compression::None => Ok(plain.to_vec()),
-            Compression::Lzo => {
-                lzokay_native::compress(plain).map_err(|error| io::Error::other(error.to_string()))
-            }
-            Compression::Bz2 => {
-                let level = bzip2::Compression::new(self.level.unwrap_or(9).clamp(1, 9));
-                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), level);
-                encoder.write_all(plain)?;
-                encoder.finish()
-            }
-            Compression::Lz4 => Ok(lz4_flex::block::compress(plain)),
-            Compression::Zstd => {
-                let level = self.level.unwrap_or(3).clamp(1, 22) as i32;
-                zstd::bulk::compress(plain, level)
-            }
-        }
-    }
-}
 
 /// Writes one file. Incomplete until [`Writer::finish`].
 ///
@@ -168,7 +115,7 @@ impl<W: Write + Seek> Writer<W> {
         ident: Option<&[u8]>,
         created: i64,
     ) -> io::Result<Self> {
-        out.write_all(&[0; HEADER])?;
+        out.write_all(&[0; FILE_HEADER])?;
         let ident = ident.map(|ident| {
             let text = ident.split(|byte| *byte == 0).next().unwrap_or_default();
             text.get(..IDENT_MAX).unwrap_or(text).to_vec()
@@ -182,7 +129,7 @@ impl<W: Write + Seek> Writer<W> {
             scratch: Vec::new(),
             records: 0,
             blocks: 0,
-            written: HEADER as u64,
+            written: FILE_HEADER as u64,
             left_out: 0,
             reduced: 0,
             unnumbered: 0,
@@ -359,7 +306,7 @@ impl<W: Write + Seek> Writer<W> {
             return Ok(());
         };
         let sysid = map.get(flow.exporter_sysid());
-        put(&mut record, TYPE, record::FLOW.to_le_bytes());
+        put(&mut record, TYPE, kind::FLOW.to_le_bytes());
         put(&mut record, SIZE, size.to_le_bytes());
         put(&mut record, ELEMENT_COUNT, elements.to_le_bytes());
         put(&mut record, at::header::exporter_sysid, sysid.to_le_bytes());
@@ -408,12 +355,10 @@ impl<W: Write + Seek> Writer<W> {
         if self.records == 0 {
             return Ok(());
         }
-        let stored = self.encoding.encode(&self.block)?;
-        self.out.write_all(&self.records.to_le_bytes())?;
-        self.out.write_all(&(stored.len() as u32).to_le_bytes())?;
-        self.out.write_all(&[3, 0, 0, 0])?;
-        self.out.write_all(&stored)?;
-        self.written += 12 + stored.len() as u64;
+        let (out, records) = (&mut self.out, self.records);
+        self.written += self
+            .encoding
+            .write_block(out, records, BLOCK, &self.block)?;
         self.blocks += 1;
         self.block.clear();
         self.records = 0;
@@ -427,14 +372,10 @@ impl<W: Write + Seek> Writer<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.flush()?;
         let (blocks, appendix) = (self.blocks, self.written);
-        if let Some(mut ident) = self.ident.take() {
-            ident.push(0);
-            if ident.len() % 2 == 1 {
-                ident.push(0);
-            }
-            self.record(&with_header(record::IDENT, &ident))?;
+        if let Some(ident) = self.ident.take() {
+            self.record(&even_ident_record(&ident))?;
         }
-        self.record(&with_header(record::STATISTICS, &self.statistics.bytes()))?;
+        self.record(&self.statistics.record())?;
         self.flush()?;
 
         let mut header = vec![0x0C, 0xA5, 2, 0];
@@ -448,287 +389,5 @@ impl<W: Write + Seek> Writer<W> {
         self.out.write_all(&header)?;
         self.out.flush()?;
         Ok(self.out)
-    }
-}
-
-/// Gives a copy of a file of layout 2 another ident: `copy` holds all bytes of `source`. Blocks are left as they
-/// are. The last part of the file, with ident and statistics, is written anew.
-///
-/// # Errors
-/// The file has another layout, or is unfinished; the copy cannot be written.
-pub fn rename<W: Write + Seek>(source: &File, copy: &mut W, ident: &[u8]) -> io::Result<u64> {
-    let header = source.header();
-    if header.layout != 2 || header.unfinished || header.encrypted {
-        return Err(io::Error::other(
-            "only finished files of layout 2 can have another ident",
-        ));
-    }
-    if ident.len() > IDENT_MAX || ident.contains(&0) {
-        return Err(io::Error::other(format!(
-            "an ident has at most {IDENT_MAX} bytes"
-        )));
-    }
-    let end = match header.appendix_offset {
-        0 => header.file_size,
-        offset => offset,
-    };
-    let statistics = source.statistics().map(Counts::of).unwrap_or_default();
-    let mut text = ident.to_vec();
-    text.push(0);
-    if text.len() % 2 == 1 {
-        text.push(0);
-    }
-    let records = [
-        with_header(record::IDENT, &text),
-        with_header(record::STATISTICS, &statistics.bytes()),
-    ];
-    let encoding = Encoding {
-        compression: header.compression,
-        level: None,
-    };
-    let stored = encoding.encode(&records.concat())?;
-    copy.seek(SeekFrom::Start(end))?;
-    copy.write_all(&(records.len() as u32).to_le_bytes())?;
-    copy.write_all(&(stored.len() as u32).to_le_bytes())?;
-    copy.write_all(&[3, 0, 0, 0])?;
-    copy.write_all(&stored)?;
-    // How many such blocks there are, and where.
-    copy.seek(SeekFrom::Start(18))?;
-    copy.write_all(&1_u16.to_le_bytes())?;
-    copy.seek(SeekFrom::Start(24))?;
-    copy.write_all(&end.to_le_bytes())?;
-    copy.flush()?;
-    Ok(end + 12 + stored.len() as u64)
-}
-
-/// A copy of a file of layout 2 in another encoding: every record as it is, in the same blocks, with the same
-/// ident and statistics. Incomplete until [`Recompressed::finish`].
-///
-/// [`Writer`] writes flows clean and counts them again; this changes nothing but the encoding.
-pub struct Recompressed<'f, W> {
-    out: W,
-    source: &'f File,
-    encoding: Encoding,
-    blocks: u32,
-    written: u64,
-}
-
-impl<W> std::fmt::Debug for Recompressed<'_, W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recompressed")
-            .field("encoding", &self.encoding)
-            .field("blocks", &self.blocks)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'f, W: Write + Seek> Recompressed<'f, W> {
-    /// Begins the copy.
-    ///
-    /// # Errors
-    /// The file has another layout, is unfinished or encrypted; the copy cannot be written.
-    pub fn new(source: &'f File, mut out: W, encoding: Encoding) -> io::Result<Self> {
-        let header = source.header();
-        if header.layout != 2 || header.unfinished || header.encrypted {
-            return Err(io::Error::other(
-                "only finished files of layout 2 can have another compression",
-            ));
-        }
-        out.write_all(&[0; HEADER])?;
-        Ok(Self {
-            out,
-            source,
-            encoding,
-            blocks: 0,
-            written: HEADER as u64,
-        })
-    }
-
-    /// Writes a block of the file.
-    ///
-    /// # Errors
-    /// The copy cannot be written.
-    pub fn write_block(&mut self, block: &Block) -> io::Result<()> {
-        let found = block.position();
-        self.block(found.announced_records(), found.block_type(), block.data())?;
-        self.blocks += 1;
-        Ok(())
-    }
-
-    fn block(&mut self, records: u32, kind: u16, plain: &[u8]) -> io::Result<()> {
-        let stored = self.encoding.encode(plain)?;
-        self.out.write_all(&records.to_le_bytes())?;
-        self.out.write_all(&(stored.len() as u32).to_le_bytes())?;
-        self.out.write_all(&kind.to_le_bytes())?;
-        self.out.write_all(&[0, 0])?;
-        self.out.write_all(&stored)?;
-        self.written += 12 + stored.len() as u64;
-        Ok(())
-    }
-
-    /// Writes the appendix and the header. Returns what it has written to.
-    ///
-    /// # Errors
-    /// The copy cannot be written.
-    pub fn finish(mut self) -> io::Result<W> {
-        let appendix = self.written;
-        let mut records = Vec::new();
-        if let Some(ident) = self.source.ident() {
-            let mut ident = ident.to_vec();
-            ident.push(0);
-            records.push(with_header(record::IDENT, &ident));
-        }
-        if let Some(statistics) = self.source.statistics() {
-            let statistics = Counts::of(statistics).bytes();
-            records.push(with_header(record::STATISTICS, &statistics));
-        }
-        let has_appendix = !records.is_empty();
-        if has_appendix {
-            self.block(records.len() as u32, 3, &records.concat())?;
-        }
-        let source = self.source.header();
-        let mut header = [0; HEADER];
-        put(&mut header, 0, [0x0C, 0xA5, 2, 0]);
-        put(&mut header, 4, source.writer_version.to_le_bytes());
-        put(&mut header, 8, source.created.to_le_bytes());
-        put(&mut header, 16, [self.encoding.id(), 0]);
-        put(&mut header, 18, u16::from(has_appendix).to_le_bytes());
-        put(&mut header, 20, source.creator.to_le_bytes());
-        let offset = if has_appendix { appendix } else { 0 };
-        put(&mut header, 24, offset.to_le_bytes());
-        put(&mut header, 36, self.blocks.to_le_bytes());
-        self.out.seek(SeekFrom::Start(0))?;
-        self.out.write_all(&header)?;
-        self.out.flush()?;
-        Ok(self.out)
-    }
-}
-
-fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
-    if let Some(field) = bytes.get_mut(at..at + N) {
-        field.copy_from_slice(&value);
-    }
-}
-
-fn with_header(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut record = kind.to_le_bytes().to_vec();
-    record.extend((payload.len() as u16 + 4).to_le_bytes());
-    record.extend(payload);
-    record
-}
-
-/// In the form of writers up to 1.7.7, which every 1.7 reads: the address as two numbers, and its
-/// family.
-fn exporter_record(exporter: &Exporter, sysid: u16) -> Vec<u8> {
-    let (high, low, family) = match exporter.address {
-        IpAddr::V4(address) => (0, u64::from(address.to_bits()), 2_u16),
-        IpAddr::V6(address) => (
-            (address.to_bits() >> 64) as u64,
-            address.to_bits() as u64,
-            10,
-        ),
-    };
-    let mut payload = exporter.version.to_le_bytes().to_vec();
-    payload.extend(high.to_le_bytes());
-    payload.extend(low.to_le_bytes());
-    payload.extend(family.to_le_bytes());
-    payload.extend(sysid.to_le_bytes());
-    payload.extend(exporter.id.to_le_bytes());
-    with_header(record::EXPORTER, &payload)
-}
-
-fn exporter_statistics_record(entries: &[(u16, &Exporter)]) -> Vec<u8> {
-    let mut payload = (entries.len() as u32).to_le_bytes().to_vec();
-    for (sysid, exporter) in entries {
-        payload.extend(u32::from(*sysid).to_le_bytes());
-        payload.extend((exporter.sequence_failures.min(u32::MAX.into()) as u32).to_le_bytes());
-        payload.extend(exporter.packets.to_le_bytes());
-        payload.extend(exporter.flows.to_le_bytes());
-    }
-    with_header(record::EXPORTER_STATISTICS, &payload)
-}
-
-fn sampler_record(sampler: &Sampler) -> Vec<u8> {
-    let mut payload = sampler.sysid.to_le_bytes().to_vec();
-    payload.extend(sampler.algorithm.to_le_bytes());
-    payload.extend(sampler.id.to_le_bytes());
-    payload.extend(sampler.packet_interval.to_le_bytes());
-    payload.extend(sampler.packet_space.to_le_bytes());
-    with_header(record::SAMPLER, &payload)
-}
-
-/// Statistics as `nfdump -w` counts them: a record represents the number of flows in element 5; packets
-/// and bytes of both directions count; ICMPv6 is ICMP; records without element 1 do not count.
-#[derive(Default)]
-struct Counts {
-    flows: [u64; 5],
-    bytes: [u64; 5],
-    packets: [u64; 5],
-    first: Option<u64>,
-    last: u64,
-    sequence_failures: u64,
-}
-
-impl Counts {
-    /// Those that a file has.
-    fn of(statistics: Statistics) -> Self {
-        let parts = [
-            statistics.total,
-            statistics.tcp,
-            statistics.udp,
-            statistics.icmp,
-            statistics.other,
-        ];
-        Self {
-            flows: parts.map(|part| part.flows),
-            bytes: parts.map(|part| part.bytes),
-            packets: parts.map(|part| part.packets),
-            first: statistics.first_seen.map(Timestamp::as_millis),
-            last: statistics.last_seen.map_or(0, Timestamp::as_millis),
-            sequence_failures: statistics.sequence_failures,
-        }
-    }
-
-    fn count(&mut self, flow: &Flow<'_>) {
-        let Some(generic) = flow.element(id::GENERIC) else {
-            return;
-        };
-        let group = match flow.proto() {
-            Some(protocol::TCP) => 1,
-            Some(protocol::UDP) => 2,
-            Some(protocol::ICMP | protocol::ICMP6) => 3,
-            _ => 4,
-        };
-        let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).wrapping_add(b.unwrap_or(0));
-        for (counters, value) in [
-            (&mut self.flows, flow.flow_count()),
-            (
-                &mut self.packets,
-                sum(flow.in_packets(), flow.out_packets()),
-            ),
-            (&mut self.bytes, sum(flow.in_bytes(), flow.out_bytes())),
-        ] {
-            for at in [0, group] {
-                if let Some(counter) = counters.get_mut(at) {
-                    *counter = counter.wrapping_add(value);
-                }
-            }
-        }
-        let first = flow.first_seen_at(generic, at::first.offset);
-        self.first = Some(self.first.map_or(first, |known| known.min(first)));
-        self.last = self.last.max(u64_at(generic, at::last.offset));
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let total = |counters: &[u64; 5]| counters.first().copied().unwrap_or(0);
-        let mut numbers = vec![total(&self.flows), total(&self.bytes), total(&self.packets)];
-        for counters in [&self.flows, &self.bytes, &self.packets] {
-            numbers.extend(&counters[1..]);
-        }
-        numbers.extend([self.first.unwrap_or(0), self.last, self.sequence_failures]);
-        numbers
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect()
     }
 }
