@@ -14,7 +14,7 @@ use crate::commands::{
 };
 use crate::run::env::print;
 use crate::run::interrupt;
-use crate::run::report::Report;
+use crate::run::report::{Report, Wordiness};
 use crate::run::stop::Stop;
 
 /// Runs the program with the arguments of the process.
@@ -36,7 +36,7 @@ pub(crate) fn run() -> ExitCode {
     if let Command::Nfdump { words } = &cli.command {
         return crate::nfdump::run(words.clone());
     }
-    let report = Report::new(cli.quiet, cli.json_messages);
+    let report = Report::new(Wordiness::new(cli.quiet, cli.verbose), cli.json_messages);
     if let Err(mistake) = settle_format(&mut cli.command) {
         return report.finish(Err(Stop::Usage(mistake)));
     }

@@ -345,3 +345,35 @@ fn messages_for_programs_and_none_at_all() {
     let messages = support::assert_ndjson(&output.stderr, "messages");
     assert_eq!(messages[0]["level"], "error");
 }
+
+#[test]
+fn those_who_ask_are_told_what_is_read() {
+    let archive = support::root().join("tests/fixtures/archive");
+    for words in [
+        ["read", "--count"].as_slice(),
+        &["top", "proto"],
+        &["series"],
+        &["read", "-f", "ndjson", "--sort", "bytes"],
+        &["read", "-f", "arrow"],
+    ] {
+        let silent = run(&[words, &[text(&archive)]].concat());
+        let output = run(&[words, &["-v", text(&archive)]].concat());
+        assert_eq!(output.stdout, silent.stdout, "{words:?}");
+        assert_eq!(stderr(&silent), "");
+        let said = stderr(&output);
+        let lines: Vec<_> = said.lines().collect();
+        // Three files, and the sum of them.
+        assert_eq!(lines.len(), 4, "{words:?}: {said}");
+        assert!(
+            lines[0].contains("nfcapd.202611241330: layout 2, "),
+            "{said}"
+        );
+        assert!(lines[3].starts_with("nfdecode: read "), "{said}");
+        assert!(lines[3].contains(" of 3 files in "), "{said}");
+    }
+    refuses(
+        &["read", "-v", "-q", "nothing-here"],
+        2,
+        "cannot be used with",
+    );
+}

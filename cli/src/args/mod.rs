@@ -52,6 +52,10 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
+    /// Also tell each file as it is read, and at the end how much was read in what time
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
     /// Print messages as JSON, one object per line: level, message, and of damage its kind, file, block and offset
     #[arg(long, global = true)]
     pub(crate) json_messages: bool,

@@ -11,7 +11,7 @@ use nfdecode::inspect::Survey;
 use nfdecode::scan::Part;
 use nfdecode::{Error, ErrorKind, File, Names};
 
-use crate::run::report::Report;
+use crate::run::report::{Report, plural};
 
 /// The state of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,11 +64,18 @@ impl Account {
     pub(crate) fn see(&mut self, report: &Report, part: &Part) {
         match part {
             Part::Start(found) => {
-                *self = Self::of(report, found.file());
-                self.tell_unfinished(report, found.file());
+                let file = found.file();
+                report.detail(|| match found.is_skipped() {
+                    true => format!("{}: outside of the time window, not read", path(file)),
+                    false => about(file),
+                });
+                report.has_read(1, 0, 0);
+                *self = Self::of(report, file);
+                self.tell_unfinished(report, file);
             }
             Part::Block(found) => {
                 let block = found.block();
+                report.has_read(0, stored_size(part), block.len() as u64);
                 self.block(block.len() as u64, block.flow_count());
                 if let Some(damage) = block.damage() {
                     self.damage(report, damage);
@@ -165,6 +172,21 @@ impl Account {
             ));
         }
     }
+}
+
+/// A file in a line.
+fn about(file: &File) -> String {
+    let header = file.header();
+    let (layout, blocks) = (header.layout, plural(header.blocks.into(), "block"));
+    let compression = header.compression.name();
+    let flows = match file.announced_flows() {
+        Some(flows) => plural(flows, "flow"),
+        None => "flows not counted".to_owned(),
+    };
+    format!(
+        "{}: layout {layout}, {compression}, {blocks}, {flows}",
+        path(file)
+    )
 }
 
 /// Reports a file that could not be opened, with what reads it instead.

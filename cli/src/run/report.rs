@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
-use indicatif::ProgressBar;
+use indicatif::{HumanBytes, ProgressBar};
 use nfdecode::Error;
 use serde_json::json;
 
@@ -17,14 +18,43 @@ use crate::run::stop::Stop;
 /// Maximum lines about damage per run; a file of garbage must not flood a log.
 const LINES_MAX: usize = 100;
 
-/// Collects messages for standard error and determines the exit status.
+/// Which messages are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Wordiness {
+    /// Only errors that end the run.
+    Quiet,
+    #[default]
+    Usual,
+    /// Also what is read, and how fast.
+    Verbose,
+}
+
+impl Wordiness {
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Verbose,
+            _ => Self::Usual,
+        }
+    }
+}
+
+/// How much has been read so far.
 #[derive(Default)]
+struct Amount {
+    files: AtomicU64,
+    bytes: AtomicU64,
+    flows: AtomicU64,
+}
+
+/// Collects messages for standard error and determines the exit status.
 pub(crate) struct Report {
     damaged: AtomicBool,
     nothing_read: AtomicBool,
     salvaging: AtomicBool,
-    /// Only errors that end the run are printed.
-    quiet: bool,
+    wordiness: Wordiness,
+    begun: Instant,
+    read: Amount,
     /// Messages are JSON.
     json: bool,
     damage: Mutex<Told>,
@@ -43,6 +73,7 @@ struct Told {
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
+    Detail,
     Note,
     Damage,
     Error,
@@ -51,6 +82,7 @@ enum Level {
 impl Level {
     fn name(self) -> &'static str {
         match self {
+            Self::Detail => "detail",
             Self::Note => "note",
             Self::Damage => "damage",
             Self::Error => "error",
@@ -58,14 +90,64 @@ impl Level {
     }
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        Self::new(Wordiness::Usual, false)
+    }
+}
+
 impl Report {
-    /// Messages for people, or for programs as `json`; all of them, or with `quiet` only what ends the run.
-    pub(crate) fn new(quiet: bool, json: bool) -> Self {
+    /// Messages for people, or for programs as `json`.
+    pub(crate) fn new(wordiness: Wordiness, json: bool) -> Self {
         Self {
-            quiet,
+            damaged: AtomicBool::default(),
+            nothing_read: AtomicBool::default(),
+            salvaging: AtomicBool::default(),
+            wordiness,
+            begun: Instant::now(),
+            read: Amount::default(),
             json,
-            ..Self::default()
+            damage: Mutex::default(),
+            bar: Mutex::default(),
         }
+    }
+
+    /// Tells what is only interesting for those who asked for it.
+    pub(crate) fn detail<T: Display>(&self, message: impl FnOnce() -> T) {
+        if self.wordiness == Wordiness::Verbose {
+            self.line(Level::Detail, None, &message().to_string());
+        }
+    }
+
+    /// Counts what has been read.
+    pub(crate) fn has_read(&self, files: u64, bytes: u64, flows: u64) {
+        let read = &self.read;
+        for (sum, more) in [
+            (&read.files, files),
+            (&read.bytes, bytes),
+            (&read.flows, flows),
+        ] {
+            sum.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// How much was read, and how fast.
+    fn conclude(&self) {
+        let [files, bytes, flows] = [&self.read.files, &self.read.bytes, &self.read.flows]
+            .map(|sum| sum.load(Ordering::Relaxed));
+        if files == 0 {
+            return;
+        }
+        self.detail(|| {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            let rate = flows as f64 / seconds.max(0.001);
+            format!(
+                "read {} ({}) of {} in {seconds:.2} s: {rate:.0} flows a second",
+                plural(flows, "flow"),
+                HumanBytes(bytes),
+                plural(files, "file"),
+            )
+        });
     }
 
     /// Lines go above this bar from now on.
@@ -138,7 +220,7 @@ impl Report {
 
     /// `shown` is what people see of the message.
     fn show(&self, level: Level, error: Option<&Error>, message: &str, shown: &str) {
-        if self.quiet && level != Level::Error {
+        if self.wordiness == Wordiness::Quiet && level != Level::Error {
             return;
         }
         if self.json {
@@ -175,6 +257,7 @@ impl Report {
             let message = format!("{beyond} more problems are not shown");
             self.line(Level::Damage, None, &message);
         }
+        self.conclude();
         match result {
             Ok(()) if self.is_nothing_read() => ExitCode::from(1),
             Ok(()) if self.damaged.load(Ordering::Relaxed) => ExitCode::from(3),
