@@ -456,7 +456,9 @@ mod tests {
         let mut expected = BTreeMap::<Vec<u64>, [u64; counter::COUNT]>::new();
         let mut state = key_words as u64;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005) + 1_442_695_040_888_963_407;
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             state >> 33
         };
         for _ in 0..80 {
