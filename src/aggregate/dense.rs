@@ -5,6 +5,8 @@
 //! slots, then all rows that these lead to, then keys are compared and counters added. Reads of the first two steps do
 //! not depend on each other, so that their misses of the cache overlap.
 
+use std::hint::select_unpredictable;
+
 use crate::aggregate::layout::{Narrow, counter, counters_of};
 
 /// A slot without a row. Not 0: new slots must be written, since memory that is first read and then
@@ -17,8 +19,6 @@ const TOGETHER: usize = 64;
 const LOOKED_AT: usize = 3;
 /// Words of a line of the cache.
 const LINE: usize = 8;
-/// No row has this number.
-const NO_ROW: u32 = u32::MAX;
 
 /// Rows by key.
 #[derive(Debug)]
@@ -92,6 +92,47 @@ impl Dense {
         self.each(rows, hashes, |_| {});
     }
 
+    /// As [`absorb_all`](Self::absorb_all), for narrow rows.
+    pub(crate) fn absorb_narrow(&mut self, rows: &[u64], hashes: &[u64]) {
+        let width = self.key_words + counter::NARROW;
+        let rows = rows.chunks(TOGETHER * width);
+        for (rows, hashes) in rows.zip(hashes.chunks(TOGETHER)) {
+            self.make_room(hashes.len());
+            match width {
+                6 => self.each_packed::<1, 6>(rows, hashes),
+                7 => self.each_packed::<2, 7>(rows, hashes),
+                8 => self.each_packed::<3, 8>(rows, hashes),
+                9 => self.each_packed::<4, 9>(rows, hashes),
+                10 => self.each_packed::<5, 10>(rows, hashes),
+                _ => {
+                    for (row, hash) in rows.chunks_exact(width).zip(hashes) {
+                        self.find(row, *hash as u32);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `K` words of key in narrow rows of `N` words.
+    #[inline(never)]
+    fn each_packed<const K: usize, const N: usize>(&mut self, rows: &[u64], hashes: &[u64]) {
+        let candidates = self.candidates::<N>(hashes);
+        let rows = rows.as_chunks::<N>().0.iter().zip(hashes);
+        for ((row, hash), number) in rows.zip(candidates) {
+            let at = self.skip + number as usize * N;
+            if self.width == N
+                && let Some(entry) = self.rows.get_mut(at..at + N)
+                && let Some(entry) = entry.first_chunk_mut::<N>()
+                && same::<K, N, N>(entry, row)
+                && let (Some(to), Some(from)) = (entry.last_chunk_mut(), row.last_chunk())
+                && Narrow::add(to, from, self.wrap)
+            {
+                continue;
+            }
+            self.find(row, *hash as u32);
+        }
+    }
+
     fn each(&mut self, rows: &[u64], hashes: &[u64], mut found: impl FnMut(u32)) {
         let rows = rows.chunks(TOGETHER * self.words);
         for (rows, hashes) in rows.zip(hashes.chunks(TOGETHER)) {
@@ -136,8 +177,9 @@ impl Dense {
                 && let Some(entry) = self.rows.get_mut(at..at + N)
                 && let Some(entry) = entry.first_chunk_mut::<N>()
                 && same::<K, N, W>(entry, row)
-                && let (Some(entry), Some(row)) = (entry.last_chunk_mut(), row.last_chunk())
-                && add_narrow(entry, row, self.wrap)
+                && let (Some(to), Some(from)) = (entry.last_chunk_mut(), row.last_chunk())
+                && Narrow::holds(from)
+                && Narrow::add(to, &Narrow::pack(from), self.wrap)
             {
                 found(number);
                 continue;
@@ -171,33 +213,44 @@ impl Dense {
         }
     }
 
-    /// For each hash the number of the row that it probably has. Reads these rows, which are then in the cache.
+    /// For each hash the number of the row that it probably has, or any other. Reads these rows, which are then in the
+    /// cache.
     #[inline]
     fn candidates<const N: usize>(&self, hashes: &[u64]) -> [u32; TOGETHER] {
-        let mut numbers = [NO_ROW; TOGETHER];
+        let mut numbers = [0; TOGETHER];
+        let mut sum = 0;
+        // Slots are only read at first, in a loop so short that many of these reads are under way at once.
+        for hash in hashes {
+            let place = (*hash as u32 >> self.shift) as usize;
+            sum ^= self.slots.get(place).copied().unwrap_or(0);
+        }
         for (number, hash) in numbers.iter_mut().zip(hashes) {
             let hash = *hash as u32;
             let place = (hash >> self.shift) as usize;
-            // A row is in one of the first slots nearly always. Without branches: which one cannot be predicted.
+            // A row is in one of the first slots nearly always. Without branches: which one cannot be predicted, and a
+            // wrong guess is known only when the slot has come from memory. Of two slots that match it is no row's
+            // number, or that of another key.
             if let Some(slots) = self.slots.get(place..place + LOOKED_AT) {
-                for slot in slots {
+                let numbers = slots.iter().map(|slot| {
                     let is_it = (*slot >> 32) as u32 == hash;
-                    *number = if is_it { *slot as u32 } else { *number };
-                }
+                    select_unpredictable(is_it, *slot as u32, 0)
+                });
+                *number = numbers.fold(0, |all, one| all | one);
             }
         }
-        let mut sum = 0;
-        for number in numbers {
-            let at = self.skip + number as usize * N;
-            if let Some([first, .., last]) = self.rows.get(at..at + N) {
-                sum ^= first ^ last;
+        for number in numbers.get(..hashes.len()).unwrap_or_default() {
+            let at = self.skip + *number as usize * N;
+            sum ^= self.rows.get(at).copied().unwrap_or(0);
+            // Rows of a line lie in one.
+            if N != LINE {
+                sum ^= self.rows.get(at + N - 1).copied().unwrap_or(0);
             }
         }
         std::hint::black_box(sum);
         numbers
     }
 
-    /// Adds a row to that of its key, which is made if there is none. Returns its number.
+    /// Adds a row, narrow or with all its words, to that of its key, which is made if there is none. Returns its number.
     #[inline(never)]
     fn find(&mut self, row: &[u64], hash: u32) -> u32 {
         let mask = self.places() - 1;
@@ -237,11 +290,14 @@ impl Dense {
             return false;
         }
         if counters.len() != counter::NARROW {
-            add(counters, row_counters, self.wrap);
+            match row_counters.len() {
+                counter::NARROW => add(counters, &counters_of(row_counters), self.wrap),
+                _ => add(counters, row_counters, self.wrap),
+            }
             return true;
         }
-        let narrow = counters.first_chunk_mut().zip(row_counters.first_chunk());
-        if !narrow.is_some_and(|(to, from)| add_narrow(to, from, self.wrap)) {
+        let narrow = counters.first_chunk_mut().zip(narrow_of(row_counters));
+        if !narrow.is_some_and(|(to, from)| Narrow::add(to, &from, self.wrap)) {
             self.widen();
             return self.add_to(number, row);
         }
@@ -249,21 +305,17 @@ impl Dense {
     }
 
     fn push(&mut self, row: &[u64]) {
-        let row = row.get(..self.words).unwrap_or_default();
         let (key, counters) = row.split_at_checked(self.key_words).unwrap_or_default();
-        let narrow = counters
-            .first_chunk()
-            .filter(|counters| Narrow::holds(counters));
+        let narrow = narrow_of(counters);
         if self.is_narrow() && narrow.is_none() {
             self.widen();
         }
         self.reserve();
+        self.rows.extend_from_slice(key);
         match narrow.filter(|_| self.is_narrow()) {
-            Some(counters) => {
-                self.rows.extend_from_slice(key);
-                self.rows.extend(Narrow::pack(counters));
-            }
-            None => self.rows.extend_from_slice(row),
+            Some(narrow) => self.rows.extend(narrow),
+            None if counters.len() == counter::NARROW => self.rows.extend(counters_of(counters)),
+            None => self.rows.extend_from_slice(counters),
         }
         self.len += 1;
     }
@@ -353,29 +405,14 @@ fn same<const K: usize, const A: usize, const B: usize>(a: &[u64; A], b: &[u64; 
     differences == 0
 }
 
-/// Adds counters to narrow ones. Returns whether they fit; otherwise nothing has changed.
+/// Counters, narrow or not, in fewer words if they fit.
 #[inline]
-fn add_narrow(to: &mut [u64; counter::NARROW], from: &[u64; counter::COUNT], wrap: bool) -> bool {
-    let before = Narrow::unpack(to);
-    let flows = before[counter::FLOWS].saturating_add(from[counter::FLOWS]);
-    if !Narrow::holds(from) || !Narrow::holds_flows(flows) {
-        return false;
+fn narrow_of(counters: &[u64]) -> Option<[u64; counter::NARROW]> {
+    if counters.len() == counter::NARROW {
+        return counters.first_chunk().copied();
     }
-    let sum = |at: usize| match wrap {
-        true => before[at].wrapping_add(from[at]),
-        false => before[at].saturating_add(from[at]),
-    };
-    *to = Narrow::pack(&[
-        flows,
-        sum(counter::IN_PACKETS),
-        sum(counter::IN_BYTES),
-        0,
-        0,
-        before[counter::LAST].max(from[counter::LAST]),
-        before[counter::FIRST].min(from[counter::FIRST]),
-        before[counter::FLAGS] | from[counter::FLAGS],
-    ]);
-    true
+    let counters = counters.first_chunk()?;
+    Narrow::holds(counters).then(|| Narrow::pack(counters))
 }
 
 /// Adds counters to counters.
@@ -402,4 +439,77 @@ pub(crate) fn add(to: &mut [u64], from: &[u64], wrap: bool) {
     to[counter::LAST] = to[counter::LAST].max(from[counter::LAST]);
     to[counter::FIRST] = to[counter::FIRST].min(from[counter::FIRST]);
     to[counter::FLAGS] |= from[counter::FLAGS];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const KEYS: u64 = 300;
+
+    /// Rows of so many words of key, in batches of which half are narrow. With `unusual`, some have outgoing counters
+    /// or more flows than narrow rows hold.
+    fn add_rows(key_words: usize, wrap: bool, unusual: bool) {
+        let mut dense = Dense::new(key_words, key_words + counter::COUNT, wrap);
+        let mut expected = BTreeMap::<Vec<u64>, [u64; counter::COUNT]>::new();
+        let mut state = key_words as u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
+        for _ in 0..80 {
+            let is_narrow = next() % 2 == 0;
+            let (mut rows, mut hashes) = (Vec::new(), Vec::new());
+            for _ in 0..next() % 200 {
+                let key = vec![next() % KEYS; key_words];
+                let time = next();
+                let mut counters = [1, next(), next() << 20, 0, 0, time + 9, time, next() % 64];
+                if unusual && next() % 400 == 0 {
+                    match is_narrow {
+                        true => counters[counter::FLOWS] = (1 << 48) - 1,
+                        false => counters[counter::OUT_PACKETS] = 3,
+                    }
+                }
+                // Several keys have the same hash.
+                hashes.push((key[0] % 100).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32);
+                rows.extend(&key);
+                match is_narrow {
+                    true => rows.extend(Narrow::pack(&counters)),
+                    false => rows.extend(counters),
+                }
+                match expected.get_mut(&key) {
+                    Some(sums) => add(sums, &counters, wrap),
+                    None => _ = expected.insert(key, counters),
+                }
+            }
+            match is_narrow {
+                true => dense.absorb_narrow(&rows, &hashes),
+                false => dense.absorb_all(&rows, &hashes),
+            }
+        }
+        let found: BTreeMap<_, _> = dense
+            .rows()
+            .map(|row| {
+                let (key, counters) = row.split_at(key_words);
+                (key.to_vec(), counters_of(counters))
+            })
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(found.len(), dense.len());
+        assert_eq!(dense.is_narrow(), !unusual);
+    }
+
+    #[test]
+    fn narrow_and_wide_rows_add_up() {
+        for key_words in 1..=6 {
+            for wrap in [false, true] {
+                add_rows(key_words, wrap, false);
+                add_rows(key_words, wrap, true);
+            }
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) const BATCH: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) rows: Vec<u64>,
+    /// Words of each row: all, or those of a [narrow](crate::aggregate::layout::Narrow) one.
+    pub(crate) width: usize,
     pub(crate) hashes: [u64; BATCH],
     /// Hashes of the values that are counted, row by row; 0 is none.
     pub(crate) values: Vec<u64>,
@@ -31,9 +33,16 @@ impl Batch {
             values: vec![0; distinct * BATCH],
             numbers: vec![None; quantiles * BATCH],
             rows: vec![0; words * BATCH],
+            width: words,
             hashes: [0; BATCH],
             count: 0,
         }
+    }
+
+    /// The rows of all its flows.
+    pub(crate) fn filled(&self) -> &[u64] {
+        let rows = self.rows.get(..self.count * self.width);
+        rows.unwrap_or_default()
     }
 
     pub(crate) fn is_full(&self) -> bool {

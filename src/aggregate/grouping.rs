@@ -88,7 +88,12 @@ impl Inner {
 
     /// Whether groups have more than a row.
     pub(crate) fn has_extras(&self) -> bool {
-        self.options.keep_first || !self.distinct.is_empty() || !self.quantiles.is_empty()
+        self.options.keep_first || self.has_values()
+    }
+
+    /// Whether values of each flow go into more than a row.
+    pub(crate) fn has_values(&self) -> bool {
+        !self.distinct.is_empty() || !self.quantiles.is_empty()
     }
 }
 

@@ -53,15 +53,26 @@ impl Held {
 
     /// Adds rows of flows.
     pub(crate) fn absorb(&mut self, inner: &Inner, batch: &Batch, records: &[(&[u8], u64)]) {
-        let rows = batch.rows.get(..batch.count * inner.layout.words);
         let hashes = batch.hashes.get(..batch.count).unwrap_or_default();
+        if batch.width != inner.layout.words {
+            return self.dense.absorb_narrow(batch.filled(), hashes);
+        }
         if !inner.has_extras() {
-            return self.absorb_rows(rows.unwrap_or_default(), hashes);
+            return self.absorb_rows(batch.filled(), hashes);
         }
         let mut found = std::mem::take(&mut self.found);
-        self.dense
-            .absorb(rows.unwrap_or_default(), hashes, &mut found);
-        {
+        self.dense.absorb(batch.filled(), hashes, &mut found);
+        if !inner.has_values() {
+            // First flows are few: for all others nothing is looked up.
+            for (number, (record, position)) in found.iter().zip(records) {
+                if self.position(inner, *number) == *position {
+                    let extra = self.extra(inner, *number);
+                    let more = record.len() as isize - extra.first.len() as isize;
+                    extra.first = (*record).into();
+                    self.extra_bytes = self.extra_bytes.saturating_add_signed(more);
+                }
+            }
+        } else {
             let distinct = inner.distinct.len();
             for (at, number) in found.iter().enumerate() {
                 let values = batch.values.get(at * distinct..(at + 1) * distinct);

@@ -4,7 +4,7 @@ use crate::aggregate::counted::Counted;
 use crate::aggregate::dense;
 use crate::aggregate::extract::{BATCH, Batch};
 use crate::aggregate::grouping::Inner;
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{Narrow, counter};
 use crate::aggregate::plan::{Pending, Plan};
 use crate::file::block::Block;
 use crate::flow::places::Places;
@@ -123,27 +123,33 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     #[inline]
     fn add(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
         let known = usize::from(found.shape);
-        let flow = Pending {
-            record,
-            found,
-            number,
-        };
         match self.plans.get_mut(known) {
             Some(Planned::Plan(_, pending)) => {
-                pending.push(flow);
+                // Made here and nowhere else: a value that another call is given too goes through memory, where
+                // it is written in parts and waited for as a whole.
+                pending.push(Pending {
+                    record,
+                    found,
+                    number,
+                });
                 if pending.len() == BATCH {
                     self.drain(known);
                 }
             }
-            _ => self.add_unplanned(flow),
+            _ => self.add_unplanned(record, found, number),
         }
     }
 
     /// Adds a flow of a shape without a plan; makes the plan if there can be one.
     #[cold]
     #[inline(never)]
-    fn add_unplanned(&mut self, flow: Pending<'a>) {
-        let known = usize::from(flow.found.shape);
+    fn add_unplanned(&mut self, record: &'a [u8], found: &'a RawFlowRef, number: u64) {
+        let flow = Pending {
+            record,
+            found,
+            number,
+        };
+        let known = usize::from(found.shape);
         if let (Some(shape), Some(planned)) = (self.shapes.get(known), self.plans.get_mut(known))
             && let Planned::Unknown = planned
         {
@@ -171,30 +177,34 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
         let shape = self.shapes.get(known);
         let has_event = shape.is_some_and(|shape| shape.present & (1 << 19 | 1 << 25) != 0);
         let view = |flow: &Pending<'a>| Flow::new(flow.record, Places::of(content, flow.found));
-        let words = inner.layout.words;
+        let words = plan.width(inner);
         let mut protos = [0; BATCH];
         let mut others = 0;
+        // What flows count is in their rows already, from the combination before.
+        let mut is_counted = false;
         for (at, variant) in plan.variants().iter().enumerate() {
             let Intake { batch, totals, .. } = &mut *self.intake;
+            batch.width = words;
             let Some(rows) = batch.rows.get_mut(..pending.len() * words) else {
                 continue;
             };
-            if at == 0 || variant.is_some() {
-                others = plan.count_all(inner, pending, has_event, rows, &mut protos);
+            if !is_counted && (at == 0 || variant.is_some()) {
+                others = plan.count_all(inner, pending, has_event, (rows, words), &mut protos);
             }
             if at == 0 && inner.options.separate_totals {
-                for (place, row) in rows.chunks_exact(words).enumerate() {
-                    if others >> place & 1 == 0 {
-                        let counters = row.get(inner.layout.key_words..).unwrap_or_default();
-                        dense::add(totals, counters, inner.options.wrap);
-                    }
-                }
+                sum_up(inner, (rows, words), others, totals);
             }
             let Some(variant) = variant else { continue };
-            let left_out = others | variant.keys(inner, at, pending, view, rows, &protos);
-            if left_out == 0 && !inner.has_extras() {
+            let left_out = others | variant.keys(inner, at, pending, view, (rows, words), &protos);
+            is_counted = left_out == 0 && !inner.options.both_directions;
+            if left_out == 0 && !inner.has_values() {
                 // The usual case: each flow has its row where it belongs.
                 batch.count = pending.len();
+                if inner.options.keep_first {
+                    for (to, flow) in self.records.iter_mut().zip(pending.iter()) {
+                        *to = (flow.record, flow.number);
+                    }
+                }
                 flush(inner, batch, &self.records, &mut self.sink);
                 continue;
             }
@@ -243,6 +253,7 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
         let words = inner.layout.words;
         for variant in 0..inner.variants.len() {
             let batch = &mut self.intake.batch;
+            batch.width = words;
             let at = batch.count * words;
             let Some(row) = batch.rows.get_mut(at..at + words) else {
                 return;
@@ -275,6 +286,27 @@ impl<'a, S: FnMut(&Batch, &Records<'_>)> Feed<'_, 'a, S> {
     }
 }
 
+/// Adds what rows of so many words have counted, but for those with a bit in `others`.
+fn sum_up(
+    inner: &Inner,
+    (rows, width): (&[u64], usize),
+    others: u64,
+    totals: &mut [u64; counter::COUNT],
+) {
+    let rows = rows.chunks_exact(width).enumerate();
+    let rows = rows.filter(|(place, _)| others >> place & 1 == 0);
+    let counters = rows.filter_map(|(_, row)| row.get(inner.layout.key_words..));
+    if width != inner.layout.key_words + counter::NARROW {
+        return counters.for_each(|counters| dense::add(totals, counters, inner.options.wrap));
+    }
+    let mut sums = Narrow::pack(&NOTHING);
+    for counters in counters.filter_map(|counters| counters.first_chunk()) {
+        // The flows of a batch always fit.
+        Narrow::add(&mut sums, counters, inner.options.wrap);
+    }
+    dense::add(totals, &Narrow::unpack(&sums), inner.options.wrap);
+}
+
 fn flush(
     inner: &Inner,
     batch: &mut Batch,
@@ -285,7 +317,7 @@ fn flush(
         return;
     }
     let hashes = batch.hashes.get_mut(..batch.count).unwrap_or_default();
-    inner.hash_all(&batch.rows, hashes);
+    inner.hash_all(&batch.rows, batch.width, hashes);
     sink(batch, records);
     batch.count = 0;
 }

@@ -27,7 +27,7 @@ pub(crate) mod counter {
     /// Counters without `NUMBER`.
     pub(crate) const COUNT: usize = 8;
 
-    /// Words of the counters of a narrow row: flows and flags in one word, packets, bytes, last, first. Rows of
+    /// Words of the counters of a narrow row: flows and flags in one word, packets, last, bytes, first. Rows of
     /// groups without outgoing counters are kept so; see [`Narrow`](super::Narrow).
     pub(crate) const NARROW: usize = 5;
 }
@@ -56,18 +56,64 @@ impl Narrow {
 
     #[inline]
     pub(crate) fn pack(counters: &[u64; counter::COUNT]) -> [u64; counter::NARROW] {
-        [
+        Self::of(
             counters[counter::FLOWS] << Self::FLAGS | counters[counter::FLAGS],
             counters[counter::IN_PACKETS],
             counters[counter::IN_BYTES],
-            counters[counter::LAST],
             counters[counter::FIRST],
-        ]
+            counters[counter::LAST],
+        )
+    }
+
+    /// Those of one flow.
+    #[inline]
+    pub(crate) fn flow(
+        flags: u8,
+        packets: u64,
+        bytes: u64,
+        first: u64,
+        last: u64,
+    ) -> [u64; counter::NARROW] {
+        let flows = 1 << Self::FLAGS | u64::from(flags);
+        Self::of(flows, packets, bytes, first, last)
+    }
+
+    /// Neighbours are added in different ways, so that no compiler takes them together: without SSE 4 the greater of
+    /// two pairs of words takes longer than two times the greater of two words.
+    #[inline]
+    fn of(flows: u64, packets: u64, bytes: u64, first: u64, last: u64) -> [u64; counter::NARROW] {
+        [flows, packets, last, bytes, first]
+    }
+
+    /// Adds counters to others. Returns whether the sum fits; otherwise nothing has changed.
+    #[inline]
+    pub(crate) fn add(
+        to: &mut [u64; counter::NARROW],
+        from: &[u64; counter::NARROW],
+        wrap: bool,
+    ) -> bool {
+        const FLAGS: u64 = (1 << Narrow::FLAGS) - 1;
+        let Some(flows) = (to[0] & !FLAGS).checked_add(from[0] & !FLAGS) else {
+            return false;
+        };
+        let sum = |a: u64, b: u64| match wrap {
+            true => a.wrapping_add(b),
+            false => a.saturating_add(b),
+        };
+        let [_, packets, last, bytes, first] = *from;
+        *to = Self::of(
+            flows | (to[0] | from[0]) & FLAGS,
+            sum(to[1], packets),
+            sum(to[3], bytes),
+            to[4].min(first),
+            to[2].max(last),
+        );
+        true
     }
 
     #[inline]
     pub(crate) fn unpack(narrow: &[u64; counter::NARROW]) -> [u64; counter::COUNT] {
-        let [flows, packets, bytes, last, first] = *narrow;
+        let [flows, packets, last, bytes, first] = *narrow;
         let flags = flows & ((1 << Self::FLAGS) - 1);
         [
             flows >> Self::FLAGS,
@@ -205,6 +251,17 @@ impl Layout {
     /// Writes a row with all its words.
     pub(crate) fn widen(&self, row: &[u64], out: &mut Vec<u64>) {
         out.clear();
+        self.append_wide(row, out);
+    }
+
+    /// Appends a row, narrow or not, with all its words.
+    #[inline]
+    pub(crate) fn append_wide(&self, row: &[u64], out: &mut Vec<u64>) {
+        if row.len() == self.words {
+            out.extend_from_slice(row);
+            return;
+        }
+        let end = out.len() + self.words;
         let (key, stored) = row.split_at_checked(self.key_words).unwrap_or_default();
         out.extend(key);
         if stored.len() == counter::NARROW {
@@ -212,7 +269,7 @@ impl Layout {
         } else {
             out.extend(stored);
         }
-        out.resize(self.words, 0);
+        out.resize(end, 0);
     }
 
     pub(crate) fn new(keys: &[Key], numbered: bool) -> Result<Self> {

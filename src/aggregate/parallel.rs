@@ -198,9 +198,9 @@ impl Collector {
     fn absorb(&self, inner: &Inner, counts: &mut Counting, batch: &Batch, records: &Records<'_>) {
         if counts.direct > 0 {
             counts.direct = counts.direct.saturating_sub(batch.count);
-            let rows = batch.rows.chunks_exact(inner.layout.words);
-            for (row, hash) in rows.zip(&batch.hashes).take(batch.count) {
-                self.send(counts, row, *hash);
+            let rows = batch.filled().chunks_exact(batch.width);
+            for (row, hash) in rows.zip(&batch.hashes) {
+                self.send(inner, counts, row, *hash);
             }
             return;
         }
@@ -223,10 +223,8 @@ impl Collector {
         let held = std::mem::replace(&mut counts.held, Held::new(inner));
         counts.rows = 0;
         if !inner.has_extras() {
-            let mut wide = Vec::new();
             for row in held.dense.rows() {
-                inner.layout.widen(row, &mut wide);
-                self.send(counts, &wide, inner.hash(row));
+                self.send(inner, counts, row, inner.hash(row));
             }
             return;
         }
@@ -238,13 +236,14 @@ impl Collector {
         }
     }
 
+    /// Adds a row, narrow or not, to those that are on their way.
     #[inline]
-    fn send(&self, counts: &mut Counting, row: &[u64], hash: u64) {
+    fn send(&self, inner: &Inner, counts: &mut Counting, row: &[u64], hash: u64) {
         let at = part_of(hash, self.parts.len());
         let Some(outgoing) = counts.outgoing.get_mut(at) else {
             return;
         };
-        outgoing.rows.extend_from_slice(row);
+        inner.layout.append_wide(row, &mut outgoing.rows);
         outgoing.hashes.push(hash);
         if outgoing.hashes.len() >= OUTGOING {
             self.deliver(at, outgoing);

@@ -8,7 +8,7 @@ use crate::aggregate::bins::Bins;
 use crate::aggregate::extract::BATCH;
 use crate::aggregate::grouping::Inner;
 use crate::aggregate::key::{Absent, Key, Transform};
-use crate::aggregate::layout::{Place, counter};
+use crate::aggregate::layout::{Narrow, Place, counter, counters_of};
 use crate::aggregate::source::{Shape, Source, Stored};
 use crate::flow::at;
 use crate::flow::bytes::{Condition, u8_at, u16_at, u32_at, u64_at};
@@ -144,20 +144,35 @@ impl Plan {
         })
     }
 
-    /// Writes what flows count into their rows, and their protocols. Returns a bit for each flow that must be read in
-    /// another way.
+    /// Words of the rows of its flows: those of narrow ones if nothing else is asked for.
+    pub(crate) fn width(&self, inner: &Inner) -> usize {
+        let layout = &inner.layout;
+        match self.out {
+            None if !inner.options.numbered && !inner.has_extras() => {
+                layout.key_words + counter::NARROW
+            }
+            _ => layout.words,
+        }
+    }
+
+    /// Writes what flows count into their rows of so many words, and their protocols. Returns a bit for each flow that
+    /// must be read in another way.
     pub(crate) fn count_all(
         &self,
         inner: &Inner,
         pending: &[Pending<'_>],
         has_event: bool,
-        rows: &mut [u64],
+        (rows, width): (&mut [u64], usize),
         protos: &mut [u8; BATCH],
     ) -> u64 {
+        let key_words = inner.layout.key_words;
+        if width == key_words + counter::NARROW {
+            return self.count_narrow(pending, has_event, (rows, width), protos);
+        }
         let mut others = 0;
-        let rows = rows.chunks_exact_mut(inner.layout.words);
+        let rows = rows.chunks_exact_mut(width);
         for (((place, flow), row), proto) in pending.iter().enumerate().zip(rows).zip(protos) {
-            let counters = row.get_mut(inner.layout.key_words..);
+            let counters = row.get_mut(key_words..);
             let Some(counters) = counters.and_then(|rest| rest.first_chunk_mut()) else {
                 continue;
             };
@@ -165,9 +180,35 @@ impl Plan {
                 Some(found) => *proto = found,
                 None => others |= 1 << place,
             }
-            if let Some(to) = row.get_mut(inner.layout.key_words + counter::NUMBER) {
+            if let Some(to) = row.get_mut(key_words + counter::NUMBER) {
                 *to = flow.number << 1;
             }
+        }
+        others
+    }
+
+    /// As [`count_all`](Self::count_all), into narrow rows.
+    fn count_narrow(
+        &self,
+        pending: &[Pending<'_>],
+        has_event: bool,
+        (rows, width): (&mut [u64], usize),
+        protos: &mut [u8; BATCH],
+    ) -> u64 {
+        let mut others = 0;
+        let rows = rows.chunks_exact_mut(width);
+        for (((place, flow), row), proto) in pending.iter().enumerate().zip(rows).zip(protos) {
+            let generic = flow.record.get(self.generic..);
+            let generic: Option<&[u8; GENERIC_LEN]> = generic.and_then(|rest| rest.first_chunk());
+            let (Some(generic), Some(counters)) = (generic, row.last_chunk_mut()) else {
+                others |= 1 << place;
+                continue;
+            };
+            let word = |at: usize| u64_at(generic, at);
+            let first = word(0);
+            others |= u64::from(first == 0 && has_event) << place;
+            *counters = Narrow::flow(generic[45], word(24), word(32), first, word(8));
+            *proto = generic[44];
         }
         others
     }
@@ -212,16 +253,22 @@ impl Variant {
         number: usize,
         pending: &[Pending<'a>],
         flow: impl Fn(&Pending<'a>) -> Flow<'a>,
-        rows: &mut [u64],
+        (rows, words): (&mut [u64], usize),
         protos: &[u8; BATCH],
     ) -> u64 {
-        let words = inner.layout.words;
         for row in rows.chunks_exact_mut(words) {
             self.cleared.iter().for_each(|at| set(row, *at, 0));
         }
         let mut left_out = 0;
         for step in &self.steps {
-            if step.copy_all(pending, words, rows) {
+            // Rows of the usual widths - of a number, an address, two addresses - without multiplications.
+            let is_done = match words {
+                6 => step.copy_all(pending, 6, rows, protos),
+                8 => step.copy_all(pending, 8, rows, protos),
+                10 => step.copy_all(pending, 10, rows, protos),
+                _ => step.copy_all(pending, words, rows, protos),
+            };
+            if is_done {
                 continue;
             }
             let rows = rows.chunks_exact_mut(words);
@@ -244,10 +291,14 @@ impl Variant {
 
 impl Step {
     /// Writes the most usual values for all flows, in a loop for each of their types. Returns whether it did.
-    fn copy_all(&self, pending: &[Pending<'_>], words: usize, rows: &mut [u64]) -> bool {
-        if self.icmp.is_some() {
-            return false;
-        }
+    #[inline(always)]
+    fn copy_all(
+        &self,
+        pending: &[Pending<'_>],
+        words: usize,
+        rows: &mut [u64],
+        protos: &[u8; BATCH],
+    ) -> bool {
         let Place {
             head, bit, wide, ..
         } = self.place;
@@ -258,6 +309,20 @@ impl Step {
                 *word |= (self.head | value) << bit;
             }
         };
+        if let Some(icmp) = self.icmp {
+            // Ports, which are absent in flows of ICMP.
+            let (Fetch::Short, Absent::Group) = (self.copy, self.absent) else {
+                return false;
+            };
+            for ((row, flow), proto) in rows.zip(protos) {
+                let value = self.head | u64::from(u16_at(flow.record, at)) << 1;
+                let is_there = matches!(proto, 1 | 58) == icmp;
+                if let Some(word) = row.get_mut(head) {
+                    *word |= (value * u64::from(is_there)) << bit;
+                }
+            }
+            return true;
+        }
         match self.copy {
             Fetch::Byte => {
                 rows.for_each(|(row, flow)| put(row, u64::from(u8_at(flow.record, at)) << 1));
@@ -335,7 +400,7 @@ impl Step {
                     Fetch::First => counter::FIRST,
                     _ => counter::LAST,
                 };
-                let time = counters.get(which).copied().unwrap_or(0);
+                let time = counters_of(counters)[which];
                 let time = self.bins.as_ref().map_or(time, |bins| bins.start(time));
                 set(key, wide, time);
                 self.head

@@ -13,7 +13,7 @@ use crate::aggregate::error::{AggregateError, Result};
 use crate::aggregate::grouping::Grouping;
 use crate::aggregate::intake::Intake;
 use crate::aggregate::key::Key;
-use crate::aggregate::layout::counter;
+use crate::aggregate::layout::{counter, counters_of};
 use crate::aggregate::source::{Shape, Stored};
 use crate::file::block::Block;
 use crate::flow::field_value::FieldValue;
@@ -176,13 +176,10 @@ impl Series {
         let layout = &inner.layout;
         self.intake
             .block(inner, block, selected, most, 0, |batch, _| {
-                let rows = batch.rows.chunks_exact(layout.words);
-                for row in rows.take(batch.count) {
+                for row in batch.filled().chunks_exact(batch.width) {
                     let (key, counters) = row.split_at(layout.key_words);
-                    if let Some(counters) = counters.first_chunk()
-                        && !changes.is_full
-                    {
-                        put_flow(changes, key, counters, step, spread);
+                    if !changes.is_full {
+                        put_flow(changes, key, &counters_of(counters), step, spread);
                     }
                 }
             });

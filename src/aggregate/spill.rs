@@ -131,7 +131,7 @@ fn read(inner: &Inner, from: &mut impl Read, groups: u64) -> Result<Held> {
         rows.clear();
         rows.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
         let hashes = hashes.get_mut(..count).unwrap_or_default();
-        inner.hash_all(&rows, hashes);
+        inner.hash_all(&rows, inner.layout.words, hashes);
         held.absorb_rows(&rows, hashes);
         left -= count as u64;
     }

@@ -166,9 +166,9 @@ impl Grouping {
 }
 
 impl Inner {
-    /// The hashes of the keys of rows.
-    pub(crate) fn hash_all(&self, rows: &[u64], hashes: &mut [u64]) {
-        let rows = rows.chunks_exact(self.layout.words);
+    /// The hashes of the keys of rows of this many words.
+    pub(crate) fn hash_all(&self, rows: &[u64], width: usize, hashes: &mut [u64]) {
+        let rows = rows.chunks_exact(width);
         match self.layout.key_words {
             1 => self.hash_keys::<1>(rows, hashes),
             2 => self.hash_keys::<2>(rows, hashes),
