@@ -163,19 +163,22 @@ impl<'a> Flow<'a> {
     }
 
     /// Start of the flow in ms: a stored 0 gives way to the time of an event, NSEL before NAT.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn first_seen_at(&self, payload: &[u8], at: usize) -> u64 {
         match u64_at(payload, at) {
-            0 => self
-                .element(id::NSEL)
-                .map(|event| u64_at(event, at::nsel_event_time.offset))
-                .or_else(|| {
-                    let event = self.element(id::NAT_EVENT)?;
-                    Some(u64_at(event, at::nat_event_time.offset))
-                })
-                .unwrap_or(0),
+            0 => self.time_of_event(),
             first => first,
         }
+    }
+
+    /// The time of an event in ms, NSEL before NAT; 0 without one.
+    #[cold]
+    fn time_of_event(&self) -> u64 {
+        if let Some(event) = self.element(id::NSEL) {
+            return u64_at(event, at::nsel_event_time.offset);
+        }
+        let event = self.element(id::NAT_EVENT);
+        event.map_or(0, |event| u64_at(event, at::nat_event_time.offset))
     }
 
     /// Of the two address families in this record, the one that nfdump 1.7.10 ignores: what the

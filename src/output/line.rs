@@ -1,21 +1,23 @@
-//! Text of one element, written into room that is known to suffice.
+//! Text of a flow, written into room that is known to suffice.
 //!
 //! A [`Line`] lives in registers: a room of fixed size and a position in it. Writes check no bounds
 //! and stay inside: positions are masked, which the compiler understands and which never changes one,
-//! since the text of an element is short. As in [`buffer`](super::buffer) every piece has a fixed size and
+//! since the text of an element is short, and no element is begun on a line that is nearly full. As in [`buffer`](super::buffer) every piece has a fixed size and
 //! may write unused bytes after itself.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::output::digits::{HEX_PAIRS, THREE_DIGITS};
 
-/// Bytes of text in a line at most. A test checks that no element has more.
-pub(crate) const LINE_MAX: usize = 1024;
+/// Bytes of text in a line at most; most flows have less.
+const LINE_MAX: usize = 4096;
+/// Bytes of text that an element may have. A test checks that none has more.
+pub(crate) const ELEMENT_MAX: usize = 1024;
 /// Largest piece.
 const PIECE_MAX: usize = 64;
 /// Bytes of room that a line needs.
 pub(crate) const LINE_ROOM: usize = LINE_MAX + PIECE_MAX;
-/// A position in the room for one element.
+/// A position in the room for a line.
 pub(crate) struct Line<'a> {
     room: &'a mut [u8; LINE_ROOM],
     at: usize,
@@ -73,6 +75,15 @@ fn eight_digits(number: u32) -> u64 {
 
 const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
+/// The text of a number below 10^8, its first digit in the lowest byte, and its length.
+#[inline(always)]
+pub(crate) fn short_digits(number: u32) -> (u64, usize) {
+    let digits = eight_digits(number);
+    // The last digit is printed even if it is 0.
+    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    ((digits | ZEROS) >> (8 * zeros), 8 - zeros as usize)
+}
+
 impl<'a> Line<'a> {
     #[inline(always)]
     pub(crate) fn new(room: &'a mut [u8; LINE_ROOM]) -> Self {
@@ -85,14 +96,29 @@ impl<'a> Line<'a> {
         self.at
     }
 
+    /// Whether another element may have no room.
+    #[inline(always)]
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.at > LINE_MAX - ELEMENT_MAX
+    }
+
+    /// The piece that begins at `start`; bytes past the end of the line are unspecified.
+    #[inline(always)]
+    pub(crate) fn piece<const N: usize>(&self, start: usize) -> &[u8; N] {
+        const { assert!(N <= PIECE_MAX) }
+        let rest = self.room.get(start % LINE_MAX..);
+        rest.and_then(<[u8]>::first_chunk).unwrap_or(&[0; N])
+    }
+
     /// Appends the first `used` bytes of `piece`.
     #[inline(always)]
     pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
         const { assert!(N <= PIECE_MAX) }
-        debug_assert!(self.at < LINE_MAX, "a line holds one element");
-        let at = self.at % LINE_MAX;
-        if let Some(target) = self.room.get_mut(at..at + N) {
-            target.copy_from_slice(piece);
+        debug_assert!(self.at < LINE_MAX, "a line is not overrun");
+        let rest = self.room.get_mut(self.at % LINE_MAX..);
+        // An assignment is a move in every build, a copy between slices may be a call.
+        if let Some(target) = rest.and_then(<[u8]>::first_chunk_mut::<N>) {
+            *target = *piece;
         }
         self.at += used;
     }
@@ -131,11 +157,8 @@ impl<'a> Line<'a> {
     /// Unsigned decimal below 10^8, without a branch.
     #[inline(always)]
     pub(crate) fn short_decimal(&mut self, number: u32) {
-        let digits = eight_digits(number);
-        // The last digit is printed even if it is 0.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        let text = (digits | ZEROS) >> (8 * zeros);
-        self.put(&text.to_le_bytes(), 8 - zeros as usize);
+        let (text, length) = short_digits(number);
+        self.put(&text.to_le_bytes(), length);
     }
 
     /// Unsigned decimal of a byte.
@@ -143,6 +166,20 @@ impl<'a> Line<'a> {
     pub(crate) fn octet(&mut self, number: u8) {
         let (digits, length) = &OCTETS[usize::from(number)];
         self.put(digits, usize::from(*length));
+    }
+
+    /// A number of thousandths with three decimals.
+    #[inline(always)]
+    pub(crate) fn thousandths(&mut self, number: u64) {
+        self.decimal(number / 1000);
+        let [a, b, c, _] = THREE_DIGITS[(number % 1000) as usize];
+        self.put(&[b'.', a, b, c], 4);
+    }
+
+    /// Removes the last byte.
+    #[inline(always)]
+    pub(crate) fn step_back(&mut self) {
+        self.at -= 1;
     }
 
     /// Dotted decimal.
