@@ -82,6 +82,13 @@ impl<'a> Flow<'a> {
         self.places.payload(self.record, id)
     }
 
+    /// The stored payload of an element that the flow [has](Self::elements); empty if it is not whole.
+    #[cfg(feature = "output")]
+    #[inline(always)]
+    pub(crate) fn stored(&self, id: u8) -> &'a [u8] {
+        self.places.payload(self.record, id).unwrap_or_default()
+    }
+
     /// Where the elements lie.
     pub(crate) fn places(&self) -> Places<'a> {
         self.places
@@ -121,7 +128,7 @@ impl<'a> Flow<'a> {
 
     /// As [`src_net`](Self::src_net) or [`dst_net`](Self::dst_net), given the payload of the element with
     /// the masks. As nfdump: no network at all when both masks are 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn network_of(&self, misc: &[u8], side: Side) -> Option<IpAddr> {
         let src = u8_at(misc, at::src_mask.offset);
         let dst = u8_at(misc, at::dst_mask.offset);

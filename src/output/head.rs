@@ -36,31 +36,33 @@ impl Head {
         }
     }
 
-    /// Appends them for one flow.
+    /// Whether a line has room for them, and for members of elements.
+    pub(crate) fn fits_a_line(&self) -> bool {
+        self.fits_a_line
+    }
+
+    /// Appends them for one flow, whatever their length.
+    pub(crate) fn append_to(&self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
+        self.before_count.append_to(out);
+        text::decimal(number, out);
+        self.after_count[usize::from(flow.is_event())].append_to(out);
+        text::decimal(flow.exporter_sysid().into(), out);
+    }
+
+    /// Appends them for one flow to a line.
     #[inline(always)]
-    pub(crate) fn write(&mut self, number: u64, flow: &Flow<'_>, out: &mut TextBuffer) {
+    pub(crate) fn put_on(&mut self, number: u64, flow: &Flow<'_>, line: &mut Line<'_>) {
         let is_event = usize::from(flow.is_event());
         let sysid = u64::from(flow.exporter_sysid());
-        if !self.fits_a_line {
-            self.before_count.append_to(out);
-            text::decimal(number, out);
-            self.after_count[is_event].append_to(out);
-            return text::decimal(sysid, out);
-        }
-        let Some(mut line) = out.line() else {
-            return;
-        };
-        self.before_count.put_on(&mut line);
-        self.count.put_on(number, &mut line);
+        self.before_count.put_on(line);
+        self.count.put_on(number, line);
         let key = sysid << 1 | is_event as u64;
-        if !self.exporters.recall(key, &mut line) {
+        if !self.exporters.recall(key, line) {
             let start = line.len();
-            self.after_count[is_event].put_on(&mut line);
+            self.after_count[is_event].put_on(line);
             line.decimal(sysid);
-            self.exporters.remember(key, start, &line);
+            self.exporters.remember(key, start, line);
         }
-        let length = line.len();
-        out.advance(length);
     }
 }
 

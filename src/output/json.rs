@@ -15,7 +15,7 @@ use crate::output::buffer::TextBuffer;
 use crate::output::format::{FileContext, FlowContext, FlowFormat};
 use crate::output::head::Head;
 use crate::output::keys::{AROUND_KEY, KeyText};
-use crate::output::object::{Group, Objects};
+use crate::output::object::{Group, Objects, RUN_MAX};
 use crate::output::text;
 use crate::output::values::value;
 use crate::payload::tls::Hello;
@@ -202,14 +202,19 @@ impl FlowFormat for JsonFormat {
                 out.put(b",\n", 2);
             }
         }
-        self.head.write(number, flow, out);
-
         let mut groups = template.groups.as_slice();
+        let mut head = None;
+        if self.head.fits_a_line() && groups.first().is_some_and(|group| group.run != 0) {
+            head = Some((&mut self.head, number));
+        } else {
+            self.head.append_to(number, flow, out);
+        }
         while let [group, others @ ..] = groups {
-            if group.is_compiled {
+            if group.run != 0 {
+                let (objects, head) = (&mut self.objects, head.take());
                 let written = match self.layout {
-                    Layout::Json => self.objects.members::<true>(groups, flow, out),
-                    Layout::Ndjson => self.objects.members::<false>(groups, flow, out),
+                    Layout::Json => objects.members::<true>(head, groups, flow, out),
+                    Layout::Ndjson => objects.members::<false>(head, groups, flow, out),
                 };
                 if written != 0 {
                     groups = groups.get(written..).unwrap_or_default();
@@ -301,10 +306,18 @@ impl Template {
                 this.groups.push(Group {
                     element: element.id,
                     is_tls,
-                    is_compiled,
+                    run: usize::from(is_compiled),
                     members,
                 });
             }
+        }
+        let mut after = 0;
+        for group in this.groups.iter_mut().rev() {
+            group.run = match group.run {
+                0 => 0,
+                _ => (after + 1).min(RUN_MAX),
+            };
+            after = group.run;
         }
         this
     }
@@ -365,7 +378,7 @@ mod tests {
     fn plain(mut format: JsonFormat, flow: &Flow<'_>, out: &mut TextBuffer) {
         let selected = format.select(flow.elements());
         for group in &mut format.templates[selected].groups {
-            group.is_compiled = false;
+            group.run = 0;
         }
         format.flow(2, flow, &FlowContext::default(), out);
     }

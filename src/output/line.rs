@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::output::digits::{HEX_PAIRS, THREE_DIGITS};
 
 /// Bytes of text in a line at most; most flows have less.
-const LINE_MAX: usize = 4096;
+pub(crate) const LINE_MAX: usize = 8192;
 /// Bytes of text that an element may have. A test checks that none has more.
 pub(crate) const ELEMENT_MAX: usize = 1024;
 /// Largest piece.
@@ -159,6 +159,19 @@ impl<'a> Line<'a> {
     pub(crate) fn short_decimal(&mut self, number: u32) {
         let (text, length) = short_digits(number);
         self.put(&text.to_le_bytes(), length);
+    }
+
+    /// Unsigned decimal of 16 bits, without a branch.
+    #[inline(always)]
+    pub(crate) fn decimal16(&mut self, number: u16) {
+        const ZEROS: u64 = u64::from_le_bytes(*b"00000\0\0\0");
+        let (high, low) = (usize::from(number / 100), usize::from(number % 100));
+        let [a, b, c, _] = THREE_DIGITS[high];
+        let [_, d, e, _] = THREE_DIGITS[low];
+        let text = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+        // The last digit is printed even if it is 0.
+        let zeros = ((text ^ ZEROS) | 1 << 32).trailing_zeros() / 8;
+        self.put(&(text >> (8 * zeros)).to_le_bytes(), 5 - zeros as usize);
     }
 
     /// Unsigned decimal of a byte.

@@ -12,8 +12,9 @@ use crate::flow::element::FieldKind;
 use crate::flow::view::{Flow, Side};
 use crate::output::buffer::TextBuffer;
 use crate::output::clock;
+use crate::output::head::Head;
 use crate::output::keys::{GROUPS, Keys, ShowField, Together, show_fields};
-use crate::output::line::Line;
+use crate::output::line::{ELEMENT_MAX, LINE_MAX, Line};
 use crate::output::memo::Memo;
 use crate::value::flags::TcpFlags;
 use crate::value::zone::{TimeFormatter, Zone};
@@ -24,11 +25,15 @@ pub(crate) struct Group {
     pub(crate) element: u8,
     /// These exist only if the payload holds a TLS hello.
     pub(crate) is_tls: bool,
-    /// [`Objects::members`] writes it, unless its payload is too short.
-    pub(crate) is_compiled: bool,
+    /// How many groups from this one on [`Objects::members`] writes at once, unless a payload is too
+    /// short; 0 if it does not write this one.
+    pub(crate) run: usize,
     /// Its members in the template.
     pub(crate) members: Range<usize>,
 }
+
+/// Groups that are written at once at most. With the head of an object they fit a line.
+pub(crate) const RUN_MAX: usize = LINE_MAX / ELEMENT_MAX - 1;
 
 /// Writes members in one layout and remembers them.
 #[derive(Clone)]
@@ -54,18 +59,23 @@ impl Objects {
         &mut self.times
     }
 
-    /// Writes members of groups from the first on. Returns how many groups are done: all, or those up to
-    /// an element of unusual size or kind, or as many as a line has room for, which is at least one.
+    /// Writes the head of an object, if one is given with the number of the flow, and members of groups from
+    /// the first on. Returns how many groups are done: all, or those up to an element of unusual size or
+    /// kind, or as many as a line has room for.
     #[inline(never)]
     pub(crate) fn members<const JSON: bool>(
         &mut self,
+        head: Option<(&mut Head, u64)>,
         groups: &[Group],
         flow: &Flow<'_>,
         out: &mut TextBuffer,
     ) -> usize {
-        let Some(line) = out.line() else {
+        let Some(mut line) = out.line() else {
             return 0;
         };
+        if let Some((head, number)) = head {
+            head.put_on(number, flow, &mut line);
+        }
         let mut show = Show::<JSON> {
             flow,
             objects: self,
@@ -75,14 +85,11 @@ impl Objects {
             is_usual: false,
             is_recalled: false,
         };
+        let run = groups.first().map_or(0, |group| group.run);
         let mut done = 0;
-        for group in groups {
-            if !group.is_compiled || show.line.is_nearly_full() {
-                break;
-            }
-            if let Some(payload) = flow.element(group.element)
-                && !show_fields(group.element, payload, &mut show)
-            {
+        for group in groups.iter().take(run) {
+            let payload = flow.stored(group.element);
+            if !show_fields(group.element, payload, &mut show) {
                 break;
             }
             done += 1;
@@ -188,7 +195,7 @@ impl<const JSON: bool> Show<'_, '_, '_, JSON> {
         line.put(&key.text, key.length);
         match kind {
             FieldKind::U8 => return line.octet(u8_at(payload, at)),
-            FieldKind::U16 => return line.short_decimal(u16_at(payload, at).into()),
+            FieldKind::U16 => return line.decimal16(u16_at(payload, at)),
             FieldKind::U32 => return line.decimal(u32_at(payload, at).into()),
             FieldKind::U64 => return line.decimal(u64_at(payload, at)),
             // The key includes the value.
@@ -240,7 +247,6 @@ impl<const JSON: bool> Show<'_, '_, '_, JSON> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::flow::element;
     use crate::output::keys::AROUND_KEY;
     use crate::output::line::ELEMENT_MAX;
