@@ -35,8 +35,8 @@ pub(crate) fn time<const SEPARATOR: u8, const END: u8>(
     let change = u128::from(b'T' ^ SEPARATOR) << 80;
     line.put(&(u128::from_le_bytes(minute) ^ change).to_le_bytes(), 16);
     let second = u32::from_le_bytes(SECONDS[(past / 1000) as usize % SECONDS.len()]);
-    let [a, b, c, _] = THREE_DIGITS[(past % 1000) as usize];
-    let fraction = u32::from_le_bytes([a, b, c, END]);
+    let fraction = u32::from_le_bytes(THREE_DIGITS[(past % 1000) as usize]) & 0x00FF_FFFF;
+    let fraction = fraction | u32::from(END) << 24;
     let rest = u64::from(second) | u64::from(fraction) << 32;
     line.put(&rest.to_le_bytes(), 8);
 }

@@ -166,9 +166,10 @@ impl<'a> Line<'a> {
     pub(crate) fn decimal16(&mut self, number: u16) {
         const ZEROS: u64 = u64::from_le_bytes(*b"00000\0\0\0");
         let (high, low) = (usize::from(number / 100), usize::from(number % 100));
-        let [a, b, c, _] = THREE_DIGITS[high];
-        let [_, d, e, _] = THREE_DIGITS[low];
-        let text = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+        // As words: bytes taken one by one are put together one by one.
+        let high = u32::from_le_bytes(THREE_DIGITS[high]) & 0x00FF_FFFF;
+        let low = u32::from_le_bytes(THREE_DIGITS[low]) & 0x00FF_FF00;
+        let text = u64::from(high) | u64::from(low) << 16;
         // The last digit is printed even if it is 0.
         let zeros = ((text ^ ZEROS) | 1 << 32).trailing_zeros() / 8;
         self.put(&(text >> (8 * zeros)).to_le_bytes(), 5 - zeros as usize);
