@@ -254,3 +254,35 @@ fn ip6(room: &mut [u8; LINE_ROOM], at: usize, address: Ipv6Addr) -> usize {
     }
     line.at
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let mut room = [b'?'; LINE_ROOM];
+        let mut line = Line::new(&mut room);
+        write(&mut line);
+        let length = line.len();
+        String::from_utf8_lossy(&room[..length]).into_owned()
+    }
+
+    #[test]
+    fn all_numbers_of_16_bits() {
+        for number in 0..=u16::MAX {
+            assert_eq!(text(|line| line.decimal16(number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn thousandths_have_three_decimals() {
+        for (number, expected) in [
+            (0, "0.000"),
+            (7, "0.007"),
+            (1_050, "1.050"),
+            (123_456_789_012, "123456789.012"),
+        ] {
+            assert_eq!(text(|line| line.thousandths(number)), expected);
+        }
+    }
+}
