@@ -2,8 +2,8 @@
 //!
 //! A [`Line`] lives in registers: a room of fixed size and a position in it. Writes check no bounds
 //! and stay inside: positions are masked, which the compiler understands and which never changes one,
-//! since the text of an element is short, and no element is begun on a line that is nearly full. As in [`buffer`](super::buffer) every piece has a fixed size and
-//! may write unused bytes after itself.
+//! since the text of an element is short and a line gets no more elements than it has room for. As in
+//! [`buffer`](super::buffer) every piece has a fixed size and may write unused bytes after itself.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
