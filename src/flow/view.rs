@@ -82,6 +82,13 @@ impl<'a> Flow<'a> {
         self.places.payload(self.record, id)
     }
 
+    /// The stored payload of an element that the flow [has](Self::elements); empty if it is not whole.
+    #[cfg(feature = "output")]
+    #[inline(always)]
+    pub(crate) fn stored(&self, id: u8) -> &'a [u8] {
+        self.places.payload(self.record, id).unwrap_or_default()
+    }
+
     /// Where the elements lie.
     pub(crate) fn places(&self) -> Places<'a> {
         self.places
@@ -121,7 +128,7 @@ impl<'a> Flow<'a> {
 
     /// As [`src_net`](Self::src_net) or [`dst_net`](Self::dst_net), given the payload of the element with
     /// the masks. As nfdump: no network at all when both masks are 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn network_of(&self, misc: &[u8], side: Side) -> Option<IpAddr> {
         let src = u8_at(misc, at::src_mask.offset);
         let dst = u8_at(misc, at::dst_mask.offset);
@@ -163,19 +170,22 @@ impl<'a> Flow<'a> {
     }
 
     /// Start of the flow in ms: a stored 0 gives way to the time of an event, NSEL before NAT.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn first_seen_at(&self, payload: &[u8], at: usize) -> u64 {
         match u64_at(payload, at) {
-            0 => self
-                .element(id::NSEL)
-                .map(|event| u64_at(event, at::nsel_event_time.offset))
-                .or_else(|| {
-                    let event = self.element(id::NAT_EVENT)?;
-                    Some(u64_at(event, at::nat_event_time.offset))
-                })
-                .unwrap_or(0),
+            0 => self.time_of_event(),
             first => first,
         }
+    }
+
+    /// The time of an event in ms, NSEL before NAT; 0 without one.
+    #[cold]
+    fn time_of_event(&self) -> u64 {
+        if let Some(event) = self.element(id::NSEL) {
+            return u64_at(event, at::nsel_event_time.offset);
+        }
+        let event = self.element(id::NAT_EVENT);
+        event.map_or(0, |event| u64_at(event, at::nat_event_time.offset))
     }
 
     /// Of the two address families in this record, the one that nfdump 1.7.10 ignores: what the

@@ -87,8 +87,10 @@ impl TextBuffer {
     /// Appends the first `used` bytes of `piece`.
     #[inline]
     pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
-        if let Some(target) = self.bytes.get_mut(self.len..self.len + N) {
-            target.copy_from_slice(piece);
+        let rest = self.bytes.get_mut(self.len..);
+        // An assignment is a move in every build, a copy between slices may be a call.
+        if let Some(target) = rest.and_then(<[u8]>::first_chunk_mut::<N>) {
+            *target = *piece;
             self.len += used;
         } else {
             self.put_after_growing(piece, used);

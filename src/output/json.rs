@@ -7,27 +7,20 @@
 //! is made once for each set, from the element table: the texts of keys, and what to read where.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::ops::Range;
 
 use crate::flow::bytes::Condition;
-use crate::flow::bytes::{ip4_at, ip6_at, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::element::{self, Field, FieldKind};
-use crate::flow::view::{Flow, Side};
+use crate::flow::view::Flow;
 use crate::output::buffer::TextBuffer;
 use crate::output::format::{FileContext, FlowContext, FlowFormat};
-use crate::output::keys::AROUND_KEY;
-use crate::output::keys::show_fields;
-use crate::output::keys::{KeyText, Keys, ShowField};
-use crate::output::line::Line;
-use crate::output::padded::Padded;
+use crate::output::head::Head;
+use crate::output::keys::{AROUND_KEY, KeyText};
+use crate::output::object::{Group, Objects, RUN_MAX};
 use crate::output::text;
 use crate::output::values::value;
 use crate::payload::tls::Hello;
-use crate::value::flags::TcpFlags;
 use crate::value::protocol::TCP;
-use crate::value::time::Timestamp;
-use crate::value::zone::{TimeFormatter, Zone};
+use crate::value::zone::Zone;
 
 /// Templates kept at most. Only hostile files have more sets of elements; then all are regenerated.
 const TEMPLATES_MAX: usize = 4096;
@@ -59,15 +52,12 @@ impl Layout {
 #[derive(Clone)]
 pub struct JsonFormat {
     layout: Layout,
-    times: TimeFormatter,
+    objects: Objects,
     /// Print the file's name as first member.
     with_file: bool,
-    /// The file that the next two are made for.
+    /// The file that the next is made for.
     file: FileContext,
-    /// The text up to the value of `cnt`, without the comma that separates flows.
-    before_count: Padded,
-    /// The text from there to the value of `export_sysid`, for flows and for events.
-    after_count: [Padded; 2],
+    head: Head,
     templates: Vec<Template>,
     /// The index of the template for each set of elements.
     known: HashMap<u64, usize>,
@@ -107,11 +97,10 @@ impl JsonFormat {
     fn new(layout: Layout, zone: Zone) -> Self {
         let mut this = Self {
             layout,
-            times: TimeFormatter::new(zone),
+            objects: Objects::new(zone),
             with_file: false,
             file: FileContext::default(),
-            before_count: Padded::default(),
-            after_count: [Padded::default(), Padded::default()],
+            head: Head::new(b"", [b"", b""]),
             templates: Vec::new(),
             known: HashMap::new(),
             recent: [0; RECENT],
@@ -176,16 +165,18 @@ impl JsonFormat {
             b"{"
         };
         let rest = text.as_bytes().get(1..).unwrap_or_default();
-        self.before_count = Padded::new(&[open, rest].concat());
-        for (after_count, kind) in self.after_count.iter_mut().zip(["FLOW", "EVENT"]) {
-            text.clear();
+        let before_count = [open, rest].concat();
+        let after_count = ["FLOW", "EVENT"].map(|kind| {
+            let mut text = TextBuffer::default();
             member("type", kind.as_bytes(), &mut text);
             if let Some(ident) = ident {
                 member("ident", ident, &mut text);
             }
             text.extend(key("export_sysid").as_bytes());
-            *after_count = Padded::new(text.as_bytes());
-        }
+            text
+        });
+        let after_count = after_count.each_ref().map(TextBuffer::as_bytes);
+        self.head = Head::new(&before_count, after_count);
     }
 }
 
@@ -211,28 +202,29 @@ impl FlowFormat for JsonFormat {
                 out.put(b",\n", 2);
             }
         }
-        self.before_count.append_to(out);
-        text::decimal(number, out);
-        self.after_count[usize::from(flow.is_event())].append_to(out);
-        text::decimal(flow.exporter_sysid().into(), out);
-
-        for group in &template.groups {
-            let Some(payload) = flow.element(group.element) else {
-                continue;
-            };
-            if group.is_compiled {
-                let shown = match self.layout {
-                    Layout::Json => {
-                        compiled::<true>(group.element, payload, flow, &mut self.times, out)
-                    }
-                    Layout::Ndjson => {
-                        compiled::<false>(group.element, payload, flow, &mut self.times, out)
-                    }
+        let mut groups = template.groups.as_slice();
+        let mut head = None;
+        if self.head.fits_a_line() && groups.first().is_some_and(|group| group.run != 0) {
+            head = Some((&mut self.head, number));
+        } else {
+            self.head.append_to(number, flow, out);
+        }
+        while let [group, others @ ..] = groups {
+            if group.run != 0 {
+                let (objects, head) = (&mut self.objects, head.take());
+                let written = match self.layout {
+                    Layout::Json => objects.members::<true>(head, groups, flow, out),
+                    Layout::Ndjson => objects.members::<false>(head, groups, flow, out),
                 };
-                if shown {
+                if written != 0 {
+                    groups = groups.get(written..).unwrap_or_default();
                     continue;
                 }
             }
+            groups = others;
+            let Some(payload) = flow.element(group.element) else {
+                continue;
+            };
             let members = template.members.get(group.members.clone());
             let members = members.unwrap_or_default();
             if group.is_tls {
@@ -247,22 +239,23 @@ impl FlowFormat for JsonFormat {
                         payload,
                         member.offset,
                         flow,
-                        &mut self.times,
+                        self.objects.times(),
                         out,
                     );
                 }
             }
         }
 
-        let sampled = b'0' + u8::from(flow.is_sampled());
+        let sampled = usize::from(flow.is_sampled());
         match self.layout {
             Layout::Json => {
-                out.put(b",\n  \"sampled\" : ", 16);
-                out.put(&[sampled, b'\n', b' ', b'}'], 4);
+                const ENDS: [&[u8; 20]; 2] =
+                    [b",\n  \"sampled\" : 0\n }", b",\n  \"sampled\" : 1\n }"];
+                out.put(ENDS[sampled], 20);
             }
             Layout::Ndjson => {
-                out.put(b",\"sampled\":", 11);
-                out.put(&[sampled, b'}', b'\n', 0], 3);
+                const ENDS: [&[u8; 14]; 2] = [b",\"sampled\":0}\n", b",\"sampled\":1}\n"];
+                out.put(ENDS[sampled], 14);
             }
         }
     }
@@ -280,17 +273,6 @@ struct Template {
     elements: u64,
     members: Vec<Member>,
     groups: Vec<Group>,
-}
-
-/// The members of one element.
-#[derive(Clone)]
-struct Group {
-    element: u8,
-    /// These exist only if the payload holds a TLS hello.
-    is_tls: bool,
-    /// [`compiled`] prints it, unless its payload is too short.
-    is_compiled: bool,
-    members: Range<usize>,
 }
 
 #[derive(Clone)]
@@ -324,10 +306,18 @@ impl Template {
                 this.groups.push(Group {
                     element: element.id,
                     is_tls,
-                    is_compiled,
+                    run: usize::from(is_compiled),
                     members,
                 });
             }
+        }
+        let mut after = 0;
+        for group in this.groups.iter_mut().rev() {
+            group.run = match group.run {
+                0 => 0,
+                _ => (after + 1).min(RUN_MAX),
+            };
+            after = group.run;
         }
         this
     }
@@ -351,117 +341,6 @@ impl FieldKind {
             self,
             Self::TlsVersion | Self::TlsSni | Self::TlsJa3 | Self::TlsJa4
         )
-    }
-
-    /// Whether [`Show`] writes it.
-    fn is_compiled(self) -> bool {
-        matches!(
-            self,
-            Self::U8
-                | Self::U16
-                | Self::U32
-                | Self::U64
-                | Self::Time
-                | Self::FirstSeen
-                | Self::Ip4
-                | Self::Ip6
-                | Self::TcpFlags
-                | Self::SrcNet
-                | Self::DstNet
-                | Self::Geo
-        )
-    }
-}
-
-/// Writes fields whose offsets and keys the compiler knows.
-struct Show<'a, 'l, 'f, const JSON: bool> {
-    flow: &'a Flow<'f>,
-    times: &'a mut TimeFormatter,
-    line: Line<'l>,
-}
-
-/// Writes an element of the usual size, without a look at the template for each member. Returns false if
-/// nothing was written, so that the template must be used.
-#[inline(never)]
-fn compiled<const JSON: bool>(
-    element: u8,
-    payload: &[u8],
-    flow: &Flow<'_>,
-    times: &mut TimeFormatter,
-    out: &mut TextBuffer,
-) -> bool {
-    let Some(line) = out.line() else {
-        return false;
-    };
-    let mut show = Show::<JSON> { flow, times, line };
-    let shown = show_fields(element, payload, &mut show);
-    let length = show.line.len();
-    out.advance(length);
-    shown
-}
-
-impl<const JSON: bool> ShowField for Show<'_, '_, '_, JSON> {
-    #[inline(always)]
-    fn field(
-        &mut self,
-        payload: &[u8],
-        kind: FieldKind,
-        at: usize,
-        condition: Condition,
-        keys: &'static Keys,
-    ) {
-        let key = if JSON { &keys.json } else { &keys.ndjson };
-        if !keys.printed || !kind.is_compiled() || !self.flow.holds(condition, payload, at) {
-            return;
-        }
-        let line = &mut self.line;
-        line.put(&key.text, key.length);
-        match kind {
-            FieldKind::U8 => return line.octet(u8_at(payload, at)),
-            FieldKind::U16 => return line.short_decimal(u16_at(payload, at).into()),
-            FieldKind::U32 => return line.decimal(u32_at(payload, at).into()),
-            FieldKind::U64 => return line.decimal(u64_at(payload, at)),
-            // The key includes the value.
-            FieldKind::Geo => return,
-            FieldKind::Ip4 => line.ip4(ip4_at(payload, at)),
-            FieldKind::Ip6 => line.ip6(ip6_at(payload, at)),
-            FieldKind::TcpFlags => line.put(&TcpFlags(u8_at(payload, at)).letters(), 8),
-            FieldKind::Time => self.time(u64_at(payload, at)),
-            FieldKind::FirstSeen => self.time(self.flow.first_seen_at(payload, at)),
-            FieldKind::SrcNet => self.network(self.flow.network_of(payload, Side::Source)),
-            FieldKind::DstNet => self.network(self.flow.network_of(payload, Side::Destination)),
-            _ => {}
-        }
-        self.line.push(b'"');
-    }
-}
-
-impl<const JSON: bool> Show<'_, '_, '_, JSON> {
-    #[inline(always)]
-    fn time(&mut self, ms: u64) {
-        let time = Timestamp::from_millis(ms);
-        if let Some((date, clock, fraction)) = self.times.iso_pieces(time) {
-            self.line.put(date, 11);
-            self.line.put(&clock, 8);
-            self.line.put(&fraction, 4);
-            return;
-        }
-        let text = self.times.iso_text(time);
-        let mut piece = [0; 32];
-        piece
-            .iter_mut()
-            .zip(text)
-            .for_each(|(to, from)| *to = *from);
-        self.line.put(&piece, text.len());
-    }
-
-    #[inline(always)]
-    fn network(&mut self, network: Option<IpAddr>) {
-        match network {
-            Some(IpAddr::V4(address)) => self.line.ip4(address),
-            Some(IpAddr::V6(address)) => self.line.ip6(address),
-            None => {}
-        }
     }
 }
 
@@ -492,23 +371,81 @@ fn tls_members(flow: &Flow<'_>, payload: &[u8], members: &[Member], out: &mut Te
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::line::LINE_MAX;
+    use crate::flow::owned::OwnedFlow;
+    use proptest::prelude::*;
 
-    /// No value of a fixed size is longer, unused bytes after it included.
-    const VALUE_MAX: usize = 48;
+    /// Remembers nothing, and writes members by the template.
+    fn plain(mut format: JsonFormat, flow: &Flow<'_>, out: &mut TextBuffer) {
+        let selected = format.select(flow.elements());
+        for group in &mut format.templates[selected].groups {
+            group.run = 0;
+        }
+        format.flow(2, flow, &FlowContext::default(), out);
+    }
 
-    /// Keys that are too long for their room do not compile; this checks the room for an element.
-    #[test]
-    fn every_compiled_element_fits_a_line() {
-        let (before, after) = Layout::Json.around_key();
-        for element in element::elements() {
-            let fields = element.fields.iter().filter(|field| {
-                !field.key.is_empty() && element.size != 0 && field.kind.is_compiled()
-            });
-            let longest: usize = fields
-                .map(|field| before.len() + field.key.len() + after.len() + 3 + VALUE_MAX)
-                .sum();
-            assert!(longest < LINE_MAX, "{}", element.name);
+    /// Elements of a flow: usual ones, often with few values, sometimes cut.
+    fn record() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![3 => 0..3_u8, 1 => any::<u8>()];
+        let payload = prop_oneof![
+            3 => prop::collection::vec(0..2_u8, 80),
+            2 => prop::collection::vec(byte, 80),
+            1 => prop::collection::vec(any::<u8>(), 80),
+        ];
+        let all = element::elements().len();
+        let element = (
+            0..all,
+            payload,
+            0..20_usize,
+            prop_oneof![Just(1_u8), Just(6), Just(17), Just(58)],
+        );
+        let first = (
+            Just(0),
+            prop::collection::vec(0..4_u8, 80),
+            Just(1),
+            Just(6),
+        );
+        let elements = (
+            prop_oneof![9 => first, 1 => element.clone().boxed()],
+            prop::collection::vec(element, 0..9),
+        );
+        elements.prop_map(|(first, others)| {
+            let mut record = vec![0; 12];
+            record[0] = 11;
+            record[4] = 1 + others.len() as u8;
+            for (which, mut payload, cut, proto) in std::iter::once(first).chain(others) {
+                let element = &element::elements()[which];
+                let size = if element.size == 0 { 20 } else { element.size };
+                payload.resize(if cut == 0 { size - 1 } else { size }, 0);
+                if element.id == crate::flow::at::id::GENERIC && payload.len() == size {
+                    payload[crate::flow::at::proto.offset] = proto;
+                }
+                record.extend(u16::from(element.id).to_le_bytes());
+                record.extend((payload.len() as u16 + 4).to_le_bytes());
+                record.extend(payload);
+            }
+            record
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn remembered_text_is_that_of_the_template(
+            records in prop::collection::vec(record(), 1..60),
+            zone in prop::sample::select(vec!["UTC", "Europe/Zurich", "XYZ-3:30:17"]),
+        ) {
+            let zone = Zone::named(zone).expect("a zone");
+            for layout in [Layout::Json, Layout::Ndjson] {
+                let mut format = JsonFormat::new(layout, zone.clone());
+                // Each flow twice in a row, so that everything that can be is recalled.
+                for record in records.iter().flat_map(|record| [record, record]) {
+                    let flow = OwnedFlow::from_record(record.clone());
+                    let (mut expected, mut text) = (TextBuffer::default(), TextBuffer::default());
+                    plain(JsonFormat::new(layout, zone.clone()), &flow.view(), &mut expected);
+                    format.flow(2, &flow.view(), &FlowContext::default(), &mut text);
+                    let (expected, text) = (expected.as_bytes(), text.as_bytes());
+                    prop_assert_eq!(String::from_utf8_lossy(text), String::from_utf8_lossy(expected));
+                }
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
-//! The JSON keys of all fields with the text around them, as constants.
+//! The JSON keys of all fields with the text around them, as constants, and which members are remembered
+//! together.
 
+use crate::flow::at::{self, At};
 use crate::flow::bytes::Condition;
 use crate::flow::element::FieldKind;
 use crate::flow::table::element_table;
@@ -50,18 +52,71 @@ pub(crate) struct Keys {
     pub(crate) json: KeyText,
     pub(crate) ndjson: KeyText,
     pub(crate) printed: bool,
+    pub(crate) together: Option<Together>,
+}
+
+/// Members that are printed one after the other, and whose values come again in nearly all flows: number,
+/// first and last field, bytes from the first on that decide their text. Groups of the generic element
+/// are for other protocols than ICMP, which have more members between these.
+const TOGETHER: [(At, At, usize); GROUPS] = [
+    (at::proto, at::tcp_flags, 2),
+    (at::fwd_status, at::src_tos, 2),
+    (at::src_mask, at::dst_mask, 2),
+    (at::direction, at::dst_tos, 2),
+    (at::src_vlan, at::dst_vlan, 8),
+    (at::ip4_router, at::ip4_router, 4),
+];
+
+/// Groups of members that are remembered together.
+pub(crate) const GROUPS: usize = 6;
+
+/// The place of a field in such a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Together {
+    /// Which group.
+    pub(crate) group: usize,
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
+    /// Bytes from the first field on that decide the text.
+    pub(crate) bytes: usize,
+}
+
+impl Together {
+    const fn of(at: At, kind: FieldKind) -> Option<Self> {
+        // Networks lie where the masks do, and depend on the addresses.
+        if matches!(kind, FieldKind::SrcNet | FieldKind::DstNet) {
+            return None;
+        }
+        let mut group = 0;
+        while group < GROUPS {
+            let (first, last, bytes) = TOGETHER[group];
+            let is_first = at.element == first.element && at.offset == first.offset;
+            let is_last = at.element == last.element && at.offset == last.offset;
+            if is_first || is_last {
+                return Some(Self {
+                    group,
+                    is_first,
+                    is_last,
+                    bytes,
+                });
+            }
+            group += 1;
+        }
+        None
+    }
 }
 
 /// The text before and after a key in JSON and in NDJSON.
 pub(crate) const AROUND_KEY: [(&str, &str); 2] = [(",\n  \"", "\" : "), (",\"", "\":")];
 
 impl Keys {
-    const fn new(key: &str, kind: FieldKind) -> Self {
+    const fn new(key: &str, at: At, kind: FieldKind) -> Self {
         let [json, ndjson] = AROUND_KEY;
         Self {
             json: KeyText::new(json.0, key, json.1, kind),
             ndjson: KeyText::new(ndjson.0, key, ndjson.1, kind),
             printed: !key.is_empty(),
+            together: Together::of(at, kind),
         }
     }
 }
@@ -73,7 +128,7 @@ pub(crate) trait ShowField {
         &mut self,
         payload: &[u8],
         kind: FieldKind,
-        at: usize,
+        at: At,
         condition: Condition,
         keys: &'static Keys,
     );
@@ -114,9 +169,12 @@ macro_rules! show_fields {
                             $( show.field(
                                 payload,
                                 FieldKind::$kind,
-                                $at,
+                                At { element: $id, offset: $at },
                                 condition!($($when)?),
-                                const { &Keys::new(concat!($($key)?), FieldKind::$kind) },
+                                const {
+                                    let at = At { element: $id, offset: $at };
+                                    &Keys::new(concat!($($key)?), at, FieldKind::$kind)
+                                },
                             ); )*
                             true
                         }

@@ -1,21 +1,23 @@
-//! Text of one element, written into room that is known to suffice.
+//! Text of a flow, written into room that is known to suffice.
 //!
 //! A [`Line`] lives in registers: a room of fixed size and a position in it. Writes check no bounds
 //! and stay inside: positions are masked, which the compiler understands and which never changes one,
-//! since the text of an element is short. As in [`buffer`](super::buffer) every piece has a fixed size and
-//! may write unused bytes after itself.
+//! since the text of an element is short and a line gets no more elements than it has room for. As in
+//! [`buffer`](super::buffer) every piece has a fixed size and may write unused bytes after itself.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::output::digits::{HEX_PAIRS, THREE_DIGITS};
 
-/// Bytes of text in a line at most. A test checks that no element has more.
-pub(crate) const LINE_MAX: usize = 1024;
+/// Bytes of text in a line at most; most flows have less.
+pub(crate) const LINE_MAX: usize = 8192;
+/// Bytes of text that an element may have. A test checks that none has more.
+pub(crate) const ELEMENT_MAX: usize = 1024;
 /// Largest piece.
 const PIECE_MAX: usize = 64;
 /// Bytes of room that a line needs.
 pub(crate) const LINE_ROOM: usize = LINE_MAX + PIECE_MAX;
-/// A position in the room for one element.
+/// A position in the room for a line.
 pub(crate) struct Line<'a> {
     room: &'a mut [u8; LINE_ROOM],
     at: usize,
@@ -73,6 +75,15 @@ fn eight_digits(number: u32) -> u64 {
 
 const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
+/// The text of a number below 10^8, its first digit in the lowest byte, and its length.
+#[inline(always)]
+pub(crate) fn short_digits(number: u32) -> (u64, usize) {
+    let digits = eight_digits(number);
+    // The last digit is printed even if it is 0.
+    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    ((digits | ZEROS) >> (8 * zeros), 8 - zeros as usize)
+}
+
 impl<'a> Line<'a> {
     #[inline(always)]
     pub(crate) fn new(room: &'a mut [u8; LINE_ROOM]) -> Self {
@@ -85,14 +96,29 @@ impl<'a> Line<'a> {
         self.at
     }
 
+    /// Whether another element may have no room.
+    #[inline(always)]
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.at > LINE_MAX - ELEMENT_MAX
+    }
+
+    /// The piece that begins at `start`; bytes past the end of the line are unspecified.
+    #[inline(always)]
+    pub(crate) fn piece<const N: usize>(&self, start: usize) -> &[u8; N] {
+        const { assert!(N <= PIECE_MAX) }
+        let rest = self.room.get(start % LINE_MAX..);
+        rest.and_then(<[u8]>::first_chunk).unwrap_or(&[0; N])
+    }
+
     /// Appends the first `used` bytes of `piece`.
     #[inline(always)]
     pub(crate) fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
         const { assert!(N <= PIECE_MAX) }
-        debug_assert!(self.at < LINE_MAX, "a line holds one element");
-        let at = self.at % LINE_MAX;
-        if let Some(target) = self.room.get_mut(at..at + N) {
-            target.copy_from_slice(piece);
+        debug_assert!(self.at < LINE_MAX, "a line is not overrun");
+        let rest = self.room.get_mut(self.at % LINE_MAX..);
+        // An assignment is a move in every build, a copy between slices may be a call.
+        if let Some(target) = rest.and_then(<[u8]>::first_chunk_mut::<N>) {
+            *target = *piece;
         }
         self.at += used;
     }
@@ -131,11 +157,22 @@ impl<'a> Line<'a> {
     /// Unsigned decimal below 10^8, without a branch.
     #[inline(always)]
     pub(crate) fn short_decimal(&mut self, number: u32) {
-        let digits = eight_digits(number);
+        let (text, length) = short_digits(number);
+        self.put(&text.to_le_bytes(), length);
+    }
+
+    /// Unsigned decimal of 16 bits, without a branch.
+    #[inline(always)]
+    pub(crate) fn decimal16(&mut self, number: u16) {
+        const ZEROS: u64 = u64::from_le_bytes(*b"00000\0\0\0");
+        let (high, low) = (usize::from(number / 100), usize::from(number % 100));
+        // As words: bytes taken one by one are put together one by one.
+        let high = u32::from_le_bytes(THREE_DIGITS[high]) & 0x00FF_FFFF;
+        let low = u32::from_le_bytes(THREE_DIGITS[low]) & 0x00FF_FF00;
+        let text = u64::from(high) | u64::from(low) << 16;
         // The last digit is printed even if it is 0.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        let text = (digits | ZEROS) >> (8 * zeros);
-        self.put(&text.to_le_bytes(), 8 - zeros as usize);
+        let zeros = ((text ^ ZEROS) | 1 << 32).trailing_zeros() / 8;
+        self.put(&(text >> (8 * zeros)).to_le_bytes(), 5 - zeros as usize);
     }
 
     /// Unsigned decimal of a byte.
@@ -143,6 +180,20 @@ impl<'a> Line<'a> {
     pub(crate) fn octet(&mut self, number: u8) {
         let (digits, length) = &OCTETS[usize::from(number)];
         self.put(digits, usize::from(*length));
+    }
+
+    /// A number of thousandths with three decimals.
+    #[inline(always)]
+    pub(crate) fn thousandths(&mut self, number: u64) {
+        self.decimal(number / 1000);
+        let [a, b, c, _] = THREE_DIGITS[(number % 1000) as usize];
+        self.put(&[b'.', a, b, c], 4);
+    }
+
+    /// Removes the last byte.
+    #[inline(always)]
+    pub(crate) fn step_back(&mut self) {
+        self.at -= 1;
     }
 
     /// Dotted decimal.
@@ -202,4 +253,36 @@ fn ip6(room: &mut [u8; LINE_ROOM], at: usize, address: Ipv6Addr) -> usize {
         ));
     }
     line.at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let mut room = [b'?'; LINE_ROOM];
+        let mut line = Line::new(&mut room);
+        write(&mut line);
+        let length = line.len();
+        String::from_utf8_lossy(&room[..length]).into_owned()
+    }
+
+    #[test]
+    fn all_numbers_of_16_bits() {
+        for number in 0..=u16::MAX {
+            assert_eq!(text(|line| line.decimal16(number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn thousandths_have_three_decimals() {
+        for (number, expected) in [
+            (0, "0.000"),
+            (7, "0.007"),
+            (1_050, "1.050"),
+            (123_456_789_012, "123456789.012"),
+        ] {
+            assert_eq!(text(|line| line.thousandths(number)), expected);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod buffer;
 pub mod cells;
+pub(crate) mod clock;
 pub mod csv;
 pub(crate) mod digits;
 pub mod fields;
@@ -15,13 +16,16 @@ mod fmt_row;
 mod fmt_tokens;
 pub mod fmt_values;
 pub(crate) mod format;
+pub(crate) mod head;
 pub mod json;
 pub(crate) mod keys;
 pub(crate) mod line;
 mod line_columns;
 pub mod lines;
 pub mod members;
+pub(crate) mod memo;
 pub(crate) mod near;
+pub(crate) mod object;
 pub(crate) mod padded;
 pub(crate) mod protocols;
 pub mod raw;

@@ -1,6 +1,7 @@
 //! Constant text, stored so that it is copied in pieces of a fixed size.
 
 use crate::output::buffer::TextBuffer;
+use crate::output::line::Line;
 
 const PIECE: usize = 32;
 
@@ -27,8 +28,17 @@ impl Padded {
         }
     }
 
+    /// Appends the text to a line, which must have room for it.
+    #[inline(always)]
+    pub(crate) fn put_on(&self, line: &mut Line<'_>) {
+        let mut rest = self.length;
+        for piece in &self.pieces {
+            line.put(piece, rest.min(PIECE));
+            rest = rest.saturating_sub(PIECE);
+        }
+    }
+
     /// Appends the text.
-    #[inline]
     pub(crate) fn append_to(&self, out: &mut TextBuffer) {
         let mut rest = self.length;
         for piece in &self.pieces {

@@ -123,10 +123,11 @@ pub(crate) fn acl(words: [u32; 3], out: &mut TextBuffer) {
     }
 }
 
+/// Below this a double is so exact that its decimals, up to six, are those of the integer.
+pub(crate) const EXACT: u64 = 1 << 40;
+
 /// Microseconds as milliseconds with six decimals, by way of a double as nfdump does.
 pub(crate) fn milliseconds(micros: u64, out: &mut TextBuffer) {
-    // Up to here the double is so exact that its six decimals are those of the integer.
-    const EXACT: u64 = 1 << 40;
     if micros < EXACT {
         decimal(micros / 1000, out);
         out.push(b'.');
@@ -139,8 +140,6 @@ pub(crate) fn milliseconds(micros: u64, out: &mut TextBuffer) {
 
 /// A number of thousandths with three decimals, by way of a double as nfdump does.
 pub(crate) fn thousandths(number: u64, out: &mut TextBuffer) {
-    // Up to here the double is so exact that its decimals are those of the integer.
-    const EXACT: u64 = 1 << 40;
     if number < EXACT {
         decimal(number / 1000, out);
         out.push(b'.');

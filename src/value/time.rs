@@ -155,9 +155,6 @@ pub(crate) struct DayText {
     pub(crate) text: [u8; 32],
     /// Where in `text` the year begins.
     pub(crate) start: usize,
-    /// The date as `YYYY-MM-DDT`, for years of four digits.
-    #[cfg(feature = "output")]
-    pub(crate) date: [u8; 16],
 }
 
 /// Where in [`DayText::text`] the year ends.
@@ -174,8 +171,6 @@ impl DayText {
             midnight: 0,
             text: *b"         0000-00-00T00:00:00.000",
             start: 9,
-            #[cfg(feature = "output")]
-            date: [0; 16],
         }
     }
 
@@ -186,23 +181,17 @@ impl DayText {
         (self.from..self.until).contains(&secs)
     }
 
-    /// Text of an instant within this day in pieces: `YYYY-MM-DDT`, `hh:mm:ss` and `.mmm`. `None` for
-    /// years of more than four digits.
+    /// `YYYY-MM-DDThh:mm` of the minute that begins at the UTC second `secs`. `None` if the minute is not
+    /// one of this local day from its first to its last second, and for years of more than four digits.
     #[cfg(feature = "output")]
-    #[inline(always)]
-    pub(crate) fn pieces(&self, time: Timestamp) -> Option<(&[u8; 16], [u8; 8], [u8; 4])> {
-        if self.start != YEAR_END - 4 {
+    pub(crate) fn minute(&mut self, secs: i64) -> Option<[u8; 16]> {
+        let is_whole = self.contains(secs) && self.contains(secs + 59);
+        if !is_whole || (secs - self.midnight) % 60 != 0 {
             return None;
         }
-        let (secs, millis) = ((time.0 / 1000) as i64, (time.0 % 1000) as u32);
-        let second_of_day = (secs - self.midnight) as u32;
-        let minute = MINUTES.get((second_of_day / 60) as usize)?;
-        let second = u16::from_le_bytes(digit_pair(second_of_day % 60));
-        let clock = u64::from_le_bytes(*minute) | u64::from(second) << 48;
-        // In registers: bytes that are stored one by one cannot be loaded as one word soon after.
-        let tens = u16::from_le_bytes(digit_pair(millis / 10));
-        let fraction = u32::from(b'.') | u32::from(tens) << 8 | (0x30 + millis % 10) << 24;
-        Some((&self.date, clock.to_le_bytes(), fraction.to_le_bytes()))
+        let time = Timestamp::from_secs(secs.try_into().ok()?);
+        let text = self.text(time, b'T').strip_suffix(b":00.000")?;
+        text.try_into().ok()
     }
 
     /// Text of an instant within this day.
@@ -247,31 +236,8 @@ impl DayText {
             year /= 10;
             self.start = i;
         }
-        #[cfg(feature = "output")]
-        {
-            let text = self.text.get(self.start..DATE_END).unwrap_or_default();
-            self.date = [b'T'; 16];
-            self.date
-                .iter_mut()
-                .zip(text)
-                .for_each(|(to, from)| *to = *from);
-        }
     }
 }
-
-/// `hh:mm:` for each minute of a day, and room for the second.
-#[cfg(feature = "output")]
-static MINUTES: [[u8; 8]; 1440] = {
-    let mut table = [[0; 8]; 1440];
-    let mut minute = 0;
-    while minute < 1440 {
-        let [h1, h2] = two_digits(minute as u32 / 60);
-        let [m1, m2] = two_digits(minute as u32 % 60);
-        table[minute] = [h1, h2, b':', m1, m2, b':', 0, 0];
-        minute += 1;
-    }
-    table
-};
 
 /// Year, month and day of the `day`th day after 1970-01-01, which may not be before year 1.
 fn civil(day: i64) -> (i64, u32, u32) {

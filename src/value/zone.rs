@@ -162,13 +162,30 @@ impl std::error::Error for ZoneError {}
 
 /// Writes instants as local time. Keeps the text of the last two dates (flows begin and end on one
 /// day and are often received on another), and asks the zone for its offset only when an instant
-/// leaves the interval between two transitions: use one per thread.
+/// leaves the interval between two transitions: use one per thread. Flows of a block begin and end in few
+/// minutes, whose text is kept as well.
 #[derive(Clone, Debug)]
 pub struct TimeFormatter {
     zone: Zone,
     span: OffsetSpan,
     /// The date used last is the first.
     days: [DayText; 2],
+    /// Minutes used last, each at its number modulo [`MINUTES`].
+    minutes: Box<[MinuteText; MINUTES]>,
+}
+
+/// Minutes whose text is kept.
+const MINUTES: usize = 64;
+
+const MINUTE_MILLIS: u64 = 60_000;
+
+/// The text of a minute.
+#[derive(Clone, Copy, Debug)]
+struct MinuteText {
+    /// Minutes since the epoch; the largest number is none.
+    number: u64,
+    /// `YYYY-MM-DDThh:mm`.
+    text: [u8; 16],
 }
 
 /// Length of the text with a year of four digits.
@@ -185,6 +202,12 @@ impl TimeFormatter {
                 offset: 0,
             },
             days: [DayText::new(), DayText::new()],
+            minutes: Box::new(
+                [MinuteText {
+                    number: u64::MAX,
+                    text: [0; 16],
+                }; MINUTES],
+            ),
         }
     }
 
@@ -207,12 +230,17 @@ impl TimeFormatter {
         self.text(time, b'T')
     }
 
-    /// The text that [`TimeFormatter::write_iso`] would append, in pieces: 11 bytes of the first, all
-    /// of the others. `None` for years of more than four digits.
+    /// `YYYY-MM-DDThh:mm` of an instant and the milliseconds since that minute began. `None` where minutes
+    /// of local time are not minutes of UTC, and for years of more than four digits.
     #[inline(always)]
-    pub(crate) fn iso_pieces(&mut self, time: Timestamp) -> Option<(&[u8; 16], [u8; 8], [u8; 4])> {
-        let day = self.day(time);
-        self.days[day & 1].pieces(time)
+    pub(crate) fn minute(&mut self, time: Timestamp) -> Option<([u8; 16], u32)> {
+        let number = time.as_millis() / MINUTE_MILLIS;
+        let past = (time.as_millis() % MINUTE_MILLIS) as u32;
+        let minute = &self.minutes[number as usize % MINUTES];
+        if minute.number == number {
+            return Some((minute.text, past));
+        }
+        Some((self.enter_minute(number)?, past))
     }
 
     /// The text that [`TimeFormatter::write_spaced`] would append.
@@ -221,8 +249,9 @@ impl TimeFormatter {
         self.text(time, b' ')
     }
 
+    /// The text that [`TimeFormatter::write_iso`] would append, with another separator.
     #[inline]
-    fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
+    pub(crate) fn text(&mut self, time: Timestamp, separator: u8) -> &[u8] {
         let day = self.day(time);
         self.days[day & 1].text(time, separator)
     }
@@ -239,6 +268,17 @@ impl TimeFormatter {
         } else {
             self.enter_day(secs)
         }
+    }
+
+    /// Keeps the text of a minute, unless local time makes that impossible.
+    #[cold]
+    #[inline(never)]
+    fn enter_minute(&mut self, number: u64) -> Option<[u8; 16]> {
+        let first = Timestamp::from_millis(number * MINUTE_MILLIS);
+        let day = self.day(first);
+        let text = self.days[day & 1].minute((first.as_millis() / 1000) as i64)?;
+        self.minutes[number as usize % MINUTES] = MinuteText { number, text };
+        Some(text)
     }
 
     #[inline]

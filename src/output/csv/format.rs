@@ -5,7 +5,7 @@ use crate::flow::view::Flow;
 use crate::output::buffer::TextBuffer;
 use crate::output::csv::printer::Printer;
 use crate::output::csv::row::Row;
-use crate::output::csv::tokens::{Column, TokenList};
+use crate::output::csv::tokens::{Column, Token, TokenList};
 use crate::output::format::{FlowContext, FlowFormat};
 use crate::output::tunnel;
 use crate::value::zone::Zone;
@@ -43,9 +43,16 @@ impl CsvFormat {
     }
 
     fn line(&mut self, row: &Row<'_>, out: &mut TextBuffer) {
-        for token in self.tokens.0.iter() {
+        let mut tokens: &[Token] = &self.tokens.0;
+        while let [token, others @ ..] = tokens {
+            let done = self.printer.usual(tokens, row, out);
+            if done != 0 {
+                tokens = tokens.get(done..).unwrap_or_default();
+                continue;
+            }
             self.printer.value(&token.column, row, out);
             out.push(b',');
+            tokens = others;
         }
         out.pop();
         out.push(b'\n');

@@ -1,13 +1,16 @@
 //! The values of CSV columns.
 
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use crate::flow::at::{self, At, id, size};
-use crate::flow::bytes::{acl_at, ip6_at, text_at, u8_at, u16_at, u32_at, u64_at};
+use crate::flow::bytes::{acl_at, ip4_at, ip6_at, text_at, u8_at, u16_at, u32_at, u64_at};
 use crate::flow::view::{Flow, Side, network4, network6};
 use crate::output::buffer::TextBuffer;
+use crate::output::clock;
 use crate::output::csv::row::Row;
-use crate::output::csv::tokens::{Column, Style, Words};
+use crate::output::csv::tokens::{Column, Style, Token, Words};
+use crate::output::line::Line;
 use crate::output::text;
 use crate::payload::tls::Version;
 use crate::value::flags::TcpFlags;
@@ -34,63 +37,113 @@ impl Printer {
         }
     }
 
-    /// One value of a row.
-    #[inline]
+    /// Values of columns that are asked for often, from the first on, with a comma behind each. Returns how
+    /// many columns are done: all, or those up to one that is not written here, or as many as a line has
+    /// room for, which is at least one.
+    #[inline(never)]
+    pub(super) fn usual(
+        &mut self,
+        columns: &[Token],
+        row: &Row<'_>,
+        out: &mut TextBuffer,
+    ) -> usize {
+        let Some(mut line) = out.line() else {
+            return 0;
+        };
+        let mut done = 0;
+        for token in columns {
+            if line.is_nearly_full() {
+                break;
+            }
+            match token.column {
+                Column::U8(at) => line.octet(u8_at(row.payload(at.element), at.offset)),
+                Column::U16(at) => {
+                    line.decimal16(u16_at(row.payload(at.element), at.offset));
+                }
+                Column::U32(at) => {
+                    line.decimal(u32_at(row.payload(at.element), at.offset).into());
+                }
+                Column::U64(at) => line.decimal(u64_at(row.payload(at.element), at.offset)),
+                Column::First(style) => self.line_time(row.first(), style, &mut line),
+                Column::Last(style) => self.line_time(row.last(), style, &mut line),
+                Column::Received(style) => {
+                    let ms = u64_at(row.generic, at::received.offset);
+                    self.line_time(ms, style, &mut line);
+                }
+                Column::Duration => match row.duration() {
+                    duration @ 0..text::EXACT => line.thousandths(duration),
+                    _ => break,
+                },
+                Column::Address(at) => match row.address(at) {
+                    IpAddr::V4(address) => line.ip4(address),
+                    IpAddr::V6(address) => line.ip6(address),
+                },
+                Column::DstPort => match row.proto() {
+                    ICMP | ICMP6 => {
+                        line.octet(u8_at(row.generic, at::icmp_type.offset));
+                        line.push(b'.');
+                        line.octet(u8_at(row.generic, at::icmp_code.offset));
+                    }
+                    _ => line.decimal16(u16_at(row.generic, at::dst_port.offset)),
+                },
+                Column::TcpFlags => {
+                    let flags = if row.proto() == TCP {
+                        u8_at(row.generic, at::tcp_flags.offset)
+                    } else {
+                        0
+                    };
+                    line.put(&TcpFlags(flags).letters(), 8);
+                }
+                Column::Flows => {
+                    let counters = row.flow.element(id::COUNTERS);
+                    let flows =
+                        counters.map_or(1, |counters| u64_at(counters, at::aggr_flows.offset));
+                    line.decimal(flows);
+                }
+                // Or the compiler makes its digits for every row, in front of the loop.
+                Column::Line => line.decimal(black_box(row.line)),
+                Column::FirstMillis => line.decimal(row.first()),
+                Column::LastMillis => line.decimal(row.last()),
+                Column::Family => match (has(row, id::IPV4), has(row, id::IPV6)) {
+                    (_, true) => line.put(b"10", 2),
+                    (true, false) => line.push(b'2'),
+                    (false, false) => line.push(b'0'),
+                },
+                Column::FastAddress([v4, v6]) => {
+                    if let Some(payload) = row.flow.element(v6.element) {
+                        line.ip6(ip6_at(payload, v6.offset));
+                    } else if let Some(payload) = row.flow.element(v4.element) {
+                        line.ip4(ip4_at(payload, v4.offset));
+                    }
+                }
+                _ => break,
+            }
+            line.push(b',');
+            done += 1;
+        }
+        let length = line.len();
+        out.advance(length);
+        done
+    }
+
+    #[inline(always)]
+    fn line_time(&mut self, ms: u64, style: Style, line: &mut Line<'_>) {
+        let times = match style {
+            Style::Raw => return line.thousandths(ms),
+            Style::Local => &mut self.times,
+            Style::Utc => &mut self.utc,
+        };
+        if ms == 0 {
+            return line.put(b"0000-00-00 00:00:00.000", 23);
+        }
+        clock::time::<b' ', 0>(ms, times, line);
+        line.step_back();
+    }
+
+    /// A value that [`usual`](Self::usual) leaves out.
     pub(super) fn value(&mut self, column: &Column, row: &Row<'_>, out: &mut TextBuffer) {
         match *column {
-            Column::U8(at) => text::decimal(u8_at(row.payload(at.element), at.offset).into(), out),
-            Column::U16(at) => {
-                text::decimal(u16_at(row.payload(at.element), at.offset).into(), out)
-            }
-            Column::U32(at) => {
-                text::decimal(u32_at(row.payload(at.element), at.offset).into(), out)
-            }
-            Column::U64(at) => text::decimal(u64_at(row.payload(at.element), at.offset), out),
-            Column::First(style) => self.time(row.first(), style, out),
-            Column::Last(style) => self.time(row.last(), style, out),
-            Column::Received(style) => {
-                self.time(u64_at(row.generic, at::received.offset), style, out);
-            }
             Column::Duration => text::thousandths(row.duration(), out),
-            Column::Address(at) => text::ip(row.address(at), out),
-            Column::DstPort => match row.proto() {
-                ICMP | ICMP6 => {
-                    text::decimal(u8_at(row.generic, at::icmp_type.offset).into(), out);
-                    out.push(b'.');
-                    text::decimal(u8_at(row.generic, at::icmp_code.offset).into(), out);
-                }
-                _ => text::decimal(u16_at(row.generic, at::dst_port.offset).into(), out),
-            },
-            Column::TcpFlags => {
-                let flags = if row.proto() == TCP {
-                    u8_at(row.generic, at::tcp_flags.offset)
-                } else {
-                    0
-                };
-                out.put(&TcpFlags(flags).letters(), 8);
-            }
-            Column::Flows => {
-                let counters = row.flow.element(id::COUNTERS);
-                let flows = counters.map_or(1, |counters| u64_at(counters, at::aggr_flows.offset));
-                text::decimal(flows, out);
-            }
-            Column::Line => text::decimal(row.line, out),
-            Column::FirstMillis => text::decimal(row.first(), out),
-            Column::LastMillis => text::decimal(row.last(), out),
-            Column::Family => {
-                out.extend(match (has(row, id::IPV4), has(row, id::IPV6)) {
-                    (_, true) => b"10",
-                    (true, false) => b"2",
-                    (false, false) => b"0",
-                });
-            }
-            Column::FastAddress([v4, v6]) => {
-                if let Some(payload) = row.flow.element(v6.element) {
-                    text::ip6(ip6_at(payload, v6.offset), out);
-                } else if has(row, v4.element) {
-                    text::ip(row.address([v4, v6]), out);
-                }
-            }
             _ => self.rare(column, row, out),
         }
     }
@@ -113,7 +166,10 @@ impl Printer {
                     out.push(b' ');
                 }
             }
-            Column::EventTime => self.time(row.event().0, Style::Local, out),
+            Column::EventTime => match row.event().0 {
+                0 => out.extend(b"0000-00-00 00:00:00.000"),
+                ms => out.extend(self.times.spaced_text(Timestamp::from_millis(ms))),
+            },
             Column::EventMillis => text::decimal(row.event().0, out),
             Column::Event => text::decimal(row.event().1.into(), out),
             Column::BitsPerSecond => {
@@ -154,30 +210,6 @@ impl Printer {
             }
             Column::Exporter => text::decimal(row.flow.exporter_sysid().into(), out),
             _ => words(column, row, out),
-        }
-    }
-
-    #[inline]
-    fn time(&mut self, ms: u64, style: Style, out: &mut TextBuffer) {
-        const USUAL: usize = "2026-01-01 12:00:00.000".len();
-        let times = match style {
-            Style::Raw => {
-                text::decimal(ms / 1000, out);
-                out.push(b'.');
-                text::padded((ms % 1000) as usize, out);
-                return;
-            }
-            Style::Local => &mut self.times,
-            Style::Utc => &mut self.utc,
-        };
-        if ms == 0 {
-            out.put(b"0000-00-00 00:00:00.000", USUAL);
-            return;
-        }
-        let text = times.spaced_text(Timestamp::from_millis(ms));
-        match <&[u8; USUAL]>::try_from(text) {
-            Ok(text) => out.put(text, USUAL),
-            Err(_) => out.extend(text),
         }
     }
 }
