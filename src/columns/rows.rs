@@ -25,6 +25,26 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// `shape` is the number of the shape of `places`, if these are those of a shape.
+    pub(crate) fn new(record: &'a [u8], shape: u32, label: u32, places: Places<'a>) -> Self {
+        Self {
+            record,
+            shape,
+            label,
+            places,
+        }
+    }
+
+    pub(crate) fn places(&self) -> Places<'a> {
+        self.places
+    }
+
+    /// Whether its record has an element. The flow may not: of two address families only one counts.
+    #[inline]
+    pub(crate) fn may_have(&self, element: u8) -> bool {
+        self.places.present() >> (element & 63) & 1 == 1
+    }
+
     /// The flow, for fields whose place the shape does not say.
     #[inline]
     pub(crate) fn flow(&self) -> Flow<'a> {
@@ -73,6 +93,15 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Rows whose shapes are these, numbered from 1.
+    pub(crate) fn of(rows: Vec<Row<'a>>, shapes: &'a [RawShape]) -> Self {
+        let shapes = std::iter::once(None).chain(shapes.iter().map(Some));
+        Self {
+            rows,
+            shapes: shapes.collect(),
+        }
+    }
+
     /// Adds flows of a block.
     ///
     /// `selected` are the numbers of flows in the block, from 0 and ascending, as [`Filter::select`]
@@ -110,9 +139,17 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Sets the number of the file of all rows.
-    pub fn label(&mut self, label: u32) {
-        self.rows.iter_mut().for_each(|row| row.label = label);
+    /// Gives files other numbers: the ones at their old numbers in `numbers`, 0 if there is none.
+    pub fn renumber_files(&mut self, numbers: &[u32]) {
+        for row in &mut self.rows {
+            row.label = numbers.get(row.label as usize).copied().unwrap_or_default();
+        }
+    }
+
+    /// Bytes of the records.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.record.len()).sum()
     }
 
     /// How many rows there are.

@@ -3,12 +3,10 @@
 //! Where nfdump's own text is not valid JSON, not deterministic or plainly wrong, ours differs;
 //! `docs/deviations.md` lists every case.
 //!
-//! The keys of a flow depend on the set of its elements, and an archive has few such sets. A template
-//! is made once for each set, from the element table: the texts of keys, and what to read where.
+//! The keys of a flow depend on the set of its elements. What an element prints is made once, from the element
+//! table: the texts of keys, and what to read where. Nothing is made for a set, of which hostile files have many.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::ops::Range;
 
 use crate::flow::bytes::Condition;
 use crate::flow::bytes::{ip4_at, ip6_at, u8_at, u16_at, u32_at, u64_at};
@@ -24,16 +22,11 @@ use crate::output::padded::Padded;
 use crate::output::text;
 use crate::output::values::value;
 use crate::payload::tls::Hello;
+use crate::raw::ELEMENT_SLOTS;
 use crate::value::flags::TcpFlags;
 use crate::value::protocol::TCP;
 use crate::value::time::Timestamp;
 use crate::value::zone::{TimeFormatter, Zone};
-
-/// Templates kept at most. Only hostile files have more sets of elements; then all are regenerated.
-const TEMPLATES_MAX: usize = 4096;
-
-/// Size of the cache of templates.
-const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +61,10 @@ pub struct JsonFormat {
     before_count: Padded,
     /// The text from there to the value of `export_sysid`, for flows and for events.
     after_count: [Padded; 2],
-    templates: Vec<Template>,
-    /// The index of the template for each set of elements.
-    known: HashMap<u64, usize>,
-    /// The templates used last, by a hash of the set, so that the map is rarely searched.
-    recent: [usize; RECENT],
+    /// What each element prints, by its id; `None` for those that print nothing.
+    groups: Vec<Option<Group>>,
+    /// Bit i: element i prints something.
+    printed: u64,
 }
 
 impl std::fmt::Debug for JsonFormat {
@@ -105,6 +97,18 @@ impl JsonFormat {
     }
 
     fn new(layout: Layout, zone: Zone) -> Self {
+        let mut groups = vec![None; ELEMENT_SLOTS];
+        let mut printed = 0;
+        for element in element::elements() {
+            let group = Group::new(layout, element);
+            if let (false, Some(slot)) = (
+                group.members.is_empty(),
+                groups.get_mut(usize::from(element.id)),
+            ) {
+                *slot = Some(group);
+                printed |= 1 << element.id;
+            }
+        }
         let mut this = Self {
             layout,
             times: TimeFormatter::new(zone),
@@ -112,41 +116,11 @@ impl JsonFormat {
             file: FileContext::default(),
             before_count: Padded::default(),
             after_count: [Padded::default(), Padded::default()],
-            templates: Vec::new(),
-            known: HashMap::new(),
-            recent: [0; RECENT],
+            groups,
+            printed,
         };
         this.enter(&FlowContext::default());
         this
-    }
-
-    /// The index of the template for a set of elements.
-    #[inline(always)]
-    fn select(&mut self, elements: u64) -> usize {
-        let place = (elements.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT;
-        let found = self.recent[place];
-        match self.templates.get(found) {
-            Some(template) if template.elements == elements => found,
-            _ => self.find(elements, place),
-        }
-    }
-
-    #[cold]
-    fn find(&mut self, elements: u64, place: usize) -> usize {
-        let found = match self.known.get(&elements) {
-            Some(found) => *found,
-            None => {
-                if self.templates.len() >= TEMPLATES_MAX {
-                    self.templates.clear();
-                    self.known.clear();
-                }
-                self.templates.push(Template::new(self.layout, elements));
-                self.known.insert(elements, self.templates.len() - 1);
-                self.templates.len() - 1
-            }
-        };
-        self.recent[place] = found;
-        found
     }
 }
 
@@ -200,10 +174,6 @@ impl FlowFormat for JsonFormat {
         if !self.file.is(context.file()) {
             self.enter(context);
         }
-        let selected = self.select(flow.elements());
-        let Some(template) = self.templates.get(selected) else {
-            return;
-        };
         if self.layout == Layout::Json {
             if number == 1 {
                 out.put(b"\n", 1);
@@ -216,7 +186,14 @@ impl FlowFormat for JsonFormat {
         self.after_count[usize::from(flow.is_event())].append_to(out);
         text::decimal(flow.exporter_sysid().into(), out);
 
-        for group in &template.groups {
+        // Elements are in the order of their ids, as the table is.
+        let mut left = flow.elements() & self.printed;
+        while left != 0 {
+            let id = left.trailing_zeros();
+            left &= left - 1;
+            let Some(Some(group)) = self.groups.get(id as usize) else {
+                continue;
+            };
             let Some(payload) = flow.element(group.element) else {
                 continue;
             };
@@ -233,13 +210,11 @@ impl FlowFormat for JsonFormat {
                     continue;
                 }
             }
-            let members = template.members.get(group.members.clone());
-            let members = members.unwrap_or_default();
             if group.is_tls {
-                tls_members(flow, payload, members, out);
+                tls_members(flow, payload, &group.members, out);
                 continue;
             }
-            for member in members {
+            for member in &group.members {
                 if flow.holds(member.condition, payload, member.offset) {
                     out.put(&member.key.text, member.key.length);
                     value::<true>(
@@ -274,14 +249,6 @@ impl FlowFormat for JsonFormat {
     }
 }
 
-/// What to print for one set of elements.
-#[derive(Clone)]
-struct Template {
-    elements: u64,
-    members: Vec<Member>,
-    groups: Vec<Group>,
-}
-
 /// The members of one element.
 #[derive(Clone)]
 struct Group {
@@ -290,7 +257,7 @@ struct Group {
     is_tls: bool,
     /// [`compiled`] prints it, unless its payload is too short.
     is_compiled: bool,
-    members: Range<usize>,
+    members: Vec<Member>,
 }
 
 #[derive(Clone)]
@@ -301,35 +268,15 @@ struct Member {
     offset: usize,
 }
 
-impl Template {
-    fn new(layout: Layout, elements: u64) -> Self {
-        let mut this = Self {
-            elements,
-            members: Vec::new(),
-            groups: Vec::new(),
-        };
-        for element in element::elements()
-            .iter()
-            .filter(|element| elements >> element.id & 1 == 1)
-        {
-            let first = this.members.len();
-            let printed = element.fields.iter().filter(|field| !field.key.is_empty());
-            this.members
-                .extend(printed.clone().map(|field| Member::new(layout, field)));
-            let members = first..this.members.len();
-            if !members.is_empty() {
-                let is_tls = printed.clone().all(|field| field.kind.is_tls());
-                let is_compiled =
-                    element.size != 0 && printed.clone().all(|field| field.kind.is_compiled());
-                this.groups.push(Group {
-                    element: element.id,
-                    is_tls,
-                    is_compiled,
-                    members,
-                });
-            }
+impl Group {
+    fn new(layout: Layout, element: &element::Element) -> Self {
+        let printed = element.fields.iter().filter(|field| !field.key.is_empty());
+        Self {
+            element: element.id,
+            is_tls: printed.clone().all(|field| field.kind.is_tls()),
+            is_compiled: element.size != 0 && printed.clone().all(|field| field.kind.is_compiled()),
+            members: printed.map(|field| Member::new(layout, field)).collect(),
         }
-        this
     }
 }
 
@@ -380,8 +327,8 @@ struct Show<'a, 'l, 'f, const JSON: bool> {
     line: Line<'l>,
 }
 
-/// Writes an element of the usual size, without a look at the template for each member. Returns false if
-/// nothing was written, so that the template must be used.
+/// Writes an element of the usual size, without a look at each member. Returns false if nothing was
+/// written, so that the members must be.
 #[inline(never)]
 fn compiled<const JSON: bool>(
     element: u8,
