@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use crate::columns::rows::{Row, Rows, UNSHAPED};
+use crate::columns::rows::{Row, Rows, ShapeKey, UNSHAPED};
 use crate::flow::places::Places;
-use crate::raw::{ELEMENT_SLOTS, ListWord, RawShape};
+use crate::raw::{ListWord, RawShape};
 
 /// Rows that own their records: collect the flows of many small blocks, then make batches of them.
 ///
@@ -45,16 +45,6 @@ struct OwnedRow {
     list: (usize, usize),
     shape: u32,
     label: u32,
-}
-
-/// What makes two shapes the same.
-#[derive(PartialEq, Eq, Hash)]
-struct ShapeKey(u64, [u16; ELEMENT_SLOTS], [u16; ELEMENT_SLOTS]);
-
-impl ShapeKey {
-    fn new(shape: &RawShape) -> Self {
-        Self(shape.present, shape.offset, shape.length)
-    }
 }
 
 impl OwnedRows {
