@@ -542,8 +542,8 @@ fn names(scale: usize) -> Case {
         bytes.extend(body);
         bytes
     });
-    // A name of 12 bytes is an entry in a table, for which honest files have some hundred.
-    zstd("names", &blocks_of(records))
+    // A name of 12 bytes is an entry in a table, for which honest files have some hundred, where names are collected.
+    zstd("names", &blocks_of(records)).with(Extra::Times(9.0))
 }
 
 /// Texts and payloads of control characters, which take several characters each in JSON.
