@@ -324,8 +324,10 @@ mod tests {
 
     #[test]
     fn large_blocks_on_many_threads_stay_within_the_limit() {
-        let large = NEEDED + MIB;
-        for grouping in [Grouping::ONE, Grouping::new(1 << 20, 64)] {
+        // A list of the flows where they are put into one.
+        let listed = 136 * (u64::from(LARGE) + 1);
+        for (grouping, list) in [(Grouping::ONE, 0), (Grouping::new(1 << 20, 64), listed)] {
+            let large = NEEDED + MIB + list;
             let blocks = (0..12).map(|at| LARGE - at).collect::<Vec<_>>();
             let found = peak(&blocks, 256 * MIB, grouping);
             // What is in work when the oldest block needs its memory, and that block.
