@@ -115,7 +115,10 @@ class Flows:
         return self._description.__arrow_c_schema__()
 
     def batches(self) -> Iterator[_nfdecode.Batch]:
-        """Record batches, one per block of a file: each can be given to any library that reads Arrow."""
+        """Record batches, one per block of a file or for several small ones.
+
+        Each can be given to any library that reads Arrow.
+        """
         return self._description.stream(True)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

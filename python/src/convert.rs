@@ -3,7 +3,7 @@
 //! `nfpcapd` and the thread that watches it are in `conversion`; its files are read here while it works.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use nfdecode::convert::{Message, Progress, Stage};
 use nfdecode::scan::Part;
@@ -256,12 +256,11 @@ pub(crate) fn convert_stream(
 ) -> PyResult<Stream> {
     interrupt::note_main_thread(py)?;
     let scan = scan(filter, threads)?;
-    let map = ToBatches::new(&flows::projection(fields)?, as_text);
-    let schema = Arc::clone(&map.schema);
+    let form = ToBatches::new(&flows::projection(fields)?, as_text);
     let (converting, files) = Converting::start(captures, settings)?;
-    let feed = Feed::start(scan, files.into_iter(), map)
+    let feed = Feed::start(scan, files.into_iter(), form.clone())
         .map_err(|error| PyOSError::new_err(format!("cannot start a thread: {error}")))?;
     let damage = (OnError::parse(errors)?, Damage::default());
-    let reading = Reading::new(feed, schema, damage, false, Some(converting));
+    let reading = Reading::new(feed, form, damage, false, Some(converting));
     Ok(Stream::new(reading, true))
 }

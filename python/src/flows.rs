@@ -199,14 +199,13 @@ impl Description {
     }
 
     pub(crate) fn start(&self, as_text: bool) -> PyResult<Reading> {
-        let map = ToBatches::new(&self.projection, as_text);
-        let schema = Arc::clone(&map.schema);
+        let form = ToBatches::new(&self.projection, as_text);
         let inputs: Vec<_> = self.scan.inputs().cloned().collect();
-        let feed = Feed::start(self.scan.clone(), inputs.into_iter(), map)
+        let feed = Feed::start(self.scan.clone(), inputs.into_iter(), form.clone())
             .map_err(|error| PyOSError::new_err(format!("cannot start a thread: {error}")))?;
         Ok(Reading::new(
             feed,
-            schema,
+            form,
             (self.on_error, self.new_damage()),
             self.salvage,
             None,

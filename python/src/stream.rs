@@ -10,8 +10,8 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, SchemaRef};
-use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
-use nfdecode::scan::{Part, ScanBlock};
+use nfdecode::columns::{BatchBuilder, Joiner, Labels, OwnedRows, Projection, Rows};
+use nfdecode::scan::{Part, ScanBlock, ScanFile};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -24,16 +24,24 @@ use crate::interrupt;
 use crate::text;
 
 /// Makes batches of the selected flows.
+#[derive(Clone)]
 pub(crate) struct ToBatches {
     pub(crate) projection: Projection,
     pub(crate) as_text: bool,
     pub(crate) schema: SchemaRef,
 }
 
-/// The batches of a part, and what else it shows.
+/// The flows of a part, and what else it shows.
 pub(crate) struct Batches {
-    batches: Result<Vec<RecordBatch>, ArrowError>,
+    flows: Flows,
     seen: Seen,
+}
+
+/// Flows as batches, or as rows that are too few for one.
+enum Flows {
+    Batches(Result<Vec<RecordBatch>, ArrowError>),
+    Few(OwnedRows, Arc<ScanFile>),
+    None,
 }
 
 impl ToBatches {
@@ -48,16 +56,20 @@ impl ToBatches {
         }
     }
 
-    fn batches(
-        &self,
-        builder: &mut BatchBuilder,
-        block: &ScanBlock,
-    ) -> Result<Vec<RecordBatch>, ArrowError> {
+    fn flows(&self, builder: &mut BatchBuilder, block: &ScanBlock) -> Flows {
         let file = block.file();
-        builder.set_labels(Labels::one(file.name(), file.file().ident()));
         let mut rows = Rows::new();
         rows.add(block.block(), 0, block.selected(), block.len());
-        let batches = builder.batches(&rows)?;
+        if let Some(few) = Joiner::few(&rows) {
+            return Flows::Few(few, Arc::clone(file));
+        }
+        builder.set_labels(Labels::one(file.name(), file.file().ident()));
+        let batches = builder.batches(&rows);
+        Flows::Batches(batches.and_then(|batches| self.in_form(batches)))
+    }
+
+    /// With addresses as text, if that is wanted.
+    fn in_form(&self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, ArrowError> {
         if !self.as_text {
             return Ok(batches);
         }
@@ -75,13 +87,13 @@ impl Map for ToBatches {
     }
 
     fn map(&self, builder: &mut BatchBuilder, part: Part, out: &mut Vec<Batches>) {
-        let batches = match &part {
-            Part::Block(block) => self.batches(builder, block),
-            _ => Ok(Vec::new()),
+        let flows = match &part {
+            Part::Block(block) => self.flows(builder, block),
+            _ => Flows::None,
         };
         match Seen::of(&part) {
             Seen::Nothing => {}
-            seen => out.push(Batches { batches, seen }),
+            seen => out.push(Batches { flows, seen }),
         }
     }
 }
@@ -113,7 +125,9 @@ pub(crate) type Damage = Arc<Mutex<Vec<Problem>>>;
 /// A running read.
 pub(crate) struct Reading {
     feed: Feed<Batches>,
-    schema: SchemaRef,
+    form: ToBatches,
+    /// Joins the flows of small blocks.
+    joiner: Joiner,
     ready: VecDeque<RecordBatch>,
     account: Account,
     on_error: OnError,
@@ -130,14 +144,15 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn new(
         feed: Feed<Batches>,
-        schema: SchemaRef,
+        form: ToBatches,
         (on_error, damage): (OnError, Damage),
         salvage: bool,
         converting: Option<Converting>,
     ) -> Self {
         Self {
             feed,
-            schema,
+            joiner: Joiner::new(&form.projection),
+            form,
             ready: VecDeque::new(),
             account: Account::new(salvage),
             on_error,
@@ -150,7 +165,7 @@ impl Reading {
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.form.schema
     }
 
     /// The next batch. Waits without the interpreter lock, and looks at signals, on the main thread; on others
@@ -182,7 +197,10 @@ impl Reading {
                 Ok(Next::Item(found)) => self.add(found),
                 Ok(Next::Wait) => {}
                 Ok(Next::End) => self.finish(),
-                Ok(Next::Broken) => self.pending = Some(Failure::Problem(Problem::Broken)),
+                Ok(Next::Broken) => {
+                    self.end_join();
+                    self.pending = Some(Failure::Problem(Problem::Broken));
+                }
                 Err(exception) => {
                     self.pending = Some(Failure::Exception(exception));
                 }
@@ -191,13 +209,24 @@ impl Reading {
     }
 
     fn add(&mut self, found: Batches) {
-        match found.batches {
-            Ok(batches) => self.ready.extend(batches),
-            Err(error) => self.pending = Some(Failure::Arrow(error.to_string())),
+        match found.flows {
+            Flows::Few(rows, file) => {
+                let joined = self.joiner.add(&rows, &file);
+                self.add_joined(joined);
+            }
+            Flows::Batches(batches) => {
+                self.end_join();
+                self.add_batches(batches);
+            }
+            Flows::None => {}
         }
         let mut problems = Vec::new();
         self.account
             .see(found.seen, &mut |problem| problems.push(problem));
+        if !problems.is_empty() {
+            // The flows in front of it come before it.
+            self.end_join();
+        }
         for problem in problems {
             let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
             damage.push(problem.clone());
@@ -210,6 +239,24 @@ impl Reading {
                 OnError::Raise | OnError::Skip => {}
             }
         }
+    }
+
+    fn add_batches(&mut self, batches: Result<Vec<RecordBatch>, ArrowError>) {
+        match batches {
+            Ok(batches) => self.ready.extend(batches),
+            Err(error) => self.pending = Some(Failure::Arrow(error.to_string())),
+        }
+    }
+
+    fn add_joined(&mut self, batches: Result<Vec<RecordBatch>, ArrowError>) {
+        let batches = batches.and_then(|batches| self.form.in_form(batches));
+        self.add_batches(batches);
+    }
+
+    /// Makes batches of the flows that wait for others.
+    fn end_join(&mut self) {
+        let joined = self.joiner.finish();
+        self.add_joined(joined);
     }
 
     /// Gives the warnings that are due. They can be exceptions, if the user has made them so.
@@ -234,9 +281,11 @@ impl Reading {
 
     fn finish(&mut self) {
         self.ended = true;
+        self.end_join();
         if interrupt::is_main_thread() {
             let warned = Python::try_attach(|py| self.warn(py)).unwrap_or(Ok(()));
-            self.pending = warned.err().map(Failure::Exception);
+            let failed = warned.err().map(Failure::Exception);
+            self.pending = failed.or(self.pending.take());
         }
         let Some(converting) = self.converting.take() else {
             return;
@@ -398,7 +447,7 @@ impl Iterator for Export {
 
 impl RecordBatchReader for Export {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.reading.schema)
+        Arc::clone(&self.reading.form.schema)
     }
 }
 

@@ -7,7 +7,8 @@
 //! * [`Reader`] reads files into record batches, in file order, on several threads. It is a
 //!   [`RecordBatchReader`](arrow_array::RecordBatchReader), which all Arrow software accepts.
 //! * [`Decoder`] reads a file whose bytes arrive in pieces, such as from a network.
-//! * [`BatchBuilder`] makes record batches of one decoded block, or of some of its flows ([`Rows`]).
+//! * [`BatchBuilder`] makes record batches of one decoded block, or of some of its flows ([`Rows`]). [`Joiner`] and
+//!   [`OwnedRows`] join the flows of small blocks.
 //! * `parquet` (feature `parquet`) writes Parquet files of flows.
 //!
 //! The Arrow and Parquet crates of the signatures are re-exported: [`arrow_array`], [`arrow_schema`] and, as
@@ -32,7 +33,9 @@
 pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod decoder;
+pub(crate) mod joiner;
 pub(crate) mod order;
+pub(crate) mod owned_rows;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub(crate) mod projection;
@@ -48,6 +51,8 @@ pub use arrow_schema;
 pub use batch::{BatchBuilder, Labels};
 pub use column::{Column, ColumnKind, columns};
 pub use decoder::Decoder;
+pub use joiner::Joiner;
+pub use owned_rows::OwnedRows;
 pub use projection::{Projection, SCHEMA_VERSION, UnknownColumn};
 pub use reader::Reader;
 pub use rows::Rows;

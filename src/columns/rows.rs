@@ -3,6 +3,7 @@
 //! A shape says where elements lie; each row has a shape. A column looks once at each shape, and then
 //! only at bytes.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::columns::column::locate;
@@ -10,7 +11,7 @@ use crate::columns::order::ascending;
 use crate::file::block::Block;
 use crate::flow::places::Places;
 use crate::flow::view::{BOTH_FAMILIES, Flow};
-use crate::raw::RawShape;
+use crate::raw::{ELEMENT_SLOTS, RawShape};
 
 /// One flow record.
 #[derive(Clone, Copy)]
@@ -25,6 +26,26 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// `shape` is the number of the shape of `places`, if these are those of a shape.
+    pub(crate) fn new(record: &'a [u8], shape: u32, label: u32, places: Places<'a>) -> Self {
+        Self {
+            record,
+            shape,
+            label,
+            places,
+        }
+    }
+
+    pub(crate) fn places(&self) -> Places<'a> {
+        self.places
+    }
+
+    /// Whether its record has an element. The flow may not: of two address families only one counts.
+    #[inline]
+    pub(crate) fn may_have(&self, element: u8) -> bool {
+        self.places.present() >> (element & 63) & 1 == 1
+    }
+
     /// The flow, for fields whose place the shape does not say.
     #[inline]
     pub(crate) fn flow(&self) -> Flow<'a> {
@@ -34,6 +55,19 @@ impl<'a> Row<'a> {
 
 /// The shape number of flows whose fields must be looked up flow by flow.
 pub(crate) const UNSHAPED: u32 = 0;
+
+/// What makes two shapes the same.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct ShapeKey(u64, [u16; ELEMENT_SLOTS], [u16; ELEMENT_SLOTS]);
+
+impl ShapeKey {
+    pub(crate) fn new(shape: &RawShape) -> Self {
+        Self(shape.present, shape.offset, shape.length)
+    }
+}
+
+/// So many shapes in one batch are worth finding those that are the same. Honest blocks have some dozen each.
+const MANY_SHAPES: usize = 4096;
 
 /// Flows of one or more blocks as rows, to be made into batches.
 ///
@@ -70,6 +104,15 @@ impl<'a> Rows<'a> {
         Self {
             rows: Vec::new(),
             shapes: vec![None],
+        }
+    }
+
+    /// Rows whose shapes are these, numbered from 1.
+    pub(crate) fn of(rows: Vec<Row<'a>>, shapes: &'a [RawShape]) -> Self {
+        let shapes = std::iter::once(None).chain(shapes.iter().map(Some));
+        Self {
+            rows,
+            shapes: shapes.collect(),
         }
     }
 
@@ -110,9 +153,45 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Sets the number of the file of all rows.
-    pub fn label(&mut self, label: u32) {
-        self.rows.iter_mut().for_each(|row| row.label = label);
+    /// The rows of a range with the shapes that these have, equal ones once; `None` if there are few shapes anyway.
+    ///
+    /// Columns look at every shape, for each batch: of many blocks with thousands of shapes that would be most of the
+    /// work.
+    pub(crate) fn with_fewer_shapes(&self, range: Range<usize>) -> Option<Self> {
+        if self.shapes.len() <= MANY_SHAPES {
+            return None;
+        }
+        let mut shapes = vec![None];
+        let mut numbers = vec![None; self.shapes.len()];
+        let mut known = HashMap::new();
+        let rows = self.rows(range).iter().map(|row| {
+            let at = row.shape as usize;
+            let shape = match (numbers.get_mut(at), self.shapes.get(at)) {
+                (Some(number), Some(Some(shape))) => *number.get_or_insert_with(|| {
+                    *known.entry(ShapeKey::new(shape)).or_insert_with(|| {
+                        shapes.push(Some(*shape));
+                        u32::try_from(shapes.len() - 1).unwrap_or(UNSHAPED)
+                    })
+                }),
+                _ => UNSHAPED,
+            };
+            Row { shape, ..*row }
+        });
+        let rows = rows.collect();
+        Some(Self { rows, shapes })
+    }
+
+    /// Gives files other numbers: the ones at their old numbers in `numbers`, 0 if there is none.
+    pub fn renumber_files(&mut self, numbers: &[u32]) {
+        for row in &mut self.rows {
+            row.label = numbers.get(row.label as usize).copied().unwrap_or_default();
+        }
+    }
+
+    /// Bytes of the records.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.record.len()).sum()
     }
 
     /// How many rows there are.

@@ -3,10 +3,8 @@
 //! Where nfdump's own text is not valid JSON, not deterministic or plainly wrong, ours differs;
 //! `docs/deviations.md` lists every case.
 //!
-//! The keys of a flow depend on the set of its elements, and an archive has few such sets. A template
-//! is made once for each set, from the element table: the texts of keys, and what to read where.
-
-use std::collections::HashMap;
+//! The keys of a flow depend on the set of its elements. What an element prints is made once, from the element
+//! table: the texts of keys, and what to read where. Nothing is made for a set, of which hostile files have many.
 
 use crate::flow::bytes::Condition;
 use crate::flow::element::{self, Field, FieldKind};
@@ -15,18 +13,13 @@ use crate::output::buffer::TextBuffer;
 use crate::output::format::{FileContext, FlowContext, FlowFormat};
 use crate::output::head::Head;
 use crate::output::keys::{AROUND_KEY, KeyText};
-use crate::output::object::{Group, Objects, RUN_MAX};
+use crate::output::object::Objects;
 use crate::output::text;
 use crate::output::values::value;
 use crate::payload::tls::Hello;
+use crate::raw::ELEMENT_SLOTS;
 use crate::value::protocol::TCP;
 use crate::value::zone::Zone;
-
-/// Templates kept at most. Only hostile files have more sets of elements; then all are regenerated.
-const TEMPLATES_MAX: usize = 4096;
-
-/// Size of the cache of templates.
-const RECENT: usize = 64;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +51,12 @@ pub struct JsonFormat {
     /// The file that the next is made for.
     file: FileContext,
     head: Head,
-    templates: Vec<Template>,
-    /// The index of the template for each set of elements.
-    known: HashMap<u64, usize>,
-    /// The templates used last, by a hash of the set, so that the map is rarely searched.
-    recent: [usize; RECENT],
+    /// What each element prints, by its id; `None` for those that print nothing.
+    groups: Vec<Option<Group>>,
+    /// Bit i: element i prints something.
+    printed: u64,
+    /// Bit i: [`Objects::members`] writes element i, unless its payload is too short.
+    compiled: u64,
 }
 
 impl std::fmt::Debug for JsonFormat {
@@ -95,47 +89,33 @@ impl JsonFormat {
     }
 
     fn new(layout: Layout, zone: Zone) -> Self {
+        let mut groups = vec![None; ELEMENT_SLOTS];
+        let (mut printed, mut compiled) = (0, 0);
+        for element in element::elements() {
+            let group = Group::new(layout, element);
+            if let (false, Some(slot)) = (
+                group.members.is_empty(),
+                groups.get_mut(usize::from(element.id)),
+            ) {
+                let is_compiled = element.size != 0
+                    && group.members.iter().all(|member| member.kind.is_compiled());
+                *slot = Some(group);
+                printed |= 1 << element.id;
+                compiled |= u64::from(is_compiled) << element.id;
+            }
+        }
         let mut this = Self {
             layout,
             objects: Objects::new(zone),
             with_file: false,
             file: FileContext::default(),
             head: Head::new(b"", [b"", b""]),
-            templates: Vec::new(),
-            known: HashMap::new(),
-            recent: [0; RECENT],
+            groups,
+            printed,
+            compiled,
         };
         this.enter(&FlowContext::default());
         this
-    }
-
-    /// The index of the template for a set of elements.
-    #[inline(always)]
-    fn select(&mut self, elements: u64) -> usize {
-        let place = (elements.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT;
-        let found = self.recent[place];
-        match self.templates.get(found) {
-            Some(template) if template.elements == elements => found,
-            _ => self.find(elements, place),
-        }
-    }
-
-    #[cold]
-    fn find(&mut self, elements: u64, place: usize) -> usize {
-        let found = match self.known.get(&elements) {
-            Some(found) => *found,
-            None => {
-                if self.templates.len() >= TEMPLATES_MAX {
-                    self.templates.clear();
-                    self.known.clear();
-                }
-                self.templates.push(Template::new(self.layout, elements));
-                self.known.insert(elements, self.templates.len() - 1);
-                self.templates.len() - 1
-            }
-        };
-        self.recent[place] = found;
-        found
     }
 }
 
@@ -191,10 +171,6 @@ impl FlowFormat for JsonFormat {
         if !self.file.is(context.file()) {
             self.enter(context);
         }
-        let selected = self.select(flow.elements());
-        let Some(template) = self.templates.get(selected) else {
-            return;
-        };
         if self.layout == Layout::Json {
             if number == 1 {
                 out.put(b"\n", 1);
@@ -202,36 +178,42 @@ impl FlowFormat for JsonFormat {
                 out.put(b",\n", 2);
             }
         }
-        let mut groups = template.groups.as_slice();
+        // Elements are in the order of their ids, as the table is.
+        let mut left = flow.elements() & self.printed;
         let mut head = None;
-        if self.head.fits_a_line() && groups.first().is_some_and(|group| group.run != 0) {
+        if self.head.fits_a_line() && left & left.wrapping_neg() & self.compiled != 0 {
             head = Some((&mut self.head, number));
         } else {
             self.head.append_to(number, flow, out);
         }
-        while let [group, others @ ..] = groups {
-            if group.run != 0 {
+        while left != 0 {
+            let others = left & !self.compiled;
+            // Those in front of the first that is not compiled.
+            let run = left & (others & others.wrapping_neg()).wrapping_sub(1);
+            if run != 0 {
                 let (objects, head) = (&mut self.objects, head.take());
                 let written = match self.layout {
-                    Layout::Json => objects.members::<true>(head, groups, flow, out),
-                    Layout::Ndjson => objects.members::<false>(head, groups, flow, out),
+                    Layout::Json => objects.members::<true>(head, run, flow, out),
+                    Layout::Ndjson => objects.members::<false>(head, run, flow, out),
                 };
                 if written != 0 {
-                    groups = groups.get(written..).unwrap_or_default();
+                    left &= !written;
                     continue;
                 }
             }
-            groups = others;
-            let Some(payload) = flow.element(group.element) else {
+            let id = left.trailing_zeros();
+            left &= left - 1;
+            let Some(Some(group)) = self.groups.get(id as usize) else {
                 continue;
             };
-            let members = template.members.get(group.members.clone());
-            let members = members.unwrap_or_default();
+            let Some(payload) = flow.element(id as u8) else {
+                continue;
+            };
             if group.is_tls {
-                tls_members(flow, payload, members, out);
+                tls_members(flow, payload, &group.members, out);
                 continue;
             }
-            for member in members {
+            for member in &group.members {
                 if flow.holds(member.condition, payload, member.offset) {
                     out.put(&member.key.text, member.key.length);
                     value::<true>(
@@ -267,12 +249,12 @@ impl FlowFormat for JsonFormat {
     }
 }
 
-/// What to print for one set of elements.
+/// The members of one element.
 #[derive(Clone)]
-struct Template {
-    elements: u64,
+struct Group {
+    /// These exist only if the payload holds a TLS hello.
+    is_tls: bool,
     members: Vec<Member>,
-    groups: Vec<Group>,
 }
 
 #[derive(Clone)]
@@ -283,43 +265,13 @@ struct Member {
     offset: usize,
 }
 
-impl Template {
-    fn new(layout: Layout, elements: u64) -> Self {
-        let mut this = Self {
-            elements,
-            members: Vec::new(),
-            groups: Vec::new(),
-        };
-        for element in element::elements()
-            .iter()
-            .filter(|element| elements >> element.id & 1 == 1)
-        {
-            let first = this.members.len();
-            let printed = element.fields.iter().filter(|field| !field.key.is_empty());
-            this.members
-                .extend(printed.clone().map(|field| Member::new(layout, field)));
-            let members = first..this.members.len();
-            if !members.is_empty() {
-                let is_tls = printed.clone().all(|field| field.kind.is_tls());
-                let is_compiled =
-                    element.size != 0 && printed.clone().all(|field| field.kind.is_compiled());
-                this.groups.push(Group {
-                    element: element.id,
-                    is_tls,
-                    run: usize::from(is_compiled),
-                    members,
-                });
-            }
+impl Group {
+    fn new(layout: Layout, element: &element::Element) -> Self {
+        let printed = element.fields.iter().filter(|field| !field.key.is_empty());
+        Self {
+            is_tls: printed.clone().all(|field| field.kind.is_tls()),
+            members: printed.map(|field| Member::new(layout, field)).collect(),
         }
-        let mut after = 0;
-        for group in this.groups.iter_mut().rev() {
-            group.run = match group.run {
-                0 => 0,
-                _ => (after + 1).min(RUN_MAX),
-            };
-            after = group.run;
-        }
-        this
     }
 }
 

@@ -3,7 +3,6 @@
 //! The same keys, order and values as [`JsonFormat`](super::json::JsonFormat) prints, without the text of JSON
 //! in between: a reader of its output gets equal objects. Does not print.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::flow::bytes::{Condition, nat_offset, u8_at, u16_at, u32_at, u64_at};
@@ -23,9 +22,6 @@ const TYPE: usize = 1;
 const IDENT: usize = 2;
 const EXPORT_SYSID: usize = 3;
 const SAMPLED: usize = 4;
-
-/// Sets of elements that are remembered at most. Only hostile files have more; then all are made again.
-const KNOWN_MAX: usize = 4096;
 
 /// The value of a member.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,8 +60,8 @@ pub enum MemberValue<'a> {
 pub struct Members {
     times: TimeFormatter,
     text: TextBuffer,
-    /// The elements with members of each set of elements.
-    known: HashMap<u64, Vec<Group>>,
+    /// The elements with members, by ascending id as in a flow.
+    groups: Vec<Group>,
 }
 
 /// The members of one element.
@@ -90,7 +86,7 @@ impl Members {
         Self {
             times: TimeFormatter::new(zone),
             text: TextBuffer::default(),
-            known: HashMap::new(),
+            groups: groups(),
         }
     }
 
@@ -125,12 +121,7 @@ impl Members {
         }
         let sysid = flow.exporter_sysid();
         visit(EXPORT_SYSID, MemberValue::Number(sysid.into()));
-        if self.known.len() >= KNOWN_MAX {
-            self.known.clear();
-        }
-        let set = flow.elements();
-        let groups = self.known.entry(set).or_insert_with(|| groups_of(set));
-        for group in groups.iter() {
+        for group in &self.groups {
             let Some(payload) = flow.element(group.element) else {
                 continue;
             };
@@ -163,8 +154,8 @@ impl Members {
     }
 }
 
-/// The elements of a set that have members.
-fn groups_of(set: u64) -> Vec<Group> {
+/// The elements that have members.
+fn groups() -> Vec<Group> {
     let mut key = KEYS.len();
     let mut groups = Vec::new();
     for element in element::elements() {
@@ -178,7 +169,7 @@ fn groups_of(set: u64) -> Vec<Group> {
             });
             key += 1;
         }
-        if set >> element.id & 1 == 1 && !members.is_empty() {
+        if !members.is_empty() {
             groups.push(Group {
                 element: element.id,
                 members,

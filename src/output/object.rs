@@ -4,7 +4,6 @@
 //! kinds of values that are rare, are left to the caller.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::ops::Range;
 
 use crate::flow::at::{At, id};
 use crate::flow::bytes::{Condition, ip4_at, ip6_at, u8_at, u16_at, u32_at, u64_at};
@@ -19,21 +18,8 @@ use crate::output::memo::Memo;
 use crate::value::flags::TcpFlags;
 use crate::value::zone::{TimeFormatter, Zone};
 
-/// The members of one element.
-#[derive(Clone)]
-pub(crate) struct Group {
-    pub(crate) element: u8,
-    /// These exist only if the payload holds a TLS hello.
-    pub(crate) is_tls: bool,
-    /// How many groups from this one on [`Objects::members`] writes at once, unless a payload is too
-    /// short; 0 if it does not write this one.
-    pub(crate) run: usize,
-    /// Its members in the template.
-    pub(crate) members: Range<usize>,
-}
-
-/// Groups that are written at once at most. With the head of an object they fit a line.
-pub(crate) const RUN_MAX: usize = LINE_MAX / ELEMENT_MAX - 1;
+/// Elements that are written at once at most. With the head of an object they fit a line.
+const RUN_MAX: usize = LINE_MAX / ELEMENT_MAX - 1;
 
 /// Writes members in one layout and remembers them.
 #[derive(Clone)]
@@ -59,17 +45,17 @@ impl Objects {
         &mut self.times
     }
 
-    /// Writes the head of an object, if one is given with the number of the flow, and members of groups from
-    /// the first on. Returns how many groups are done: all, or those up to an element of unusual size or
-    /// kind, or as many as a line has room for.
+    /// Writes the head of an object, if one is given with the number of the flow, and members of elements that the
+    /// flow has, from the first on; bit i is element i. All must be compiled. Returns those that are done: all, or
+    /// those up to an element of unusual size, or as many as a line has room for.
     #[inline(never)]
     pub(crate) fn members<const JSON: bool>(
         &mut self,
         head: Option<(&mut Head, u64)>,
-        groups: &[Group],
+        elements: u64,
         flow: &Flow<'_>,
         out: &mut TextBuffer,
-    ) -> usize {
+    ) -> u64 {
         let Some(mut line) = out.line() else {
             return 0;
         };
@@ -85,18 +71,17 @@ impl Objects {
             is_usual: false,
             is_recalled: false,
         };
-        let run = groups.first().map_or(0, |group| group.run);
-        let mut done = 0;
-        for group in groups.iter().take(run) {
-            let payload = flow.stored(group.element);
-            if !show_fields(group.element, payload, &mut show) {
+        let mut left = elements;
+        for _ in 0..RUN_MAX {
+            let element = left.trailing_zeros() as u8;
+            if left == 0 || !show_fields(element, flow.stored(element), &mut show) {
                 break;
             }
-            done += 1;
+            left &= left - 1;
         }
         let length = show.line.len();
         out.advance(length);
-        done
+        elements & !left
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::file::block::BlockRef;
 use crate::scan::input::ScanInput;
 use crate::scan::memory::{self, Memory, Permit, Ticket};
 use crate::scan::part::Part;
@@ -90,13 +91,15 @@ pub(crate) fn run<W: Work>(
 ) -> (Totals, W::Tally, Result<(), Stopped>) {
     let done = Arc::new(AtomicBool::new(false));
     let numbers = Numbers::new(&settings, Arc::clone(&done));
+    let grouping = work.grouping();
     let stages = Traversal {
         settings: &settings,
         work,
+        lists_flows: grouping != Grouping::ONE,
     };
     let groups = Groups {
         items: traverse::items(inputs, Arc::clone(&settings), done),
-        grouping: work.grouping(),
+        grouping,
         memory: Arc::clone(memory),
     };
     let outcome = pipeline::run(&stages, threads, groups, numbers, tally);
@@ -167,6 +170,8 @@ impl<I: Iterator<Item = Item>> Groups<I> {
 struct Traversal<'a, W> {
     settings: &'a Settings,
     work: &'a W,
+    /// Whether the flows of a group are put into one list.
+    lists_flows: bool,
 }
 
 impl<W: Work> Stages for Traversal<'_, W> {
@@ -184,13 +189,17 @@ impl<W: Work> Stages for Traversal<'_, W> {
         let mut permits = Vec::new();
         let ticket = group.ticket;
         let load = |item| {
+            let made = |found: &BlockRef| match self.lists_flows {
+                true => memory::listed(found),
+                false => 0,
+            };
             let permit = match &item {
-                Item::Block(_, found, _) => Some(ticket.permit(found)),
+                Item::Block(_, found, _) => Some(ticket.permit(found, made(found))),
                 _ => None,
             };
             let part = traverse::load(item, self.settings);
             if let (Some(mut permit), Part::Block(block)) = (permit, &part) {
-                permit.keep(memory::held(block.block()));
+                permit.keep(memory::held(block.block()) + made(&block.position()));
                 permits.push(permit);
             }
             part

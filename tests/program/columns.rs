@@ -690,6 +690,67 @@ fn in_pieces(
     (made, decoder.finish().is_ok())
 }
 
+/// Batches without damage, as one.
+fn joined(batches: &[Result<RecordBatch, String>], projection: &Projection) -> RecordBatch {
+    let batches = batches
+        .iter()
+        .map(|batch| batch.as_ref().expect("no damage"));
+    arrow_select::concat::concat_batches(&projection.schema(), batches).expect("the same columns")
+}
+
+/// Blocks too small for a batch share one, up to the first error, and not with those of another file.
+#[test]
+fn small_blocks_share_batches() {
+    let flow = |number: u32| {
+        let element = (39, [number.to_le_bytes(), [0; 4]].concat());
+        let flow = FlowRecord {
+            elements: vec![element],
+            ..FlowRecord::default()
+        };
+        flow.bytes()
+    };
+    let blocks = |from: u32, sizes: &[u32]| -> Vec<Vec<Vec<u8>>> {
+        let ends = sizes.iter().scan(from, |end, size| {
+            *end += size;
+            Some((*end - size, *end))
+        });
+        ends.map(|(start, end)| (start..end).map(flow).collect())
+            .collect()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut paths = Vec::new();
+    for (name, sizes, from) in [
+        ("nfcapd.1", &[1, 2, 3, 5_000, 4, 4_000, 200, 7][..], 0),
+        ("nfcapd.2", &[10, 1, 20], 20_000),
+    ] {
+        let mut bytes = writer::file(Encoding::Zstd, None, &blocks(from, sizes));
+        if from != 0 {
+            // The data of the second block.
+            let second = 40 + 12 + u32::from_le_bytes(bytes[44..48].try_into().expect("4 bytes"));
+            bytes[second as usize + 12] ^= 0xFF;
+        }
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        paths.push(path);
+    }
+    let projection = Projection::from_names(["flow_id", "file"]).expect("columns");
+    for threads in [1, 4] {
+        let found = batches(&paths, &projection, threads);
+        let rows = found
+            .iter()
+            .map(|batch| batch.as_ref().ok().map(RecordBatch::num_rows));
+        let expected = [6, 5_000, 4_204, 7, 10].map(Some);
+        let expected = [&expected[..], &[None, Some(20)]].concat();
+        assert_eq!(rows.collect::<Vec<_>>(), expected, "{threads} threads");
+        let numbers = found.iter().flatten().flat_map(|batch| {
+            let numbers = batch.column(0).as_primitive::<UInt64Type>();
+            numbers.values().to_vec()
+        });
+        let expected = (0..9_217).chain(20_000..20_010).chain(20_011..20_031);
+        assert!(numbers.eq(expected), "{threads} threads");
+    }
+}
+
 #[test]
 fn other_layouts_are_not_read_in_pieces() {
     let projection = Projection::from_names(["first"]).expect("a column");
@@ -744,9 +805,10 @@ fn bytes_in_pieces_give_the_same_batches() {
         for most in rounds {
             let (pieces, ended) = in_pieces(&bytes, &projection, &name, || random() % most + 1);
             assert!(ended, "{}", path.display());
+            // One has a batch for each block, the other joins small ones.
             assert_eq!(
-                pieces,
-                whole,
+                joined(&pieces, &projection),
+                joined(&whole, &projection),
                 "{} in pieces of up to {most}",
                 path.display()
             );

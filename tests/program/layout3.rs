@@ -776,3 +776,29 @@ fn commands_take_the_passphrase() {
         assert!(text.contains(phrase), "{arguments:?}: {text}");
     }
 }
+
+/// The directory is not where ident and statistics are, and messages do not say so.
+#[test]
+fn a_damaged_directory_is_called_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nfcapd.202401011200");
+    let flow = FlowRecord::default().bytes();
+    let block = (layout3::FLOWS, layout3::flows(&[flow]), Encoding::None);
+    let sound = layout3::file(Some("here"), 1, &[block]);
+    let place = u64::from_le_bytes(*sound[32..40].first_chunk().expect("eight bytes"));
+    let mut damaged = sound;
+    // The offset of its first block.
+    damaged[place as usize + 16] ^= 1;
+    std::fs::write(&path, damaged).expect("written");
+    let path = path.to_str().expect("UTF-8");
+    for (arguments, status) in [
+        (&["read", "--count", path][..], 1),
+        (&["read", "--count", "--salvage", path], 3),
+    ] {
+        let output = support::run(arguments);
+        let message = support::stderr(&output);
+        assert_eq!(output.status.code(), Some(status), "{message}");
+        assert!(message.contains("directory"), "{message}");
+        assert!(!message.contains("ident and statistics"), "{message}");
+    }
+}

@@ -8,6 +8,7 @@ mod agree;
 mod columns;
 mod columns_cli;
 mod command_line;
+mod consumers;
 mod convert;
 mod cost;
 mod csv;

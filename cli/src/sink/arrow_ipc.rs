@@ -13,7 +13,7 @@ use crate::sink::target::BUFFER;
 use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
 use nfdecode::scan::{Grouping, ScanFile};
 
-/// Writes one batch per block.
+/// Writes a batch for each block, or for several small ones.
 pub(crate) struct Ipc {
     columns: Projection,
     /// Of all files, with their numbers by name.
@@ -73,9 +73,11 @@ impl Sink for Ipc {
         mut rows: Rows<'_>,
         files: &[Arc<ScanFile>],
     ) -> Result<Vec<RecordBatch>, Stop> {
-        if let (Some((labels, numbers)), Some(open)) = (&self.labels, files.first()) {
+        if let Some((labels, numbers)) = &self.labels {
             builder.set_labels(labels.clone());
-            rows.label(numbers.get(open.name()).copied().unwrap_or_default());
+            let number = |open: &Arc<ScanFile>| numbers.get(open.name()).copied();
+            let numbers = files.iter().map(|open| number(open).unwrap_or_default());
+            rows.renumber_files(&numbers.collect::<Vec<_>>());
         }
         builder.batches(&rows).map_err(Stop::failed)
     }

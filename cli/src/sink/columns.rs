@@ -2,7 +2,7 @@
 //!
 //! Blocks are decoded and encoded on several threads, a few at a time; the results are written in
 //! the order of files and blocks, so that output is the same for any number of threads. What a format
-//! does with its pieces is in a separate [`Sink`].
+//! does with its pieces is in a separate [`Sink`]; flows of small blocks are joined before ([`Small`]).
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self};
@@ -26,6 +26,7 @@ use crate::sink::arrow_ipc::Ipc;
 use crate::sink::output::{Out, Sink};
 use crate::sink::parquet::{OneFile, finish};
 use crate::sink::partition::{Directory, Origin, Settings};
+use crate::sink::small::Small;
 use crate::sink::target::Target;
 use crate::sink::text::Printed;
 
@@ -362,29 +363,36 @@ impl ColumnWriter<'_> {
             account: Account::default(),
             stop: None,
             out,
+            small: Small::default(),
+            worker: sink.worker(),
             progress,
             file_done,
         };
         let writing = Writing { writer: self, sink };
-        let (totals, tally, _) = self.scan.run_over(inputs.into_iter(), &writing, tally);
-        let ended = match tally.stop {
+        let (totals, mut tally, _) = self.scan.run_over(inputs.into_iter(), &writing, tally);
+        let written = match tally.stop.take() {
             Some(stop) => Err(stop),
-            None => Ok(Printed {
-                totals,
-                passed_over: 0,
-            }),
+            None => writing.write_small(&mut tally),
         };
+        let ended = written.map(|()| Printed {
+            totals,
+            passed_over: 0,
+        });
         (tally.out, ended)
     }
 }
 
 /// State that is updated in order.
-struct Tally<'a, O> {
+struct Tally<'a, S: Sink> {
     /// Findings about the current file.
     account: Account,
     /// The reason why the run ends early.
     stop: Option<Stop>,
-    out: O,
+    out: S::Out,
+    /// Flows that wait for others, so that they are worth being written.
+    small: Small,
+    /// Makes pieces of these.
+    worker: S::Worker,
     progress: &'a mut (dyn FnMut(u64) + Send),
     file_done: FileDone<'a>,
 }
@@ -396,7 +404,7 @@ struct Writing<'a, S> {
 
 impl<'a, S: Sink> Work for Writing<'a, S> {
     type Worker = S::Worker;
-    type Tally = Tally<'a, S::Out>;
+    type Tally = Tally<'a, S>;
 
     fn worker(&self) -> S::Worker {
         self.sink.worker()
@@ -424,19 +432,22 @@ impl<'a, S: Sink> Work for Writing<'a, S> {
             let label = u32::try_from(files.len() - 1).unwrap_or(u32::MAX);
             rows.add(block.block(), label, block.selected(), block.len());
         }
-        let mut piece = (!rows.is_empty()).then(|| self.sink.make(worker, rows, &files));
+        let mut made = (!rows.is_empty()).then(|| match Small::of(&rows, &files) {
+            Some(small) => Made::Small(small),
+            None => Made::Piece(self.sink.make(worker, rows, &files)),
+        });
         drop(files);
         lane.in_turn(|tally| {
             let mut result = interrupt::check();
             for part in &group {
                 result = result.and_then(|()| {
                     if matches!(part, Part::End(..)) {
-                        self.hand_over(tally, piece.take())?;
+                        self.hand_over(tally, made.take())?;
                     }
                     self.account(tally, part)
                 });
             }
-            match result.and_then(|()| self.hand_over(tally, piece.take())) {
+            match result.and_then(|()| self.hand_over(tally, made.take())) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(stop) => {
                     tally.stop.get_or_insert(stop);
@@ -447,17 +458,46 @@ impl<'a, S: Sink> Work for Writing<'a, S> {
     }
 }
 
+/// What was made of the flows of a group.
+enum Made<P> {
+    Piece(Result<P, Stop>),
+    Small(Small),
+}
+
 impl<S: Sink> Writing<'_, S> {
     fn hand_over(
         &self,
-        tally: &mut Tally<'_, S::Out>,
-        piece: Option<Result<S::Piece, Stop>>,
+        tally: &mut Tally<'_, S>,
+        made: Option<Made<S::Piece>>,
     ) -> Result<(), Stop> {
-        piece.map_or(Ok(()), |piece| self.sink.write(&mut tally.out, piece?))
+        match made {
+            None => Ok(()),
+            Some(Made::Small(small)) => {
+                tally.small.add(small);
+                match tally.small.is_full() {
+                    true => self.write_small(tally),
+                    false => Ok(()),
+                }
+            }
+            Some(Made::Piece(piece)) => {
+                self.write_small(tally)?;
+                self.sink.write(&mut tally.out, piece?)
+            }
+        }
+    }
+
+    /// Writes the flows that wait.
+    fn write_small(&self, tally: &mut Tally<'_, S>) -> Result<(), Stop> {
+        let Some((rows, files)) = tally.small.rows() else {
+            return Ok(());
+        };
+        let piece = self.sink.make(&mut tally.worker, rows, files)?;
+        tally.small.clear();
+        self.sink.write(&mut tally.out, piece)
     }
 
     /// Counts and reports a part.
-    fn account(&self, tally: &mut Tally<'_, S::Out>, part: &Part) -> Result<(), Stop> {
+    fn account(&self, tally: &mut Tally<'_, S>, part: &Part) -> Result<(), Stop> {
         if let Part::Refused(error) = part
             && self.writer.all_must_open
         {
@@ -467,6 +507,9 @@ impl<S: Sink> Writing<'_, S> {
         (tally.progress)(account::stored_size(part));
         if let Part::End(end) = part {
             let state = tally.account.state();
+            if self.sink.groups().one_file {
+                self.write_small(tally)?;
+            }
             self.sink.end_file(&mut tally.out, end.file(), state)?;
             (tally.file_done)(end.file().input())?;
         }

@@ -8,6 +8,7 @@ pub(crate) mod columns;
 pub(crate) mod output;
 pub(crate) mod parquet;
 pub(crate) mod partition;
+pub(crate) mod small;
 pub(crate) mod sorted;
 pub(crate) mod target;
 pub(crate) mod text;

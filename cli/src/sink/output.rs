@@ -13,7 +13,7 @@ use nfdecode::scan::{Grouping, ScanFile};
 /// How the flows of a group of blocks are turned into output.
 pub(crate) trait Sink: Sync {
     /// State of a worker thread.
-    type Worker;
+    type Worker: Send;
     /// An encoded group, produced on any thread.
     type Piece;
     /// The destination; pieces are written to it in order.

@@ -6,6 +6,7 @@ use crate::columns::batch::place::{FieldPlace, bytes_of};
 use crate::columns::batch::stride_values::StrideValues;
 use crate::columns::rows::Row;
 use crate::columns::stride::{Group, Stride};
+use crate::flow::at::id;
 use crate::flow::bytes::bytes_at;
 use crate::flow::element::FieldKind;
 
@@ -33,6 +34,9 @@ pub(crate) type AddressPlace = (u8, usize);
 /// The address of either family in a record whose places are not known.
 #[cold]
 pub(crate) fn either_in_row(row: &Row<'_>, [v4, v6]: [AddressPlace; 2]) -> Option<u128> {
+    if !row.may_have(v4.0) && !row.may_have(v6.0) {
+        return None;
+    }
     let flow = row.flow();
     flow.element(v4.0)
         .map(|payload| mapped(u32::from_le_bytes(bytes_at(payload, v4.1))))
@@ -110,6 +114,9 @@ pub(crate) fn networks(
 /// The network of a record whose places are not known.
 #[cold]
 pub(crate) fn network_in_row(row: &Row<'_>, side: Side) -> Option<u128> {
+    if !row.may_have(id::MISC) {
+        return None;
+    }
     let flow = row.flow();
     let network = match side {
         Side::Source => flow.src_net(),

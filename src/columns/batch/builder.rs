@@ -266,6 +266,7 @@ impl ColumnBuilder {
                 let place = FieldPlace::in_row(&self.places, row);
                 let stack: Option<[u8; 40]> = match place {
                     FieldPlace::Absent => None,
+                    FieldPlace::PerRecord if !row.may_have(element) => None,
                     _ => place
                         .read(row)
                         .or_else(|| Some(bytes_at(row.flow().element(element)?, 0))),

@@ -55,7 +55,7 @@ impl FieldReader<'_> {
             }
         };
         fill(stride, values, validity, in_group, |row| {
-            if FieldPlace::in_row(self.places, row) == FieldPlace::Absent {
+            if self.is_absent(row) {
                 return None;
             }
             decode(self.in_row(row)?)
@@ -69,9 +69,20 @@ impl FieldReader<'_> {
         row: &Row<'_>,
         decode: impl Fn([u8; N]) -> T,
     ) -> Option<T> {
+        if self.is_absent(row) {
+            return None;
+        }
+        let place = FieldPlace::in_row(self.places, row);
+        place.read(row).or_else(|| self.in_row(row)).map(decode)
+    }
+
+    /// Whether the flow of a row does not have the element, as far as its shape or its record tells at once.
+    #[inline]
+    fn is_absent(&self, row: &Row<'_>) -> bool {
         match FieldPlace::in_row(self.places, row) {
-            FieldPlace::Absent => None,
-            place => place.read(row).or_else(|| self.in_row(row)).map(decode),
+            FieldPlace::At(_) => false,
+            FieldPlace::Absent => true,
+            FieldPlace::PerRecord => !row.may_have(self.element),
         }
     }
 
@@ -92,7 +103,7 @@ impl FieldReader<'_> {
     }
 
     fn payload<'a>(&self, row: &Row<'a>) -> Option<&'a [u8]> {
-        if FieldPlace::in_row(self.places, row) == FieldPlace::Absent {
+        if self.is_absent(row) {
             return None;
         }
         row.flow().element(self.element)

@@ -139,6 +139,11 @@ impl BatchBuilder {
         rows: &Rows<'_>,
         range: Range<usize>,
     ) -> Result<(Vec<ArrayRef>, usize), ArrowError> {
+        let fewer = rows.with_fewer_shapes(range.clone());
+        let (rows, range) = match &fewer {
+            Some(fewer) => (fewer, 0..fewer.len()),
+            None => (rows, range),
+        };
         let used = used_shapes(rows, range.clone());
         for column in &mut self.columns {
             column.begin(rows.shapes(), &used, range.len());

@@ -70,13 +70,23 @@ fn collect(process: u32) -> (Duration, i32) {
 /// # Panics
 ///
 /// If the program does.
+pub(super) fn run(arguments: &[&str]) -> Usage {
+    run_with(arguments, &[])
+}
+
+/// As [`run`], with variables of the environment.
+///
+/// # Panics
+///
+/// If the program does.
 #[expect(
     clippy::zombie_processes,
     reason = "`collect` waits, since the standard library does not report what was used"
 )]
-pub(super) fn run(arguments: &[&str]) -> Usage {
+pub(super) fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Usage {
     let mut child = nfdecode()
         .args(arguments)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

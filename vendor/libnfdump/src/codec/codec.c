@@ -13,6 +13,7 @@
 
 #include "bz2_size.h"
 #include "lzo1x.h"
+#include "repeat.h"
 
 _Static_assert(NFDUMP_BLOCK_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
 _Static_assert(NFDUMP_STORED_MAX <= INT_MAX, "the lz4 and bzip2 calls take int");
@@ -228,10 +229,9 @@ static size_t front_lz4(span stored, uint8_t *out, size_t capacity)
         if (distance == 0 || distance > made || !lz4_length(stored, &at, &match)) {
             break;
         }
-        /* What is copied may begin with what it makes. */
-        for (size_t end = made + at_most(match + LZ4_MATCH_MIN, capacity - made); made < end; made++) {
-            out[made] = out[made - distance];
-        }
+        match = at_most(match + LZ4_MATCH_MIN, capacity - made);
+        repeat(out + made, distance, match);
+        made += match;
     }
     return made;
 }

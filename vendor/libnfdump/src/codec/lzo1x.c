@@ -6,15 +6,19 @@
  * instruction codes mean depends on how many literals came just before them (`state`, 4 = a run).
  *
  * Copies that are far enough from both ends move whole words and may write past what they are asked
- * for; what they write there is overwritten later.  Everything else goes byte by byte.
+ * for; what they write there is overwritten later.  Everything else that is short goes byte by byte.
  */
 #include "lzo1x.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+#include "repeat.h"
+
 /* Bytes a wide copy may write, or read, beyond its length. */
 #define SLOP 16u
+/* Matches of so many bytes are not worth more than going byte by byte. */
+#define SHORT_MATCH 32u
 
 typedef struct lzo_state {
     const uint8_t *src;
@@ -69,6 +73,8 @@ static inline bool copy_match(lzo_state *s, size_t distance, size_t length, int 
         }
     } else if (distance == 1) {
         memset(to, from[0], length);
+    } else if (length > SHORT_MATCH) {
+        repeat(to, distance, length);
     } else {
         for (size_t i = 0; i < length; i++) {
             to[i] = from[i];
