@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support;
 
 /// Programs that recipes pipe into and that a machine may lack.
-const OTHERS: [&str; 1] = ["jq"];
+const OTHERS: [&str; 2] = ["curl", "jq"];
 
 /// The commands of a page, each with the heading above it.
 fn blocks(page: &str) -> Vec<(String, String)> {
