@@ -25,11 +25,7 @@ def open_page(browser, path, size, **more):
     width, scheme = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, **more)
     page = context.new_page()
-    requests, errors = [], []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda message: errors.append(message.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("dialog", lambda dialog: (errors.append("dialog: " + dialog.message), dialog.dismiss()))
+    requests, errors = common.watched(page)
     page.goto(path.as_uri())
     return page, requests, errors
 

@@ -35,6 +35,16 @@ def run(*words, status=0):
     return done.stdout
 
 
+def watched(page):
+    """What a page asks for from now on, and its errors; dialogs are errors."""
+    requests, errors = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: (errors.append("dialog: " + dialog.message), dialog.dismiss()))
+    return requests, errors
+
+
 def test_looks(page, name, size, axe):
     """Nothing is wider than the screen, and the page is accessible."""
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
