@@ -12,7 +12,7 @@ use crate::args::shared::{memory_size, parse_duration, parse_jobs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The address of the page is printed on standard output. Nothing can be changed through it. Other users of this machine
+The address of the page is printed on standard output. Nothing can be changed through it. Other users of this machine \
 can open it too, unless --token is given. The same data are at /api/v1/ for programs: /api/v1/openapi.json describes it.
 
 Examples:

@@ -125,8 +125,10 @@ impl Work for Indexing<'_> {
                 }
                 tally.files.see(&part);
                 tally.is_passing |= match &part {
+                    // What is in encrypted files is not for the disk.
+                    Part::Start(file) => file.file().header().encrypted,
                     Part::Gap(gap) => gap.error().is_transient(),
-                    Part::Refused(error) => error.is_transient() || error.is_io(),
+                    Part::Refused(_) => true,
                     _ => false,
                 };
                 match &part {

@@ -27,7 +27,7 @@ pub(crate) struct Summary {
     pub(crate) span: Option<(u64, u64)>,
     /// Flows, packets, bytes.
     pub(crate) totals: [u64; 3],
-    /// Not kept on disk: the file could not be read for a reason that may pass.
+    /// Not kept on disk: the file could not be read for a reason that may pass, or is encrypted.
     pub(crate) is_passing: bool,
     line: Box<[u8]>,
     about: Box<[u8]>,
