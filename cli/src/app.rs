@@ -10,7 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
 use crate::commands::{
-    check, convert, fields, follow, info, read, report as report_page, rewrite, series, top,
+    check, convert, fields, follow, info, read, report as report_page, rewrite, series, serve, top,
 };
 use crate::run::env::print;
 use crate::run::interrupt;
@@ -47,6 +47,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Convert(args) => convert::run(args, &report),
         Command::Read(args) => read::run(args, &report),
         Command::Report(args) => report_page::run(args, &report),
+        Command::Serve(args) => serve::run(args, &report),
         Command::Series(args) => series::run(args, &report),
         Command::Top(args) => top::run(args, &report),
         Command::Follow(args) => follow::run(args, &report),

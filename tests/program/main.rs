@@ -29,4 +29,5 @@ mod pages;
 mod report;
 mod rewrite;
 mod roundtrip;
+mod serve;
 mod top;

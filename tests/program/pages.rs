@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::support;
 
 /// Programs that commands pipe into and that a machine may lack.
-const OTHERS: [&str; 1] = ["jq"];
+const OTHERS: [&str; 2] = ["curl", "jq"];
 
 /// Pages whose blocks are run line by line, and how many lines they have at least.
 const PAGES: [(&str, usize); 8] = [

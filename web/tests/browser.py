@@ -1,49 +1,23 @@
-"""Pages in a real browser: python browser.py NFDECODE MADE AXE PICTURES [NFDUMP]
+"""Reports, and the pages of `nfdecode serve`, in a real browser: python browser.py NFDECODE MADE AXE PICTURES [NFDUMP]
 
 NFDECODE: the program. MADE: the folder of files that `cargo test -p nfdecode-web` makes. AXE: axe.min.js. PICTURES: where screenshots
 go. NFDUMP: the reference, if at hand. Needs Playwright and Debian's chromium; no page makes a request, which is tested.
 """
 
-import csv
-import io
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 from playwright.sync_api import sync_playwright
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import common
+import serving
+from common import FLAGS, ROOT, SIZES, check, passed, run
+
 ARCHIVE = ROOT / "tests/fixtures/archive"
 ROUTER = ROOT / "tests/fixtures/router"
-# Without these the browser looks for servers of its maker, and fails where there is no network.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SIZES = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light"), "tablet": (820, "dark")}
-
-passed = []
-
-
-def check(what, condition, *shown):
-    if not condition:
-        raise SystemExit(f"FAILED: {what} {' '.join(map(str, shown))}")
-    passed.append(what)
-
-
-def run(*words, status=0):
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, env={**os.environ, "TZ": "UTC"}, timeout=120)
-    check(f"exit status of {pathlib.Path(words[0]).name} {words[1]}", done.returncode == status, words, done.returncode, done.stderr)
-    return done.stdout
 
 
 def open_page(browser, path, size, **more):
@@ -51,11 +25,7 @@ def open_page(browser, path, size, **more):
     width, scheme = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, **more)
     page = context.new_page()
-    requests, errors = [], []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda message: errors.append(message.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("dialog", lambda dialog: (errors.append("dialog: " + dialog.message), dialog.dismiss()))
+    requests, errors = common.watched(page)
     page.goto(path.as_uri())
     return page, requests, errors
 
@@ -63,16 +33,10 @@ def open_page(browser, path, size, **more):
 def test_looks(browser, name, path, pictures, axe):
     for size in SIZES:
         page, requests, errors = open_page(browser, path, size)
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        check(f"{name} {size}: nothing is wider than the screen", overflow <= 0, overflow)
         page.screenshot(path=str(pictures / f"{name}-{size}.png"), full_page=True)
         check(f"{name} {size}: one request, for itself", requests == [path.as_uri()], requests)
         check(f"{name} {size}: no errors", not errors, errors)
-        # The policy of the page would refuse it as an element; this way it is no part of the page.
-        page.evaluate(axe)
-        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-        told = [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary")) for one in found]
-        check(f"{name} {size}: axe finds nothing", not found, json.dumps(told, indent=1))
+        common.test_looks(page, name, size, axe)
         page.context.close()
 
 
@@ -131,14 +95,7 @@ def test_equals_top(nfdecode, source, path):
 def test_equals_nfdump(nfdump, source, path):
     data = embedded(path)
     for statistic, name in (("srcip", "sources"), ("dstip", "destinations"), ("proto", "protocols")):
-        files = sorted(source.glob("nfcapd.2*"))
-        out = run(nfdump, "-W", 1, "-C", "none", "-G", "none", "-R", f"{files[0]}:{files[-1].name}", "-s", f"{statistic}/bytes", "-n", 20, "-o", "csv")
-        rows = list(csv.DictReader(io.StringIO(out.split("\n\n")[0])))
-        if not rows:
-            raise SystemExit(f"FAILED: no rows of nfdump: {out}")
-        keys = {key.lower(): key for key in rows[0]}
-        number = lambda row, *names: int(next(row[keys[name]] for name in names if name in keys))
-        theirs = [(number(row, "fl", "flows"), number(row, "ipkt", "pkt", "packets"), number(row, "ibyt", "byt", "bytes")) for row in rows]
+        theirs = common.nfdump_rows(nfdump, source, statistic)
         ours = [tuple(row[1:4]) for row in data["lists"][name]["rows"]][: len(theirs)]
         check(f"{source.name}: {name} as `nfdump -s`", sorted(ours) == sorted(theirs), ours, theirs)
 
@@ -193,6 +150,7 @@ def main():
             test_without_scripts(browser, name, path)
         test_use(browser, pages["made"])
         test_use(browser, pages["router"])
+        serving.test(browser, nfdecode, made, axe.read_text(), pictures, folder, nfdump)
         browser.close()
     print(f"{len(passed)} checks passed")
 

@@ -8,8 +8,8 @@ import tempfile
 
 from playwright.sync_api import sync_playwright
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+from common import FLAGS, ROOT
+from serving import served, settled, when_read
 
 
 def main():
@@ -24,6 +24,15 @@ def main():
             page.goto(path.as_uri())
             page.locator(top).evaluate("element => element.scrollIntoView()")
             page.screenshot(path=str(docs / f"{name}.png"))
+        with served(nfdecode, ROOT / "tests/fixtures/router", "--no-cache") as address:
+            when_read(address)
+            for name, query, scheme in (("serve", "?fields=src_addr,dst_port", "light"), ("serve-filter", "?filter=proto+tcp+and+src+port+%3E+30000&metric=flows", "dark")):
+                page = browser.new_context(viewport={"width": 1100, "height": 860}, color_scheme=scheme).new_page()
+                page.goto(address + query)
+                settled(page)
+                # The paths of the machine that makes the pictures are of no interest.
+                page.locator("#what").evaluate("element => { element.textContent = 'tests/fixtures/router — 1 file'; }")
+                page.screenshot(path=str(docs / f"{name}.png"))
         browser.close()
 
 

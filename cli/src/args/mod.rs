@@ -6,6 +6,7 @@ pub(crate) mod follow;
 pub(crate) mod habits;
 pub(crate) mod key;
 pub(crate) mod report;
+pub(crate) mod serve;
 pub(crate) mod shared;
 pub(crate) mod slot;
 
@@ -19,6 +20,7 @@ use crate::args::compression::{CompressArg, parse_compression};
 use crate::args::follow::FollowArgs;
 use crate::args::key::KeyArgs;
 use crate::args::report::ReportArgs;
+use crate::args::serve::ServeArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Follow(FollowArgs),
     /// Write a page about an archive: one HTML file with charts, top lists and findings
     Report(ReportArgs),
+    /// Look at an archive in the browser: chart, top lists, flows, by any filter
+    Serve(ServeArgs),
     /// Describe nfcapd files: header, statistics, exporters, elements
     Info(InfoArgs),
     /// Check nfcapd files for damage and report how much is readable

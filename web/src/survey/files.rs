@@ -11,6 +11,8 @@ use nfdecode::{Error, Names};
 const DAMAGE_MAX: usize = 40;
 /// Missing files that are listed, in runs.
 const GAPS_MAX: usize = 20;
+/// Idents that are kept.
+const IDENTS_MAX: usize = 100;
 /// Exporters that are kept.
 const EXPORTERS_MAX: usize = 4096;
 
@@ -34,7 +36,7 @@ pub(crate) struct Files {
 }
 
 /// The exporters of an address.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExporterSums {
     pub(crate) kinds: BTreeSet<String>,
     pub(crate) ids: u64,
@@ -100,7 +102,7 @@ impl Files {
         let file = found.file();
         self.add_slot(file.path());
         if let Some(ident) = file.ident()
-            && self.idents.len() < 100
+            && self.idents.len() < IDENTS_MAX
         {
             self.idents
                 .insert(String::from_utf8_lossy(ident).into_owned());
@@ -125,7 +127,47 @@ impl Files {
         }
     }
 
-    fn add_slot(&mut self, path: Option<&Path>) {
+    /// Adds what other files say.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.skipped += other.skipped;
+        self.stored = self.stored.saturating_add(other.stored);
+        other
+            .damage
+            .iter()
+            .for_each(|message| self.damaged(message.clone()));
+        self.damage_beyond += other.damage_beyond;
+        for ident in &other.idents {
+            if self.idents.len() < IDENTS_MAX {
+                self.idents.insert(ident.clone());
+            }
+        }
+        for (address, theirs) in &other.exporters {
+            if let Some(sums) = self.exporter(*address) {
+                sums.ids = sums.ids.max(theirs.ids);
+                sums.kinds.extend(theirs.kinds.iter().cloned());
+                sums.sequence_failures = sums
+                    .sequence_failures
+                    .saturating_add(theirs.sequence_failures);
+                sums.sampling.extend(&theirs.sampling);
+            }
+        }
+        self.sampling.extend(&other.sampling);
+        self.sequence_failures = self
+            .sequence_failures
+            .saturating_add(other.sequence_failures);
+        self.slots.extend(&other.slots);
+    }
+
+    /// What is known of an exporter; `None` for a new one beyond the limit.
+    fn exporter(&mut self, address: IpAddr) -> Option<&mut ExporterSums> {
+        let has_room =
+            self.exporters.len() < EXPORTERS_MAX || self.exporters.contains_key(&address);
+        has_room.then(|| self.exporters.entry(address).or_default())
+    }
+
+    /// Notes that there is a file of this name.
+    pub(crate) fn add_slot(&mut self, path: Option<&Path>) {
         let name = path.and_then(|path| path.file_name()?.to_str());
         self.slots.extend(name.and_then(slot));
     }
@@ -161,12 +203,9 @@ impl Files {
             }
         }
         for exporter in names.exporters() {
-            if self.exporters.len() >= EXPORTERS_MAX
-                && !self.exporters.contains_key(&exporter.address)
-            {
+            let Some(sums) = self.exporter(exporter.address) else {
                 continue;
-            }
-            let sums = self.exporters.entry(exporter.address).or_default();
+            };
             sums.ids += 1;
             sums.kinds.insert(exporter.version_name());
             sums.sequence_failures = sums

@@ -7,6 +7,7 @@ use nfdecode::output::cells::protocol_name;
 use nfdecode::{FieldValue, Flow};
 
 use crate::survey::seen::{Seen, TCP};
+use crate::survey::terms::{quoted, term};
 
 /// A value of a key as it is compared: a kind (0 absent) and its bits.
 pub(crate) type Mark = (u8, u128);
@@ -236,10 +237,7 @@ pub(crate) const LISTS: &[List] = &[
         keys: &["proto", "tcp_flags"],
         is_tcp: true,
         marks: Some(|marks| [number(Some(marks.proto)), number(Some(marks.flags))]),
-        filter: |group| match group.key(1)? {
-            FieldValue::TcpFlags(flags) => Some(format!("proto tcp and flags = {}", flags.0)),
-            _ => None,
-        },
+        filter: |group| Some(format!("proto tcp and {}", term("flags =", group, 1)?)),
     },
     List {
         id: "tls_names",
@@ -248,7 +246,7 @@ pub(crate) const LISTS: &[List] = &[
         keys: &["tls_sni"],
         is_tcp: false,
         marks: None,
-        filter: |group| quoted("payload tls sni", group),
+        filter: |group| quoted("payload tls sni", group, 0),
     },
     List {
         id: "ja3",
@@ -275,28 +273,9 @@ pub(crate) const LISTS: &[List] = &[
         keys: &["dns_name"],
         is_tcp: false,
         marks: None,
-        filter: |group| quoted("payload dns name", group),
+        filter: |group| quoted("payload dns name", group, 0),
     },
 ];
-
-/// A term, its value a key of the group.
-fn term(words: &str, group: &Group<'_>, at: usize) -> Option<String> {
-    let value = group.key(at)?;
-    Some(match group.prefix_length(at) {
-        Some(length) => format!("{words} {value}/{length}"),
-        None => format!("{words} {value}"),
-    })
-}
-
-/// A term with a text that is quoted; `None` if it cannot be.
-fn quoted(words: &str, group: &Group<'_>) -> Option<String> {
-    let text = group.key(0)?.to_string();
-    let can_be = !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'\'');
-    can_be.then(|| format!("{words} '{text}'"))
-}
 
 fn protocol(group: &Group<'_>) -> Option<String> {
     Some(format!("proto {}", group.key(0)?))

@@ -10,5 +10,6 @@ pub(crate) mod seen;
 pub(crate) mod spread;
 pub(crate) mod states;
 pub(crate) mod sums;
+pub(crate) mod terms;
 pub(crate) mod timeline;
 pub(crate) mod watch;

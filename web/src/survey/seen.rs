@@ -15,6 +15,13 @@ pub(crate) const SYN: u8 = 0x02;
 /// The TCP flag ACK.
 pub(crate) const ACK: u8 = 0x10;
 
+/// Start and end in ms, in this order.
+fn times(flow: &Flow<'_>) -> Option<(u64, u64)> {
+    let (first, last) = flow.first().zip(flow.last())?;
+    let first = first.as_millis();
+    Some((first, last.as_millis().max(first)))
+}
+
 /// A flow with the fields of a report. Absent numbers are 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
@@ -38,26 +45,38 @@ pub(crate) struct Seen {
 impl Seen {
     /// Reads a flow.
     pub(crate) fn of(flow: &Flow<'_>) -> Self {
-        let out_bytes = flow.out_bytes().unwrap_or(0);
-        let out_packets = flow.out_packets().unwrap_or(0);
-        let times = flow.first().zip(flow.last());
         Self {
             src: flow.src_addr(),
             dst: flow.dst_addr(),
-            times: times.map(|(first, last)| {
-                let first = first.as_millis();
-                (first, last.as_millis().max(first))
-            }),
-            bytes: flow.in_bytes().unwrap_or(0).saturating_add(out_bytes),
-            packets: flow.in_packets().unwrap_or(0).saturating_add(out_packets),
-            answer_packets: out_packets,
-            answer_bytes: out_bytes,
-            flows: flow.aggr_flows().unwrap_or(1).max(1),
             src_port: flow.src_port(),
             dst_port: flow.dst_port(),
-            proto: flow.proto().unwrap_or(0),
             flags: flow.tcp_flags().map_or(0, |flags| flags.0),
             is_sampled: flow.is_sampled(),
+            ..Self::amounts(flow)
+        }
+    }
+
+    /// Reads times, amounts and the protocol only.
+    pub(crate) fn amounts(flow: &Flow<'_>) -> Self {
+        let answer_bytes = flow.out_bytes().unwrap_or(0);
+        let answer_packets = flow.out_packets().unwrap_or(0);
+        Self {
+            src: None,
+            dst: None,
+            times: times(flow),
+            bytes: flow.in_bytes().unwrap_or(0).saturating_add(answer_bytes),
+            packets: flow
+                .in_packets()
+                .unwrap_or(0)
+                .saturating_add(answer_packets),
+            answer_packets,
+            answer_bytes,
+            flows: flow.aggr_flows().unwrap_or(1).max(1),
+            src_port: None,
+            dst_port: None,
+            proto: flow.proto().unwrap_or(0),
+            flags: 0,
+            is_sampled: false,
         }
     }
 

@@ -72,17 +72,20 @@ const TIME_MAX: u64 = 1 << 43;
 const AMOUNT_MAX: u64 = 1 << 56;
 
 /// Sums of an interval and a class of protocols; pairs are packets and bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    flows: u64,
-    ends: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) flows: u64,
+    pub(crate) ends: u64,
     /// Of flows that lie in the interval; fixed point, as the others.
-    here: [i128; 2],
-    rates: [i128; 2],
-    moments: [i128; 2],
+    pub(crate) here: [i128; 2],
+    pub(crate) rates: [i128; 2],
+    pub(crate) moments: [i128; 2],
 }
 
-type Interval = [Sums; CLASSES];
+/// Sums of an interval by class of protocols.
+pub(crate) type Interval = [Sums; CLASSES];
+/// Flows, packets and bytes of an interval by class of protocols.
+pub(crate) type Counts = [[u64; 3]; CLASSES];
 
 /// Traffic over time by class of protocols.
 #[derive(Debug)]
@@ -103,7 +106,7 @@ pub(crate) struct Chart {
     /// Length of an interval, in ms.
     pub(crate) length: u64,
     /// For each interval and class: flows that start in it, packets, bytes.
-    pub(crate) points: Vec<[[u64; 3]; CLASSES]>,
+    pub(crate) points: Vec<Counts>,
     /// Flows that start before or after the range.
     pub(crate) outside: u64,
     /// Bytes before and after the range.
@@ -132,6 +135,57 @@ impl Default for Timeline {
 }
 
 impl Timeline {
+    /// Empty, with intervals of the longest length that this one is a multiple of.
+    pub(crate) fn for_length(ms: u64) -> Self {
+        let fits = |length: &u64| *length <= ms && ms.is_multiple_of(*length);
+        Self {
+            level: LENGTHS.iter().rposition(fits).unwrap_or(0),
+            ..Self::default()
+        }
+    }
+
+    /// Joins intervals until there are at most this many.
+    pub(crate) fn shrink(&mut self, most: usize) {
+        while self.intervals.len() > most.max(1) && self.level + 1 < LENGTHS.len() {
+            self.coarsen(self.level + 1);
+        }
+    }
+
+    /// Adds sums to the interval of a time. Those of shorter intervals lose nothing but resolution.
+    pub(crate) fn put(&mut self, time: u64, class: usize, sums: &Sums) {
+        let at = time.min(TIME_MAX) / self.length();
+        if let Some(to) = self.at(at).get_mut(class) {
+            to.join(sums);
+        }
+        while self.intervals.len() > INTERVALS_MAX {
+            self.coarsen(self.level + 1);
+        }
+    }
+
+    /// Makes intervals at least this long, for sums of such intervals.
+    pub(crate) fn coarsen_to(&mut self, ms: u64) {
+        let level = LENGTHS.iter().position(|length| *length >= ms);
+        self.coarsen(level.unwrap_or(LENGTHS.len() - 1));
+    }
+
+    /// Starts and sums of the intervals in which something happens, in order of time.
+    pub(crate) fn intervals(&self) -> Vec<(u64, &Interval)> {
+        let mut sorted = self.sorted();
+        sorted
+            .iter_mut()
+            .for_each(|(interval, _)| *interval *= self.length());
+        sorted
+    }
+
+    fn sorted(&self) -> Vec<(u64, &Interval)> {
+        let places = self.places.iter();
+        let mut sorted: Vec<(u64, &Interval)> = places
+            .map(|(interval, place)| (*interval, &self.intervals[*place as usize]))
+            .collect();
+        sorted.sort_unstable_by_key(|(interval, _)| *interval);
+        sorted
+    }
+
     /// Adds a flow.
     pub(crate) fn add(&mut self, flow: &Seen) {
         let Some((first, last)) = flow.times else {
@@ -163,7 +217,8 @@ impl Timeline {
         }
     }
 
-    fn length(&self) -> u64 {
+    /// Length of an interval in ms.
+    pub(crate) fn length(&self) -> u64 {
         LENGTHS[self.level.min(LENGTHS.len() - 1)]
     }
 
@@ -213,21 +268,14 @@ impl Timeline {
 
     /// The chart. Its range leaves out what is far from nearly all flows.
     pub(crate) fn chart(&self) -> Chart {
-        let mut sorted: Vec<(u64, &Interval)> = self
-            .places
-            .iter()
-            .map(|(interval, place)| (*interval, &self.intervals[*place as usize]))
-            .collect();
-        sorted.sort_unstable_by_key(|(interval, _)| *interval);
+        let sorted = self.sorted();
         let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
             return Chart::default();
         };
         let extremes = (first.0, last.0);
         let (from, to) = range(&sorted, extremes);
         let fine = self.length();
-        let span = (to - from + 1) * fine;
-        let fits = |length: &&u64| length.is_multiple_of(fine) && span / **length < SHOWN_MAX;
-        let length = *SHOWN.iter().find(fits).unwrap_or(&fine);
+        let length = shown_length((to - from + 1) * fine, fine, SHOWN_MAX);
         let start = from * fine / length * length;
         let count = ((to + 1) * fine - start).div_ceil(length);
         let mut chart = Chart {
@@ -287,13 +335,84 @@ fn add_rates(sums: &mut Sums, rates: [i128; 2], at: u64) {
 
 fn join(to: &mut Interval, from: &Interval) {
     for (to, from) in to.iter_mut().zip(from) {
-        to.flows = to.flows.saturating_add(from.flows);
-        to.ends = to.ends.saturating_add(from.ends);
-        add_here(&mut to.here, from.here);
-        for at in 0..2 {
-            to.rates[at] = to.rates[at].saturating_add(from.rates[at]);
-            to.moments[at] = to.moments[at].saturating_add(from.moments[at]);
+        to.join(from);
+    }
+}
+
+impl Sums {
+    /// Adds other sums.
+    pub(crate) fn join(&mut self, from: &Self) {
+        self.flows = self.flows.saturating_add(from.flows);
+        self.ends = self.ends.saturating_add(from.ends);
+        add_here(&mut self.here, from.here);
+        add_here(&mut self.rates, from.rates);
+        add_here(&mut self.moments, from.moments);
+    }
+}
+
+/// The shortest length that is shown, such that a span has fewer than this many intervals of it; a multiple of `fine`.
+pub(crate) fn shown_length(span: u64, fine: u64, most: u64) -> u64 {
+    let fits = |length: &&u64| length.is_multiple_of(fine) && span / **length < most;
+    SHOWN.iter().find(fits).copied().unwrap_or(fine)
+}
+
+/// Traffic of a range of time, in intervals of one length, from the sums of timelines.
+pub(crate) struct Clip {
+    start: u64,
+    length: u64,
+    before: Interval,
+    columns: Vec<Interval>,
+}
+
+impl Clip {
+    /// This many intervals from `start` on, which is a multiple of their length.
+    pub(crate) fn new(start: u64, length: u64, count: usize) -> Self {
+        Self {
+            start,
+            length: length.max(1),
+            before: Interval::default(),
+            columns: vec![Interval::default(); count],
         }
+    }
+
+    /// Adds sums of an interval of a timeline whose length divides ours.
+    pub(crate) fn put(&mut self, time: u64, class: usize, sums: &Sums) {
+        let to = match time.checked_sub(self.start) {
+            None => Some(&mut self.before),
+            Some(after) => usize::try_from(after / self.length)
+                .ok()
+                .and_then(|at| self.columns.get_mut(at)),
+        };
+        if let Some(to) = to.and_then(|interval| interval.get_mut(class)) {
+            to.join(sums);
+        }
+    }
+
+    /// Adds all of a timeline.
+    pub(crate) fn put_all(&mut self, line: &Timeline) {
+        for (time, interval) in line.intervals() {
+            for (class, sums) in interval.iter().enumerate() {
+                self.put(time, class, sums);
+            }
+        }
+    }
+
+    /// For each interval and class: flows that start in it, packets, bytes.
+    pub(crate) fn points(&self) -> Vec<Counts> {
+        let mut passed = Passed(self.before);
+        let mut before = passed.until(self.start);
+        let columns = self.columns.iter().zip(1..);
+        columns
+            .map(|(column, at)| {
+                passed.add(column);
+                let all = passed.until(self.start.saturating_add(at * self.length));
+                let point = std::array::from_fn(|class| {
+                    std::array::from_fn(|kind| all[class][kind].saturating_sub(before[class][kind]))
+                });
+                before = all;
+                point
+            })
+            .collect()
     }
 }
 
@@ -410,6 +529,28 @@ mod tests {
         assert_eq!((chart.outside, chart.bytes_outside), (2, 75));
         assert_eq!((sum(&chart, 0), sum(&chart, 2)), (1000, 10_000));
         assert!(chart.end() - chart.start < 400_000, "{chart:?}");
+    }
+
+    #[test]
+    fn a_clip_is_a_part_of_the_whole() {
+        let mut line = Timeline::for_length(60_000);
+        assert_eq!(line.length(), 60_000);
+        // One byte each ms for an hour, and a flow within an interval.
+        line.add(&flow(30_000, 3_630_000, 3_600_000));
+        line.add(&flow(600_100, 600_200, 77));
+        let mut clip = Clip::new(600_000, 120_000, 3);
+        clip.put_all(&line);
+        let points = clip.points();
+        assert_eq!(
+            points.iter().map(|point| point[0][2]).collect::<Vec<_>>(),
+            [120_077, 120_000, 120_000]
+        );
+        assert_eq!(points.iter().map(|point| point[0][0]).sum::<u64>(), 1);
+        line.shrink(1);
+        assert_eq!(line.intervals().len(), 1);
+        let mut clip = Clip::new(0, line.length(), 1);
+        clip.put_all(&line);
+        assert_eq!(clip.points()[0][0], [2, 2, 3_600_077]);
     }
 
     #[test]

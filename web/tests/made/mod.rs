@@ -1,4 +1,5 @@
 //! Flows made for the purpose: one case for each rule, and names as an attacker would choose them.
+#![allow(dead_code, reason = "each test program uses some of it")]
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -242,4 +243,48 @@ fn hello(name: &[u8]) -> Vec<u8> {
 fn question(label: &[u8]) -> Vec<u8> {
     let header = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     [&header[..], &[label.len() as u8], label, &[0, 0, 1, 0, 1]].concat()
+}
+
+/// A folder with a small file for each five minutes of thirty days. It stays, for the tests in a browser.
+pub fn month() -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("month");
+        let done = folder.join("done");
+        if done.exists() {
+            return folder;
+        }
+        for slot in 0..MONTH_FILES {
+            let start = MONTH + slot * 300_000;
+            let (day, minute) = (slot / 288 + 1, slot % 288 * 5);
+            let place = folder.join(format!("2026/01/{day:02}"));
+            fs::create_dir_all(&place).expect("a folder");
+            let flows: Vec<OwnedFlow> = (0..12_u64).map(|at| of_month(start, slot, at)).collect();
+            let name = format!("nfcapd.202601{day:02}{:02}{:02}", minute / 60, minute % 60);
+            write(&place.join(name), Some(b"month"), &flows);
+        }
+        fs::write(done, "").expect("written");
+        folder
+    });
+    made.clone()
+}
+
+/// Files of [`month`].
+pub const MONTH_FILES: u64 = 8_640;
+/// Its start: 2026-01-01 00:00 UTC.
+pub const MONTH: u64 = 1_767_225_600_000;
+
+fn of_month(slot_start: u64, slot: u64, at: u64) -> OwnedFlow {
+    let mut flow = start(slot_start + at * 20_000, at * 3_000);
+    let hour = slot / 12 % 24;
+    let is_dns = at.is_multiple_of(3);
+    flow.src_addr(ip([10, 0, 0, at as u8]))
+        .dst_addr(ip([192, 0, 2, (slot % 7) as u8]))
+        .src_port(40_000 + at as u16)
+        .dst_port(if is_dns { 53 } else { 443 });
+    built(
+        flow.proto(if is_dns { 17 } else { 6 })
+            .in_packets(1 + at)
+            .in_bytes(1_000 * (1 + at) * (1 + hour)),
+    )
 }
