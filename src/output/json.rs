@@ -378,7 +378,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn remembered_text_is_that_of_the_template(
+        fn remembered_text_is_that_of_the_table(
             records in prop::collection::vec(record(), 1..60),
             zone in prop::sample::select(vec!["UTC", "Europe/Zurich", "XYZ-3:30:17"]),
         ) {
