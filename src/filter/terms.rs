@@ -34,6 +34,28 @@ impl NumberTerm {
         NUMBERS
     }
 
+    /// The term that compares this field alone, for engines that compare columns of the same name.
+    ///
+    /// It selects every flow whose field compares so. It may select others, unless it
+    /// [is exact](Self::is_exact). `None` for fields without such a term; `flags` is none, as it looks at TCP flows only.
+    #[must_use]
+    pub fn of_field(name: &str) -> Option<&'static Self> {
+        NUMBERS
+            .iter()
+            .find(|term| term.fields == [name] && term.number != Number::Flags)
+    }
+
+    /// Whether a term of [one field](Self::of_field) selects only flows that have the field.
+    ///
+    /// Others give flows without it a value: AS 0, and the type and code of ICMP as destination port.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !matches!(
+            self.number,
+            Number::DstPort | Number::SrcAs | Number::DstAs
+        )
+    }
+
     /// The usual way to write the term.
     pub(crate) fn name(&self) -> &'static str {
         self.syntax.first().copied().unwrap_or_default()
