@@ -8,6 +8,7 @@ mod dist;
 mod layers;
 mod python;
 mod shell;
+mod sql;
 mod steps;
 
 use std::process::ExitCode;

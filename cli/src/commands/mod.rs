@@ -9,4 +9,5 @@ pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod rewrite;
 pub(crate) mod series;
+pub(crate) mod sql;
 pub(crate) mod top;
