@@ -38,6 +38,28 @@ pub(crate) fn translate(condition: &Sql) -> Option<Translated> {
     Some(translated)
 }
 
+/// The time before which no flow starts that the condition selects, in ms; `None` if it says nothing about that.
+pub(crate) fn starts_from(condition: &Sql) -> Option<u64> {
+    let Sql::BinaryExpr(binary) = condition else {
+        return None;
+    };
+    if binary.op == Operator::And {
+        return starts_from(&binary.left).max(starts_from(&binary.right));
+    }
+    let (column, op, value) = match (&*binary.left, &*binary.right) {
+        (Sql::Column(column), Sql::Literal(value, _)) => (column, binary.op, value),
+        (Sql::Literal(value, _), Sql::Column(column)) => (column, binary.op.swap()?, value),
+        _ => return None,
+    };
+    let is_bound = matches!(op, Operator::Gt | Operator::GtEq | Operator::Eq);
+    match value {
+        ScalarValue::TimestampMillisecond(..) if column.name == "first" && is_bound => {
+            number_of(value)
+        }
+        _ => None,
+    }
+}
+
 fn any(condition: &Sql) -> Option<Translated> {
     match condition {
         Sql::BinaryExpr(binary) => binary_condition(binary),

@@ -18,7 +18,7 @@ use datafusion::logical_expr::planner::{
 };
 use datafusion::logical_expr::{CreateExternalTable, Expr};
 use datafusion::sql::sqlparser::ast::{
-    Expr as Ast, FunctionArg, FunctionArgExpr, TableFactor, Value,
+    Expr as Ast, FunctionArg, FunctionArgExpr, Ident, ObjectName, TableFactor, Value,
 };
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
@@ -150,6 +150,8 @@ impl RelationPlanner for NamedArguments {
         } = &mut relation
             && name.to_string().eq_ignore_ascii_case(NFCAPD)
         {
+            // Names of functions have no case.
+            *name = ObjectName::from(vec![Ident::new(NFCAPD)]);
             for argument in &mut args.args {
                 let (name, value) = match argument {
                     FunctionArg::Named { name, arg, .. } => (name.to_string(), arg.to_string()),

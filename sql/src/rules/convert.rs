@@ -118,7 +118,12 @@ pub(super) fn comparison(
         Operator::BitwiseShiftLeft if matches!(meaning, Meaning::Address(_)) => {
             in_net(column.clone(), text.clone(), false).map(Some)
         }
-        Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
+        Operator::Eq
+        | Operator::NotEq
+        | Operator::Lt
+        | Operator::LtEq
+        | Operator::Gt
+        | Operator::GtEq => {
             let converted = convert(meaning, text, schema)?;
             Ok(converted.map(|value| {
                 Expr::BinaryExpr(BinaryExpr::new(

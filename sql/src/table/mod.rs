@@ -21,11 +21,11 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr as Sql, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use nfdecode::Filter;
 use nfdecode::columns::Projection;
 use nfdecode::filter::Expr;
+use nfdecode::{File, Filter, Scan, Timestamp};
 
-use crate::pushdown::translate;
+use crate::pushdown::{starts_from, translate};
 use crate::table::damage::Account;
 use crate::table::listing::{Listed, list};
 use crate::table::options::TableOptions;
@@ -78,16 +78,19 @@ impl FlowTable {
     }
 
     /// The files that may have flows that the filter selects, and how many others there are.
-    fn prune(&self, filter: Option<&Filter>) -> Result<(Vec<Opened>, usize)> {
+    fn prune(&self, filter: Option<&Filter>, from: Option<u64>) -> Result<(Vec<Opened>, usize)> {
         let options = self.options.open();
+        // The filter does not conclude from the last end of a flow when flows start: scans allow two days for that.
+        let scan = Scan::default().needs_times(from.map(Timestamp::from_millis), None);
+        let is_left_out = |file: &File| {
+            !scan.may_select(file) || filter.is_some_and(|filter| !filter.may_select(file))
+        };
         let mut kept = Vec::new();
         let mut skipped = 0;
         for file in list(&self.paths, &self.options.log())? {
             let size = || std::fs::metadata(&file.path).map_or(0, |found| found.len());
             match options.open(&file.path) {
-                Ok(opened) if filter.is_some_and(|filter| !filter.may_select(&opened)) => {
-                    skipped += 1;
-                }
+                Ok(opened) if is_left_out(&opened) => skipped += 1,
                 Ok(opened) => kept.push(Opened {
                     bytes: opened.header().file_size,
                     flows: opened.announced_flows(),
@@ -180,7 +183,8 @@ impl TableProvider for FlowTable {
             // Together they are too long for a filter: DataFusion alone tests them.
             Err(_) => None,
         };
-        let (files, skipped) = self.prune(filter.as_ref())?;
+        let from = filters.iter().filter_map(starts_from).max();
+        let (files, skipped) = self.prune(filter.as_ref(), from)?;
         let statistics = self.statistics_of(&files);
         let groups = self.groups(files, state.config().target_partitions());
         let source = FlowSource::new(self.schema(), filter, self.options.clone(), skipped);

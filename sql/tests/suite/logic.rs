@@ -5,7 +5,7 @@ use std::fs;
 use nfdecode_sql::TableOptions;
 use nfdecode_sql::datafusion::common::DataFusionError;
 use nfdecode_sql::datafusion::prelude::SessionContext;
-use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
+use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner, parse_file};
 use tokio::runtime::Runtime;
 
 use crate::support::{archive, query, session_of};
@@ -64,12 +64,15 @@ fn files_of_queries_and_answers() {
         .collect();
     files.sort();
     assert!(files.len() >= 4, "{} files", files.len());
+    let mut wrong = Vec::new();
     for file in files {
         let mut runner = Runner::new(|| async { Ok(Engine::new()) });
         // Types of columns are tested with arrow_typeof.
         runner.with_column_validator(|_, _| true);
-        if let Err(error) = runner.run_file(&file) {
-            panic!("{}: {error}", file.display());
+        let records = parse_file(&file).expect("a file of sqllogictest");
+        for record in records {
+            wrong.extend(runner.run(record).err().map(|error| error.to_string()));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

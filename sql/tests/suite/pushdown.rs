@@ -178,7 +178,7 @@ async fn any_number_of_partitions_gives_each_flow_once() {
             ("SELECT count(*) FROM flows", "719"),
             (
                 "SELECT sum(in_bytes) FROM flows WHERE file LIKE 'nfcapd.2026112%'",
-                "245874",
+                "245869",
             ),
             (
                 "SELECT count(*) FROM (SELECT DISTINCT src_addr, src_port, dst_addr, dst_port, proto, first FROM flows WHERE file LIKE 'nfcapd.2026112%' AND proto = 6)",
