@@ -24,6 +24,8 @@ pub(crate) struct Translated {
     pub(crate) expr: Expr,
     /// Whether the filter is true exactly where the condition is. Where the condition is null, the filter is false.
     pub(crate) is_exact: bool,
+    /// Whether the filter is false wherever the condition is false.
+    rejects: bool,
     /// Whether the condition is null nowhere.
     never_null: bool,
     /// Whether the condition has a part that only the filter can decide.
@@ -73,10 +75,10 @@ fn any(condition: &Sql) -> Option<Translated> {
 }
 
 fn not(inner: Translated) -> Option<Translated> {
-    // Where the condition is null, so is its negation, but the negated filter is true.
-    inner.is_exact.then(|| Translated {
+    // Where the condition is null, so is its negation, but the negated filter may be true.
+    inner.rejects.then(|| Translated {
         expr: !inner.expr,
-        is_exact: inner.never_null,
+        is_exact: inner.is_exact && inner.never_null,
         ..inner
     })
 }
@@ -85,6 +87,7 @@ fn both(left: Translated, right: Translated, join: fn(Expr, Expr) -> Expr) -> Tr
     Translated {
         expr: join(left.expr, right.expr),
         is_exact: left.is_exact && right.is_exact,
+        rejects: left.rejects && right.rejects,
         never_null: left.never_null && right.never_null,
         has_filter: left.has_filter || right.has_filter,
     }
@@ -97,6 +100,7 @@ fn binary_condition(binary: &BinaryExpr) -> Option<Translated> {
             // One side alone selects more.
             (Some(side), None) | (None, Some(side)) => Some(Translated {
                 is_exact: false,
+                rejects: false,
                 ..side
             }),
             (None, None) => None,
@@ -140,7 +144,10 @@ fn column_comparison(name: &str, compare: Compare, value: &ScalarValue) -> Optio
     }
     if let ("ident", Compare::Equal) = (name, compare) {
         // A file without an ident has the ident `none` for the filter.
-        return built(Expr::ident(text_of(value)?), false);
+        return Some(Translated {
+            rejects: false,
+            ..built(Expr::ident(text_of(value)?), false)?
+        });
     }
     number_comparison(name, compare, number_of(value)?)
 }
@@ -150,12 +157,13 @@ fn number_comparison(name: &str, compare: Compare, value: u64) -> Option<Transla
     built(Expr::number(term.number, compare, value), term.is_exact())
 }
 
-/// A term on its own, if it is one.
+/// A term of a number, if it is one. It is false where the number compares otherwise.
 fn built(expr: Expr, is_exact: bool) -> Option<Translated> {
     Filter::build(expr.clone()).ok()?;
     Some(Translated {
         expr,
         is_exact,
+        rejects: true,
         never_null: false,
         has_filter: false,
     })
@@ -179,6 +187,7 @@ fn time_comparison(name: &str, compare: Compare, value: &ScalarValue) -> Option<
     };
     Some(Translated {
         is_exact: false,
+        rejects: false,
         ..number_comparison(name, compare, value)?
     })
 }
@@ -236,6 +245,7 @@ fn function_condition(function: &ScalarFunction) -> Option<Translated> {
         (functions::NFDUMP, [Sql::Literal(text, _), ..]) => Some(Translated {
             expr: nfdump::parse(text_of(text)?).ok()?.expr().clone(),
             is_exact: true,
+            rejects: true,
             never_null: true,
             has_filter: true,
         }),
@@ -264,6 +274,7 @@ fn address_condition(expr: Expr) -> Translated {
     Translated {
         expr,
         is_exact: false,
+        rejects: false,
         never_null: false,
         has_filter: false,
     }

@@ -36,8 +36,9 @@ impl NumberTerm {
 
     /// The term that compares this field alone, for engines that compare columns of the same name.
     ///
-    /// It selects every flow whose field compares so. It may select others, unless it
-    /// [is exact](Self::is_exact). `None` for fields without such a term; `flags` is none, as it looks at TCP flows only.
+    /// Of the flows that have the field, it selects those whose field compares so. It may also select flows without the
+    /// field, unless it [is exact](Self::is_exact). `None` for fields without such a term; `flags` is none, as it looks at
+    /// TCP flows only.
     #[must_use]
     pub fn of_field(name: &str) -> Option<&'static Self> {
         NUMBERS
@@ -47,12 +48,19 @@ impl NumberTerm {
 
     /// Whether a term of [one field](Self::of_field) selects only flows that have the field.
     ///
-    /// Others give flows without it a value: AS 0, and the type and code of ICMP as destination port.
+    /// Others take what is stored, or 0, where a flow has no such field: the ports of ICMP, AS numbers, forwarding
+    /// status and TTL.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         !matches!(
             self.number,
-            Number::DstPort | Number::SrcAs | Number::DstAs
+            Number::SrcPort
+                | Number::DstPort
+                | Number::SrcAs
+                | Number::DstAs
+                | Number::ForwardingStatus
+                | Number::MinTtl
+                | Number::MaxTtl
         )
     }
 

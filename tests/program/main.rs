@@ -28,4 +28,5 @@ mod nfdump_random;
 mod report;
 mod rewrite;
 mod roundtrip;
+mod sql;
 mod top;

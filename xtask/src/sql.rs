@@ -10,7 +10,10 @@ pub(crate) fn step() -> Result<(), Failure> {
     run(&format!("cargo fmt {MANIFEST} --check"))?;
     run(&format!("cargo test --no-run --locked {MANIFEST}"))?;
     let tests = output(&format!("cargo test -q --locked {MANIFEST} -- --list"))?;
-    let count = tests.lines().filter(|line| line.ends_with(": test")).count();
+    let count = tests
+        .lines()
+        .filter(|line| line.ends_with(": test"))
+        .count();
     run(&format!("cargo test -q --locked {MANIFEST}"))?;
     println!("{count} tests of SQL passed");
     Ok(())

@@ -45,10 +45,17 @@ impl Mistake {
             DataFusionError::Execution(text) => (text.clone(), false),
             other => (other.strip_backtrace(), false),
         };
-        Self {
-            message,
-            place,
-            is_query,
+        match argument_message(&message) {
+            Some(message) => Self {
+                message,
+                place,
+                is_query: true,
+            },
+            None => Self {
+                message,
+                place,
+                is_query,
+            },
         }
     }
 
@@ -71,6 +78,14 @@ impl Mistake {
         }
         text
     }
+}
+
+/// What a function says about its arguments, without what DataFusion says around it.
+fn argument_message(text: &str) -> Option<String> {
+    let (_, message) = text.split_once("coercion failed with: ")?;
+    let message = message.trim_start_matches("Error during planning: ");
+    let message = message.split(" No function matches").next()?;
+    Some(message.trim_end_matches('.').to_owned())
 }
 
 fn first_line(text: &str) -> &str {

@@ -103,6 +103,16 @@ fn mistakes_have_a_place_and_a_suggestion() {
             2,
             "nfdump('…')",
         ),
+        (
+            "SELECT sum(src_addr) FROM flows",
+            2,
+            "nfdecode: sum(number): there is no sum of FixedSizeBinary(16)",
+        ),
+        (
+            "SELECT net(1, 2)",
+            2,
+            "nfdecode: net(address, bits4[, bits6]): argument 1 is an address, not Int64",
+        ),
         ("SELECT 1/0", 1, "Divide by zero"),
     ] {
         let (found, _, message) = ask(&[], sql);
