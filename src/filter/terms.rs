@@ -49,7 +49,7 @@ impl NumberTerm {
     /// Whether a term of [one field](Self::of_field) selects only flows that have the field.
     ///
     /// Others take what is stored, or 0, where a flow has no such field: the ports of ICMP, AS numbers, forwarding
-    /// status and TTL.
+    /// status, TTL, and times of more than 63 bits.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         !matches!(
@@ -58,6 +58,8 @@ impl NumberTerm {
                 | Number::DstPort
                 | Number::SrcAs
                 | Number::DstAs
+                | Number::FirstSeen
+                | Number::LastSeen
                 | Number::ForwardingStatus
                 | Number::MinTtl
                 | Number::MaxTtl

@@ -16,6 +16,9 @@ use nfdecode::{Block, File, Filter};
 
 use crate::support::{corpus, root};
 
+/// The kept inputs of these fuzz targets: files of each layout, most of them damaged.
+const LAYOUTS: [&str; 3] = ["file-1", "file-2", "file-3"];
+
 /// The numbers of a column, or `None` if it holds none.
 fn numbers(array: &ArrayRef) -> Option<Vec<Option<u64>>> {
     macro_rules! values {
@@ -94,7 +97,7 @@ fn terms_of_one_field_select_what_the_column_says() {
         .iter()
         .map(|name| File::open(root().join("tests/fixtures").join(name)).expect("a fixture"))
         .collect();
-    let corpus = corpus::inputs("file").into_iter();
+    let corpus = LAYOUTS.into_iter().flat_map(corpus::inputs);
     files.extend(corpus.filter_map(|(_, bytes)| File::from_bytes(bytes).ok()));
     let names = nfdecode::columns::columns()
         .iter()
@@ -114,7 +117,7 @@ fn terms_of_one_field_select_what_the_column_says() {
 
 #[test]
 fn ranges_of_a_file_have_each_block_once() {
-    for (path, bytes) in corpus::inputs("file") {
+    for (path, bytes) in LAYOUTS.into_iter().flat_map(corpus::inputs) {
         let Ok(file) = File::from_bytes(bytes) else {
             continue;
         };
