@@ -11,9 +11,9 @@
 //! let options = TableOptions::new();
 //! let session = session(&options);
 //! register(&session, ["../tests/fixtures/archive"], &options)?;
-//! let top = session.sql("SELECT src_addr, sum(in_bytes) AS bytes FROM flows GROUP BY 1 ORDER BY 2 DESC LIMIT 10");
+//! let top = session.sql("SELECT src_addr, sum(in_bytes) AS bytes FROM flows GROUP BY 1 ORDER BY 2 DESC LIMIT 3");
 //! let batches = top.await?.collect().await?;
-//! assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 10);
+//! assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3);
 //! # Ok(())
 //! # }
 //! ```
