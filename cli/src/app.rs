@@ -10,7 +10,8 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::habits;
 use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
 use crate::commands::{
-    check, convert, fields, follow, info, read, report as report_page, rewrite, series, serve, top,
+    check, convert, fields, follow, info, read, report as report_page, rewrite, series, serve, sql,
+    top,
 };
 use crate::run::env::print;
 use crate::run::interrupt;
@@ -57,6 +58,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Repair(args) => rewrite::repair(args, &report),
         // Done above.
         Command::Nfdump { .. } => Ok(()),
+        Command::Sql { words } => sql::run(words),
         Command::Fields(args) => fields::run(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -9,8 +9,10 @@ pub(crate) mod names;
 pub(crate) mod options;
 #[cfg(feature = "encryption")]
 pub(crate) mod passphrase;
+pub(crate) mod ranges;
 
 pub use block::{BlockCounts, Flows};
 pub use handle::{BlockRefs, Blocks, IntoBlockRefs, Position};
 pub use header::{Compression, Counters, Header, Statistics};
 pub use names::{ApplicationName, Exporter, Sampler};
+pub use ranges::BlockRefsIn;

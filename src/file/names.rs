@@ -295,6 +295,18 @@ impl Names {
         self.interfaces.get(&index).map(Vec::as_slice)
     }
 
+    /// All named interfaces with their indices, by index.
+    #[must_use]
+    pub fn interfaces(&self) -> impl ExactSizeIterator<Item = (u32, &[u8])> {
+        let mut named: Vec<(u32, &[u8])> = self
+            .interfaces
+            .iter()
+            .map(|(index, name)| (*index, name.as_slice()))
+            .collect();
+        named.sort_unstable();
+        named.into_iter()
+    }
+
     /// Name of a VRF id, any bytes.
     #[must_use]
     pub fn vrf(&self, id: u32) -> Option<&[u8]> {

@@ -34,6 +34,38 @@ impl NumberTerm {
         NUMBERS
     }
 
+    /// The term that compares this field alone, for engines that compare columns of the same name.
+    ///
+    /// Of the flows that have the field, it selects those whose field compares so. It may also select flows without the
+    /// field, unless it [is exact](Self::is_exact). `None` for fields without such a term; `flags` is none, as it looks at
+    /// TCP flows only.
+    #[must_use]
+    pub fn of_field(name: &str) -> Option<&'static Self> {
+        NUMBERS
+            .iter()
+            .find(|term| term.fields == [name] && term.number != Number::Flags)
+    }
+
+    /// Whether a term of [one field](Self::of_field) selects only flows that have the field.
+    ///
+    /// Others take what is stored, or 0, where a flow has no such field: the ports of ICMP, AS numbers, forwarding
+    /// status, TTL, and times of more than 63 bits.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !matches!(
+            self.number,
+            Number::SrcPort
+                | Number::DstPort
+                | Number::SrcAs
+                | Number::DstAs
+                | Number::FirstSeen
+                | Number::LastSeen
+                | Number::ForwardingStatus
+                | Number::MinTtl
+                | Number::MaxTtl
+        )
+    }
+
     /// The usual way to write the term.
     pub(crate) fn name(&self) -> &'static str {
         self.syntax.first().copied().unwrap_or_default()

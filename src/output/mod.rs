@@ -36,3 +36,4 @@ pub(crate) mod values;
 
 pub use buffer::TextBuffer;
 pub use format::{FlowContext, FlowFormat};
+pub use protocols::protocol as protocol_name;

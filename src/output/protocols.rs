@@ -1,7 +1,8 @@
 //! Names of IP protocols.
 
-/// nfdump's name of a protocol; empty for those that it prints as numbers.
-pub(crate) fn protocol(number: u8) -> &'static str {
+/// nfdump's name of an IP protocol; empty for those that it prints as numbers.
+#[must_use]
+pub fn protocol(number: u8) -> &'static str {
     const NAMES: [&str; 140] = [
         "", "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN", "NVPII", "PUP",
         "ARGUS", "ENCOM", "XNET", "CHAOS", "UDP", "MUX", "DCN", "HMP", "PRM", "XNS", "Trnk1",

@@ -24,3 +24,4 @@ mod reading;
 mod schema_doc;
 mod second;
 mod serde;
+mod terms;

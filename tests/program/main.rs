@@ -30,4 +30,5 @@ mod report;
 mod rewrite;
 mod roundtrip;
 mod serve;
+mod sql;
 mod top;

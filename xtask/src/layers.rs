@@ -46,7 +46,7 @@ const LINES_MAX: usize = 600;
 /// Checks everything that this module knows about.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut problems = Vec::new();
-    for package in ["", "cli", "python", "web", "xtask"] {
+    for package in ["", "cli", "python", "sql", "web", "xtask"] {
         let source = shell::root().join(package).join("src");
         if source.is_dir() {
             check_package(&source, package, &mut problems)?;

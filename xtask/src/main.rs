@@ -9,6 +9,7 @@ mod layers;
 mod python;
 mod shell;
 mod site;
+mod sql;
 mod steps;
 
 use std::process::ExitCode;

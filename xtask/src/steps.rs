@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::shell::{Failure, output, root, run, run_with};
-use crate::{api, dist, layers, python, site};
+use crate::{api, dist, layers, python, site, sql};
 
 /// One step.
 pub(crate) struct Step {
@@ -76,6 +76,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "python",
         about: "the Python package: a wheel with the program, installed and tested",
         run: python::step,
+    },
+    Step {
+        name: "sql",
+        about: "SQL: the package nfdecode-sql, built without optimisation and tested",
+        run: sql::step,
     },
     Step {
         name: "web",

@@ -94,6 +94,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
     },
+    /// Ask in SQL, with the program nfdecode-sql: nfdecode sql archive/ "SELECT count(*) FROM flows"
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Sql {
+        /// Paths, query and options of nfdecode-sql
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// List the names for --fields, and the tokens of -f csv:...
     Fields(FieldsArgs),
     /// Print a completion script for a shell: source <(nfdecode completions bash)

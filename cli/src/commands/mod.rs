@@ -10,4 +10,5 @@ pub(crate) mod report;
 pub(crate) mod rewrite;
 pub(crate) mod series;
 pub(crate) mod serve;
+pub(crate) mod sql;
 pub(crate) mod top;

@@ -13,7 +13,7 @@ use crate::args::serve::ServeArgs;
 use crate::input::paths::{self, Input, Unfinished};
 use crate::run::env;
 use crate::run::interrupt;
-use crate::run::report::{Report, plural};
+use crate::run::report::{Report, Wordiness, plural};
 use crate::run::stop::Stop;
 
 /// The variable with the token if `--token` has no file.
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ServeArgs, report: &Report) -> Result<(), Stop> {
     let inputs = list(args, report)?;
     let first = Mutex::new(Some(inputs.iter().map(Input::scan_input).collect()));
     // What is said about files is said once.
-    let quiet = Report::new(true, false);
+    let quiet = Report::new(Wordiness::Quiet, false);
     let lister = || match first.lock().ok().and_then(|mut first| first.take()) {
         Some(inputs) => Ok(inputs),
         None => match list(args, &quiet) {

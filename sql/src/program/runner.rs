@@ -1,0 +1,100 @@
+//! Runs the statements of a text, tells what is wrong, and stops at ctrl-C.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use nfdecode_sql::DamageLog;
+use tokio::runtime::Runtime;
+
+use crate::program::answer;
+use crate::program::args::Form;
+use crate::program::mistake::Mistake;
+use crate::program::query;
+
+/// A session with the place where damage is told.
+pub(crate) struct Program {
+    pub(crate) session: SessionContext,
+    pub(crate) log: DamageLog,
+    pub(crate) quiet: bool,
+}
+
+/// Why a run ended early.
+pub(crate) enum Stop {
+    Mistake(String),
+    Failed(String),
+    Interrupted,
+    OutputClosed,
+}
+
+/// Prints a message, if anybody is there to read it.
+pub(crate) fn tell(message: &str) {
+    let _ = writeln!(io::stderr(), "nfdecode: {message}");
+}
+
+impl Program {
+    /// Runs all statements of a text.
+    pub(crate) fn text(
+        &self,
+        runtime: &Runtime,
+        text: &str,
+        form: Form,
+        output: Option<&Path>,
+    ) -> std::result::Result<(), Stop> {
+        self.run(runtime, text, form, output)
+            .map(drop)
+            .map_err(|error| {
+                if answer::is_closed_pipe(&error) {
+                    return Stop::OutputClosed;
+                }
+                if matches!(&error, DataFusionError::Execution(text) if text == "interrupted") {
+                    return Stop::Interrupted;
+                }
+                let mistake = Mistake::of(&error, &self.session);
+                let message = mistake.show(text);
+                match mistake.is_query {
+                    true => Stop::Mistake(message),
+                    false => Stop::Failed(message),
+                }
+            })
+    }
+
+    /// Runs statements that were typed, and tells what is wrong. Returns the number of rows.
+    pub(crate) fn statement(&self, runtime: &Runtime, text: &str, form: Form) -> Option<usize> {
+        let result = self.run(runtime, text, form, None);
+        if !self.quiet {
+            self.log.take().iter().for_each(|line| tell(line));
+        }
+        match result {
+            Ok(rows) => Some(rows),
+            Err(error) => {
+                tell(&Mistake::of(&error, &self.session).show(text));
+                None
+            }
+        }
+    }
+
+    fn run(
+        &self,
+        runtime: &Runtime,
+        text: &str,
+        form: Form,
+        output: Option<&Path>,
+    ) -> Result<usize> {
+        let statements = query::statements(text)?;
+        let work = async {
+            let mut rows = 0;
+            for statement in statements {
+                rows += query::run(&self.session, statement, form, output).await?;
+            }
+            Ok(rows)
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                done = work => done,
+                _ = tokio::signal::ctrl_c() => Err(query::interrupted()),
+            }
+        })
+    }
+}

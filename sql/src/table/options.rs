@@ -1,0 +1,65 @@
+//! How the files of a table are read.
+
+use nfdecode::OpenOptions;
+
+use crate::table::damage::DamageLog;
+
+/// What a query over damaged files does.
+#[derive(Clone, Debug, Default)]
+pub enum OnDamage {
+    /// The query fails with the first error.
+    #[default]
+    Fail,
+    /// The query answers from what is readable, and the log says what was not.
+    Log(DamageLog),
+}
+
+/// How the files of a [`FlowTable`](crate::FlowTable) are read.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    pub(crate) on_damage: OnDamage,
+    pub(crate) open: OpenOptions,
+    pub(crate) salvages: bool,
+}
+
+impl TableOptions {
+    /// Files that are whole and not encrypted; damage fails the query.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what a query over damaged files does.
+    #[must_use]
+    pub fn on_damage(mut self, on_damage: OnDamage) -> Self {
+        self.on_damage = on_damage;
+        self
+    }
+
+    /// Sets how files are opened, as with a passphrase.
+    #[must_use]
+    pub fn open_with(mut self, open: OpenOptions) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Whether to read what is readable in files that are unfinished, truncated or damaged.
+    #[must_use]
+    pub fn salvage(mut self, wanted: bool) -> Self {
+        self.salvages = wanted;
+        self
+    }
+
+    /// How files are opened.
+    pub(crate) fn open(&self) -> OpenOptions {
+        self.open.clone().salvage(self.salvages)
+    }
+
+    /// Where damage is written; a log that nobody reads if it fails the query.
+    pub(crate) fn log(&self) -> DamageLog {
+        match &self.on_damage {
+            OnDamage::Fail => DamageLog::new(),
+            OnDamage::Log(log) => log.clone(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of SQL: through the library, and through the program.
+#![allow(missing_docs)]
+
+mod damage;
+mod docs;
+mod logic;
+mod program;
+mod pushdown;
+mod support;
+mod tables;
