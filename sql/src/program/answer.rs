@@ -1,6 +1,5 @@
 //! Answers in every form, to a file or to standard output.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
@@ -19,6 +18,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use crate::program::args::Form;
+use crate::program::output_file::OutputFile;
 use crate::program::table_text::TableText;
 
 type Out = BufWriter<Box<dyn Write + Send>>;
@@ -26,6 +26,7 @@ type Out = BufWriter<Box<dyn Write + Send>>;
 /// An answer on its way out.
 pub(crate) struct Answer {
     writer: Writer,
+    file: Option<OutputFile>,
     rows: usize,
 }
 
@@ -58,11 +59,14 @@ pub(crate) fn form_of(
 impl Answer {
     /// Opens the output for rows of this schema.
     pub(crate) fn open(schema: &SchemaRef, form: Form, output: Option<&Path>) -> Result<Self> {
-        let inner: Box<dyn Write + Send> = match output {
-            Some(path) => Box::new(File::create(path).map_err(|error| {
-                DataFusionError::Execution(format!("{}: {error}", path.display()))
-            })?),
-            None => Box::new(io::stdout()),
+        let (file, inner): (_, Box<dyn Write + Send>) = match output {
+            Some(path) => {
+                let (file, out) = OutputFile::create(path).map_err(|error| {
+                    DataFusionError::Execution(format!("{}: {error}", path.display()))
+                })?;
+                (Some(file), out)
+            }
+            None => (None, Box::new(io::stdout())),
         };
         let out = BufWriter::with_capacity(1 << 16, inner);
         let shown = to_text(&RecordBatch::new_empty(SchemaRef::clone(schema)))?;
@@ -100,7 +104,11 @@ impl Answer {
                 )?))
             }
         };
-        Ok(Self { writer, rows: 0 })
+        Ok(Self {
+            writer,
+            file,
+            rows: 0,
+        })
     }
 
     /// Writes rows.
@@ -139,6 +147,9 @@ impl Answer {
             Writer::ArrowFile(writer) => writer.into_inner()?.flush()?,
             Writer::ArrowStream(writer) => writer.into_inner()?.flush()?,
             Writer::Parquet(writer) => writer.into_inner()?.flush()?,
+        }
+        if let Some(file) = self.file {
+            file.finish()?;
         }
         Ok(self.rows)
     }

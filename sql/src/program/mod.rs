@@ -2,7 +2,9 @@
 
 mod answer;
 mod args;
+mod cancel;
 mod mistake;
+mod output_file;
 mod query;
 mod runner;
 mod shell;
@@ -92,7 +94,7 @@ fn run_with(args: &Args, log: &DamageLog) -> std::result::Result<(), Stop> {
         register(&program.session, paths, &options)
             .map_err(|error| Stop::Failed(Mistake::of(&error, &program.session).message))?;
     }
-    match query {
+    let result = match query {
         Some(text) => program.text(&runtime, &text, form, output),
         None if io::stdin().is_terminal() => {
             shell::run(&program, &runtime, form).map_err(|error| failed(&error))
@@ -110,7 +112,10 @@ fn run_with(args: &Args, log: &DamageLog) -> std::result::Result<(), Stop> {
             }
             program.text(&runtime, &text, form, output)
         }
-    }
+    };
+    // Threads that compute for a query that was cancelled are not waited for.
+    runtime.shutdown_background();
+    result
 }
 
 fn session(args: &Args, options: &TableOptions) -> Result<SessionContext> {

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::program::answer;
 use crate::program::args::Form;
+use crate::program::cancel::Watch;
 use crate::program::mistake::Mistake;
 use crate::program::query;
 
@@ -42,6 +43,7 @@ impl Program {
         form: Form,
         output: Option<&Path>,
     ) -> std::result::Result<(), Stop> {
+        let _watch = Watch::start(false, output.map(Path::to_owned));
         self.run(runtime, text, form, output)
             .map(drop)
             .map_err(|error| {
@@ -62,7 +64,9 @@ impl Program {
 
     /// Runs statements that were typed, and tells what is wrong. Returns the number of rows.
     pub(crate) fn statement(&self, runtime: &Runtime, text: &str, form: Form) -> Option<usize> {
+        let watch = Watch::start(true, None);
         let result = self.run(runtime, text, form, None);
+        drop(watch);
         if !self.quiet {
             self.log.take().iter().for_each(|line| tell(line));
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{program, stderr, stdout};
+use crate::support::{program, root, stderr, stdout};
 
 const ARCHIVE: &str = "tests/fixtures/archive";
 
@@ -177,4 +177,31 @@ fn wide_tables_leave_out_what_is_empty() {
         out.contains("columns without a value are not shown"),
         "{out}"
     );
+}
+
+#[test]
+fn ctrl_c_ends_what_cannot_be_cancelled_and_leaves_nothing() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("a.csv");
+    let endless = "SELECT count(*) FROM flows a, flows b, flows c, flows d, flows e \
+                   WHERE a.in_bytes + b.in_bytes + c.in_bytes + d.in_bytes + e.in_bytes = 1";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nfdecode-sql"))
+        .args([ARCHIVE, endless, "-o", out.to_str().expect("text")])
+        .current_dir(root())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let unfinished = || fs::read_dir(folder.path()).expect("listed").count();
+    let begun = std::time::Instant::now();
+    while unfinished() == 0 && begun.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(unfinished(), 1, "it computes");
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status();
+    assert!(killed.expect("kill runs").success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(unfinished(), 0);
 }
