@@ -58,9 +58,9 @@ fn has(program: &str) -> bool {
 
 /// Whether this machine has what a command needs.
 fn can_run(commands: &str) -> bool {
-    let lacks = |other: &&str| commands.contains(&format!("| {other} ")) && !has(other);
+    let lacks = |other: &str| commands.contains(&format!("| {other} ")) && !has(other);
     let converts = commands.contains("convert") || commands.contains("office ");
-    !OTHERS.iter().any(|other| lacks(&other)) && (!converts || support::nfpcapd().is_some())
+    !OTHERS.iter().any(|other| lacks(other)) && (!converts || support::nfpcapd().is_some())
 }
 
 /// A folder with the files that the pages name.

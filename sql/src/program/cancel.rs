@@ -12,10 +12,11 @@ use tokio::signal::ctrl_c;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::program::INTERRUPTED;
 use crate::program::output_file::unfinished;
-use crate::program::runner::tell;
+use crate::program::tell::tell;
 
+/// The exit status after ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
 /// How long a query may take to notice that it is cancelled.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -9,6 +9,7 @@ mod query;
 mod runner;
 mod shell;
 mod table_text;
+mod tell;
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -24,8 +25,10 @@ use nfdecode::{OpenOptions, Passphrase};
 use nfdecode_sql::{DamageLog, OnDamage, TableOptions, config, extend, register};
 
 use crate::program::args::Args;
+use crate::program::cancel::INTERRUPTED;
 use crate::program::mistake::Mistake;
-use crate::program::runner::{Program, Stop, tell};
+use crate::program::runner::{Program, Stop};
+use crate::program::tell::tell;
 
 /// Success, although files are damaged.
 const DAMAGED: u8 = 3;
@@ -33,8 +36,6 @@ const DAMAGED: u8 = 3;
 const MISTAKE: u8 = 2;
 /// The query failed, or nothing could be read.
 const FAILED: u8 = 1;
-/// Ended by ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// Runs the program with the arguments of the process.
 pub(crate) fn run() -> ExitCode {

@@ -1,6 +1,5 @@
 //! Runs the statements of a text, tells what is wrong, and stops at ctrl-C.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
@@ -13,6 +12,7 @@ use crate::program::args::Form;
 use crate::program::cancel::Watch;
 use crate::program::mistake::Mistake;
 use crate::program::query;
+use crate::program::tell::tell;
 
 /// A session with the place where damage is told.
 pub(crate) struct Program {
@@ -27,11 +27,6 @@ pub(crate) enum Stop {
     Failed(String),
     Interrupted,
     OutputClosed,
-}
-
-/// Prints a message, if anybody is there to read it.
-pub(crate) fn tell(message: &str) {
-    let _ = writeln!(io::stderr(), "nfdecode: {message}");
 }
 
 impl Program {
