@@ -32,7 +32,7 @@ pub(crate) struct Answer {
 
 enum Writer {
     Table(Box<TableText>, Out),
-    Csv(csv::Writer<Out>),
+    Csv(Box<csv::Writer<Out>>),
     Json(ArrayWriter<Out>),
     Ndjson(LineDelimitedWriter<Out>),
     ArrowFile(Box<FileWriter<Out>>),
@@ -76,7 +76,7 @@ impl Answer {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
                 // The names come even if no row does.
                 writer.write(&shown)?;
-                Writer::Csv(writer)
+                Writer::Csv(Box::new(writer))
             }
             Form::Json => Writer::Json(
                 WriterBuilder::new()
