@@ -177,7 +177,7 @@ impl Reading {
             }
             if let Some(failure) = self.pending.take() {
                 self.ended = true;
-                self.feed.stop();
+                self.stop();
                 return Some(Err(failure));
             }
             if self.ended {
@@ -300,20 +300,27 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
-    fn drop(&mut self) {
-        // With the interpreter lock, threads that wait for it could not end.
+impl Reading {
+    /// Ends a conversion first: the threads that read wait for its files.
+    fn stop(&mut self) {
         let mut stop = || {
             self.converting = None;
             self.feed.stop();
         };
         match interrupt::is_main_thread() {
             true => {
-                // Without an interpreter the fields stop by themselves.
+                // With the interpreter lock, threads that wait for it could not end. Without an interpreter the fields
+                // stop by themselves.
                 Python::try_attach(|py| py.detach(&mut stop));
             }
             false => stop(),
         }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
