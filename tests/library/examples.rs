@@ -60,9 +60,8 @@ impl Lines {
         let (lines, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if lines.send(line).is_err() {
-                    break;
-                }
+                // A program whose reader has gone would end. Nobody may want the rest of the lines.
+                drop(lines.send(line));
             }
         });
         Self(receiver)
