@@ -68,7 +68,7 @@ impl ToBatches {
         Flows::Batches(batches.and_then(|batches| self.in_form(batches)))
     }
 
-    /// With addresses as text, if that is wanted.
+    /// With addresses as text if the caller asked for it.
     fn in_form(&self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, ArrowError> {
         if !self.as_text {
             return Ok(batches);

@@ -116,6 +116,8 @@ struct Counts {
     /// Items from this one on are not needed.
     end: u64,
     stopped: bool,
+    /// Threads that wait for a change: without any, nothing needs to be announced, which costs a call of the system.
+    waiting: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -130,10 +132,12 @@ impl Turns {
     ) -> std::result::Result<MutexGuard<'_, Counts>, Stopped> {
         let mut counts = lock(&self.counts);
         while !counts.stopped && !ready(&counts) {
+            counts.waiting += 1;
             counts = self
                 .changed
                 .wait(counts)
                 .unwrap_or_else(PoisonError::into_inner);
+            counts.waiting -= 1;
         }
         if counts.stopped {
             Err(Stopped(()))
@@ -143,8 +147,13 @@ impl Turns {
     }
 
     fn update(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut lock(&self.counts));
-        self.changed.notify_all();
+        let mut counts = lock(&self.counts);
+        change(&mut counts);
+        let is_waited_for = counts.waiting != 0;
+        drop(counts);
+        if is_waited_for {
+            self.changed.notify_all();
+        }
     }
 
     fn stop(&self) -> Stopped {
@@ -198,6 +207,7 @@ pub fn run<S: Stages>(
                 done: 0,
                 end: u64::MAX,
                 stopped: false,
+                waiting: 0,
             }),
             changed: Condvar::new(),
         },

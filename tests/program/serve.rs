@@ -103,6 +103,11 @@ fn what_cannot_be_served_is_said() {
             "--follow is for directories",
         ),
         (&["serve", "nowhere/"], 1, "no such file"),
+        (
+            &["serve", "tests/fixtures/captures/office.pcap"],
+            1,
+            "a packet capture: use `nfdecode convert`",
+        ),
         (&["serve", ARCHIVE, "--listen", "nonsense"], 2, "--listen"),
         (
             &["serve", ARCHIVE, "--tz", "Nowhere/Land"],

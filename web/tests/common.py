@@ -52,8 +52,8 @@ def test_looks(page, name, size, axe):
     # The policy of the page would refuse it as an element; this way it is no part of the page.
     page.evaluate(axe)
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    told = [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary")) for one in found]
-    check(f"{name} {size}: axe finds nothing", not found, json.dumps(told, indent=1))
+    details = [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary")) for one in found]
+    check(f"{name} {size}: axe finds nothing", not found, json.dumps(details, indent=1))
 
 
 def nfdump_rows(nfdump, source, statistic):

@@ -30,7 +30,7 @@ def served(nfdecode, *words):
     finally:
         child.terminate()
         status = child.wait(timeout=10)
-    check("the server ends when it is told to", status == 0, status)
+    check("the server ends at SIGTERM", status == 0, status)
 
 
 def ask(address, name, **params):

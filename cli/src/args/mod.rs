@@ -54,7 +54,7 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Also tell each file as it is read, and at the end how much was read in what time
+    /// Also report each file as it is read, and at the end the flows, bytes and files read and the time
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 

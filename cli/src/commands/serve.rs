@@ -11,6 +11,7 @@ use nfdecode_web::serve::{Server, Settings, random};
 
 use crate::args::serve::ServeArgs;
 use crate::input::paths::{self, Input, Unfinished};
+use crate::run::account;
 use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::{Report, Wordiness, plural};
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &ServeArgs, report: &Report) -> Result<(), Stop> {
         .limits(args.timeout, args.queries.into())
         .memory(memory, env::temporary());
     let scan = Scan::default()
-        .open_with(options)
+        .open_with(options.clone())
         .read_all(args.salvage)
         .threads(env::threads(args.jobs));
     let scan = match args.memory {
@@ -59,6 +60,16 @@ pub(crate) fn run(args: &ServeArgs, report: &Report) -> Result<(), Stop> {
     };
     report.salvaging(args.salvage);
     let inputs = list(args, report)?;
+    // The page shows what is wrong with files, but a page about one file that cannot be opened shows nothing else.
+    if let ([path], [_]) = (args.paths.as_slice(), inputs.as_slice())
+        && args.follow.is_none()
+        && path.is_file()
+        && let Err(error) = options.open(path)
+    {
+        account::report_refused(report, &error);
+        report.nothing_read();
+        return Ok(());
+    }
     let first = Mutex::new(Some(inputs.iter().map(Input::scan_input).collect()));
     // What is said about files is said once.
     let quiet = Report::new(Wordiness::Quiet, false);

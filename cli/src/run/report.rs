@@ -112,7 +112,7 @@ impl Report {
         }
     }
 
-    /// Tells what is only interesting for those who asked for it.
+    /// Prints a message only with `--verbose`.
     pub(crate) fn detail<T: Display>(&self, message: impl FnOnce() -> T) {
         if self.wordiness == Wordiness::Verbose {
             self.line(Level::Detail, None, &message().to_string());

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use crate::functions::address::marked;
+
 /// A table about files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
@@ -148,9 +150,7 @@ impl About {
             let is_address = matches!(kind, DataType::FixedSizeBinary(_));
             let field = Field::new(name, kind, true);
             match is_address {
-                true => field.with_metadata(
-                    [("ARROW:extension:name".to_owned(), "nfdecode.ip".to_owned())].into(),
-                ),
+                true => marked(field),
                 false => field,
             }
         });

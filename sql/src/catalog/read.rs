@@ -1,13 +1,16 @@
 //! The rows of the tables about files.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeBinaryBuilder, Int64Array, StringArray,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryBuilder, Int64Array, StringArray,
     TimestampMillisecondArray, UInt16Array, UInt32Array, UInt64Array,
 };
 use datafusion::common::Result;
+use nfdecode::file::{Header, Statistics};
+use nfdecode::inspect::Survey;
 use nfdecode::{Error, File, Names, Timestamp};
 
 use crate::catalog::about::About;
@@ -32,19 +35,13 @@ pub(super) fn columns(
         match options.open().open(&listed.path) {
             Ok(file) => {
                 log.opened();
-                let mut names = Names::default();
-                for block in file.blocks() {
-                    match block {
-                        Ok(block) => {
-                            names.collect(&block);
-                            if let Some(error) = block.damage() {
-                                met(error, options, &log)?;
-                            }
-                        }
-                        Err(error) => met(&error, options, &log)?,
-                    }
+                let survey = Survey::of(&file, || ControlFlow::Continue(()));
+                // `files` shows what opening finds; here it does not matter.
+                let at_the_end = usize::from(file.appendix_damage().is_some());
+                for error in survey.damage.iter().skip(at_the_end) {
+                    met(error, options, &log)?;
                 }
-                named.push((listed.name, names));
+                named.push((listed.name, survey.names));
             }
             Err(error) if matches!(options.on_damage, OnDamage::Fail) => {
                 return Err(external(error));
@@ -59,6 +56,7 @@ pub(super) fn columns(
     })
 }
 
+/// Damage of a file that is read whole: an error, or a line.
 fn met(error: &Error, options: &TableOptions, log: &DamageLog) -> Result<()> {
     match options.on_damage {
         OnDamage::Fail => Err(external(error.clone())),
@@ -73,46 +71,67 @@ fn millis(time: Option<Timestamp>) -> Option<i64> {
     i64::try_from(time?.as_millis()).ok()
 }
 
+/// Values as a column.
+fn column<A: Array + FromIterator<V> + 'static, V>(values: impl Iterator<Item = V>) -> ArrayRef {
+    Arc::new(values.collect::<A>())
+}
+
 fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     let array: TimestampMillisecondArray = values.collect();
     Arc::new(array.with_timezone("UTC"))
 }
 
+/// What the table `files` shows of a file, which is closed by then: an archive may have more files than a process may open.
+struct Found {
+    header: Option<Header>,
+    statistics: Option<Statistics>,
+    ident: Option<String>,
+    damage: Option<String>,
+}
+
+impl Found {
+    fn of(opened: Result<File, Error>) -> Self {
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => {
+                return Self {
+                    header: None,
+                    statistics: None,
+                    ident: None,
+                    damage: Some(error.without_file()),
+                };
+            }
+        };
+        let header = file.header();
+        let at_the_end = file.appendix_damage();
+        let damage = match header.unfinished {
+            true => Some("file is unfinished: still being written, or abandoned".to_owned()),
+            false => at_the_end
+                .map(|error| format!("ident and statistics are not readable: {}", error.reason())),
+        };
+        let text = |ident| String::from_utf8_lossy(ident).into_owned();
+        Self {
+            statistics: file.statistics(),
+            ident: file.ident().map(text),
+            header: Some(header),
+            damage,
+        }
+    }
+}
+
 /// One row for each file, also for those that cannot be opened: `damage` says why.
 fn files_columns(files: &[Listed], options: &TableOptions) -> Vec<ArrayRef> {
-    let opened: Vec<Result<File, Error>> = files
+    let found: Vec<Found> = files
         .iter()
-        .map(|listed| options.open().open(&listed.path))
+        .map(|listed| Found::of(options.open().open(&listed.path)))
         .collect();
-    let file = |row: &Result<File, Error>| row.as_ref().ok().cloned();
-    let headers: Vec<_> = opened
-        .iter()
-        .map(|row| file(row).map(|file| file.header()))
-        .collect();
-    let statistics: Vec<_> = opened
-        .iter()
-        .map(|row| file(row).and_then(|file| file.statistics()))
-        .collect();
-    let damage = opened.iter().map(|row| match row {
-        Ok(file) if file.header().unfinished => {
-            Some("file is unfinished: still being written, or abandoned".to_owned())
-        }
-        Ok(file) => file
-            .appendix_damage()
-            .map(|error| format!("ident and statistics are not readable: {}", error.reason())),
-        Err(error) => Some(error.without_file()),
-    });
-    let headed = || headers.iter().map(Option::as_ref);
-    let counted = || statistics.iter().map(Option::as_ref);
+    let headed = || found.iter().map(|found| found.header.as_ref());
+    let counted = || found.iter().map(|found| found.statistics.as_ref());
     let size = |listed: &Listed| {
         std::fs::metadata(&listed.path)
             .ok()
             .map(|found| found.len())
     };
-    let ident = opened.iter().map(|row| {
-        let file = row.as_ref().ok()?;
-        Some(String::from_utf8_lossy(file.ident()?).into_owned())
-    });
     vec![
         Arc::new(StringArray::from_iter_values(
             files.iter().map(|listed| &*listed.name),
@@ -121,61 +140,21 @@ fn files_columns(files: &[Listed], options: &TableOptions) -> Vec<ArrayRef> {
             files.iter().map(|listed| listed.path.to_string_lossy()),
         )),
         Arc::new(files.iter().map(size).collect::<UInt64Array>()),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.layout))
-                .collect::<UInt16Array>(),
-        ),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.compression.name()))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.encrypted))
-                .collect::<BooleanArray>(),
-        ),
+        column::<UInt16Array, _>(headed().map(|head| Some(head?.layout))),
+        column::<StringArray, _>(headed().map(|head| Some(head?.compression.name()))),
+        column::<BooleanArray, _>(headed().map(|head| Some(head?.encrypted))),
         times(headed().map(|head| head?.created.checked_mul(1000))),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.creator_name()))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(ident.collect::<StringArray>()),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.blocks))
-                .collect::<UInt32Array>(),
-        ),
-        Arc::new(
-            counted()
-                .map(|count| Some(count?.total.flows))
-                .collect::<UInt64Array>(),
-        ),
-        Arc::new(
-            counted()
-                .map(|count| Some(count?.total.packets))
-                .collect::<UInt64Array>(),
-        ),
-        Arc::new(
-            counted()
-                .map(|count| Some(count?.total.bytes))
-                .collect::<UInt64Array>(),
-        ),
+        column::<StringArray, _>(headed().map(|head| Some(head?.creator_name()))),
+        column::<StringArray, _>(found.iter().map(|found| found.ident.as_deref())),
+        column::<UInt32Array, _>(headed().map(|head| Some(head?.blocks))),
+        column::<UInt64Array, _>(counted().map(|count| Some(count?.total.flows))),
+        column::<UInt64Array, _>(counted().map(|count| Some(count?.total.packets))),
+        column::<UInt64Array, _>(counted().map(|count| Some(count?.total.bytes))),
         times(counted().map(|count| millis(count?.first_seen))),
         times(counted().map(|count| millis(count?.last_seen))),
-        Arc::new(
-            counted()
-                .map(|count| Some(count?.sequence_failures))
-                .collect::<UInt64Array>(),
-        ),
-        Arc::new(
-            headed()
-                .map(|head| Some(head?.unfinished))
-                .collect::<BooleanArray>(),
-        ),
-        Arc::new(damage.collect::<StringArray>()),
+        column::<UInt64Array, _>(counted().map(|count| Some(count?.sequence_failures))),
+        column::<BooleanArray, _>(headed().map(|head| Some(head?.unfinished))),
+        column::<StringArray, _>(found.iter().map(|found| found.damage.as_deref())),
     ]
 }
 
@@ -200,36 +179,16 @@ fn exporters(named: &[Named]) -> Vec<ArrayRef> {
         Arc::new(StringArray::from_iter_values(
             rows.iter().map(|(file, _)| &***file),
         )),
-        Arc::new(
-            each()
-                .map(|found| Some(found.sysid))
-                .collect::<UInt16Array>(),
-        ),
+        column::<UInt16Array, _>(each().map(|found| Some(found.sysid))),
         Arc::new(addresses.finish()),
-        Arc::new(
-            each()
-                .map(|found| Some(found.version))
-                .collect::<UInt32Array>(),
-        ),
+        column::<UInt32Array, _>(each().map(|found| Some(found.version))),
         Arc::new(StringArray::from_iter_values(
             each().map(|found| found.version_name()),
         )),
-        Arc::new(each().map(|found| Some(found.id)).collect::<UInt32Array>()),
-        Arc::new(
-            each()
-                .map(|found| Some(found.flows))
-                .collect::<UInt64Array>(),
-        ),
-        Arc::new(
-            each()
-                .map(|found| Some(found.packets))
-                .collect::<UInt64Array>(),
-        ),
-        Arc::new(
-            each()
-                .map(|found| Some(found.sequence_failures))
-                .collect::<UInt64Array>(),
-        ),
+        column::<UInt32Array, _>(each().map(|found| Some(found.id))),
+        column::<UInt64Array, _>(each().map(|found| Some(found.flows))),
+        column::<UInt64Array, _>(each().map(|found| Some(found.packets))),
+        column::<UInt64Array, _>(each().map(|found| Some(found.sequence_failures))),
     ]
 }
 
@@ -243,27 +202,11 @@ fn samplers(named: &[Named]) -> Vec<ArrayRef> {
         Arc::new(StringArray::from_iter_values(
             rows.iter().map(|(file, _)| &***file),
         )),
-        Arc::new(
-            each()
-                .map(|found| Some(found.sysid))
-                .collect::<UInt16Array>(),
-        ),
-        Arc::new(each().map(|found| Some(found.id)).collect::<Int64Array>()),
-        Arc::new(
-            each()
-                .map(|found| Some(found.algorithm))
-                .collect::<UInt16Array>(),
-        ),
-        Arc::new(
-            each()
-                .map(|found| Some(found.packet_interval))
-                .collect::<UInt32Array>(),
-        ),
-        Arc::new(
-            each()
-                .map(|found| Some(found.packet_space))
-                .collect::<UInt32Array>(),
-        ),
+        column::<UInt16Array, _>(each().map(|found| Some(found.sysid))),
+        column::<Int64Array, _>(each().map(|found| Some(found.id))),
+        column::<UInt16Array, _>(each().map(|found| Some(found.algorithm))),
+        column::<UInt32Array, _>(each().map(|found| Some(found.packet_interval))),
+        column::<UInt32Array, _>(each().map(|found| Some(found.packet_space))),
     ]
 }
 

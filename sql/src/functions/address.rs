@@ -9,7 +9,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder,
     StringArray, UInt8Array,
 };
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DataFusionError, Result};
 
 use crate::functions::arguments::numbers;
@@ -317,6 +317,11 @@ pub(crate) fn is_private(args: &[ArrayRef]) -> Result<ArrayRef> {
 fn is_shared(address: Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     a == 100 && b & 0xC0 == 64
+}
+
+/// A field of 16 bytes, marked as an address as the library marks its own.
+pub(crate) fn marked(field: Field) -> Field {
+    field.with_metadata([("ARROW:extension:name".to_owned(), "nfdecode.ip".to_owned())].into())
 }
 
 /// Whether a column of this type has addresses.

@@ -1,6 +1,6 @@
 //! The functions of SQL: one table with their names, arguments, documentation and code.
 //!
-//! How DataFusion is told about them is here; what they compute is in the files of this room.
+//! Registers them with DataFusion. The other files of this folder compute their results.
 
 pub(crate) mod address;
 pub(crate) mod arguments;
@@ -27,7 +27,7 @@ pub(crate) const NFDUMP: &str = "nfdump";
 /// The name of the function that looks for networks.
 pub(crate) const IN_NET: &str = "in_net";
 
-/// What a function takes.
+/// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// An address; text is read as one.
@@ -40,7 +40,7 @@ enum Kind {
     Any,
 }
 
-/// What a function gives.
+/// The type of a result.
 #[derive(Clone, Copy, Debug)]
 enum Gives {
     Address,
@@ -212,9 +212,7 @@ impl ScalarUDFImpl for Udf {
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> Result<FieldRef> {
         let field = Field::new(self.name(), self.function.gives.data_type(), true);
         Ok(Arc::new(match self.function.gives {
-            Gives::Address => field.with_metadata(
-                [("ARROW:extension:name".to_owned(), "nfdecode.ip".to_owned())].into(),
-            ),
+            Gives::Address => address::marked(field),
             _ => field,
         }))
     }

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_told_from_paths() {
+    fn queries_differ_from_paths() {
         for query in [
             "SELECT 1",
             "with x as (select 1) select * from x",

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::program::output_file::unfinished;
-use crate::program::tell::tell;
+use crate::program::report::report;
 
 /// The exit status after ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -57,7 +57,7 @@ async fn wait(is_shell: bool) {
     let _ = ctrl_c().await;
     sleep(PATIENCE).await;
     if is_shell {
-        tell("the query does not stop: ctrl-C again ends the program");
+        report("the query does not stop: ctrl-C again ends the program");
         let _ = ctrl_c().await;
     }
 }

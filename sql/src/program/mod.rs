@@ -6,10 +6,10 @@ mod cancel;
 mod mistake;
 mod output_file;
 mod query;
+mod report;
 mod runner;
 mod shell;
 mod table_text;
-mod tell;
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -27,8 +27,8 @@ use nfdecode_sql::{DamageLog, OnDamage, TableOptions, config, extend, register};
 use crate::program::args::Args;
 use crate::program::cancel::INTERRUPTED;
 use crate::program::mistake::Mistake;
+use crate::program::report::report;
 use crate::program::runner::{Program, Stop};
-use crate::program::tell::tell;
 
 /// Success, although files are damaged.
 const DAMAGED: u8 = 3;
@@ -50,16 +50,16 @@ pub(crate) fn run() -> ExitCode {
     let log = DamageLog::new();
     let result = run_with(&args, &log);
     if !args.quiet {
-        log.take().iter().for_each(|line| tell(line));
+        log.take().iter().for_each(|line| report(line));
     }
     match result {
         Err(Stop::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(Stop::Mistake(message)) => {
-            tell(&message);
+            report(&message);
             ExitCode::from(MISTAKE)
         }
         Err(Stop::Failed(message)) => {
-            tell(&message);
+            report(&message);
             ExitCode::from(FAILED)
         }
         Ok(()) | Err(Stop::OutputClosed) if log.is_nothing_read() => ExitCode::from(FAILED),

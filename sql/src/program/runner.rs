@@ -1,4 +1,4 @@
-//! Runs the statements of a text, tells what is wrong, and stops at ctrl-C.
+//! Runs the statements of a text, reports errors, and stops at ctrl-C.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::program::args::Form;
 use crate::program::cancel::Watch;
 use crate::program::mistake::Mistake;
 use crate::program::query;
-use crate::program::tell::tell;
+use crate::program::report::report;
 
-/// A session with the place where damage is told.
+/// A session with its log of damage.
 pub(crate) struct Program {
     pub(crate) session: SessionContext,
     pub(crate) log: DamageLog,
@@ -57,18 +57,18 @@ impl Program {
             })
     }
 
-    /// Runs statements that were typed, and tells what is wrong. Returns the number of rows.
+    /// Runs statements from the shell and reports errors. Returns the number of rows.
     pub(crate) fn statement(&self, runtime: &Runtime, text: &str, form: Form) -> Option<usize> {
         let watch = Watch::start(true, None);
         let result = self.run(runtime, text, form, None);
         drop(watch);
         if !self.quiet {
-            self.log.take().iter().for_each(|line| tell(line));
+            self.log.take().iter().for_each(|line| report(line));
         }
         match result {
             Ok(rows) => Some(rows),
             Err(error) => {
-                tell(&Mistake::of(&error, &self.session).show(text));
+                report(&Mistake::of(&error, &self.session).show(text));
                 None
             }
         }

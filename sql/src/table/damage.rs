@@ -23,7 +23,7 @@ struct Lines {
     waiting: Vec<String>,
     opened: u64,
     refused: u64,
-    told: HashSet<String>,
+    reported: HashSet<String>,
     beyond: u64,
 }
 
@@ -37,7 +37,7 @@ impl DamageLog {
     /// Whether damage was met since the log was made.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
-        !lock(&self.0).told.is_empty()
+        !lock(&self.0).reported.is_empty()
     }
 
     /// Whether files were to be read, and none of them could be opened.
@@ -47,7 +47,7 @@ impl DamageLog {
         lines.opened == 0 && lines.refused != 0
     }
 
-    /// Removes and returns the lines that nobody has taken yet, without the name of a program before them.
+    /// Removes and returns the lines added since the last call, without the name of a program before them.
     ///
     /// At most 100 lines are kept; the last one says how many more there were.
     #[must_use]
@@ -61,7 +61,7 @@ impl DamageLog {
         taken
     }
 
-    /// Forgets what was told, for the next query.
+    /// Removes all lines and counts, for the next query.
     pub fn clear(&self) {
         *lock(&self.0) = Lines::default();
     }
@@ -74,12 +74,12 @@ impl DamageLog {
             .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
             .collect();
         let mut lines = lock(&self.0);
-        if lines.told.contains(&line) {
+        if lines.reported.contains(&line) {
             return;
         }
-        if lines.told.len() < LINES_MAX {
+        if lines.reported.len() < LINES_MAX {
             lines.waiting.push(line.clone());
-            lines.told.insert(line);
+            lines.reported.insert(line);
         } else {
             lines.beyond += 1;
         }

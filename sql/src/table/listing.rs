@@ -1,6 +1,6 @@
 //! From paths to files: the rules of `nfdecode read`.
 //!
-//! Lists. Does not open files, except those in directories whose name does not tell what they are.
+//! Lists files. Opens only those in directories whose names do not identify them as nfcapd files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -45,8 +45,8 @@ impl TableOptions {
 
     /// Whether to read what is readable in files that are unfinished, truncated or damaged.
     #[must_use]
-    pub fn salvage(mut self, wanted: bool) -> Self {
-        self.salvages = wanted;
+    pub fn salvage(mut self, salvages: bool) -> Self {
+        self.salvages = salvages;
         self
     }
 
@@ -55,7 +55,7 @@ impl TableOptions {
         self.open.clone().salvage(self.salvages)
     }
 
-    /// Where damage is written; a log that nobody reads if it fails the query.
+    /// The log for damage; a new one, which is discarded, if damage fails the query.
     pub(crate) fn log(&self) -> DamageLog {
         match &self.on_damage {
             OnDamage::Fail => DamageLog::new(),

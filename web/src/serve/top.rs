@@ -1,7 +1,8 @@
 //! Top lists: what is asked for, and groups as rows.
 
 use nfdecode::aggregate::{
-    self, AggregateError, Collector, Direction, Group, Grouping, Key, Order, OrderBy, Side,
+    self, AggregateError, Collector, Direction, Group, Grouping, Key, Measures, Order, OrderBy,
+    Side,
 };
 use nfdecode::{FieldValue, Timestamp};
 use serde_json::{Map, Value, json};
@@ -20,6 +21,7 @@ pub(crate) struct TopWish {
     names: Vec<String>,
     grouping: Grouping,
     by: &'static str,
+    order: OrderBy,
     count: usize,
 }
 
@@ -40,24 +42,15 @@ impl TopWish {
             builder = builder.key(key);
         }
         let grouping = builder.build();
+        let by = params.word("by", &ORDERS)?.unwrap_or("bytes");
+        let order = Measures::default().order_by(by);
         Ok(Self {
             names,
             grouping: grouping.map_err(|error| Problem::wrong(error.to_string()))?,
-            by: params.word("by", &ORDERS)?.unwrap_or("bytes"),
+            by,
+            order: order.map_err(|error| Problem::wrong(error.to_string()))?,
             count: params.number("n", ROWS.0, ROWS.1)?,
         })
-    }
-
-    fn order(&self) -> OrderBy {
-        match self.by {
-            "packets" => OrderBy::Packets(Side::Both),
-            "flows" => OrderBy::Flows,
-            "bps" => OrderBy::Bps(Side::Both),
-            "pps" => OrderBy::Pps(Side::Both),
-            "bpp" => OrderBy::Bpp(Side::Both),
-            "duration" => OrderBy::Duration,
-            _ => OrderBy::Bytes(Side::Both),
-        }
     }
 
     /// What is grouped by.
@@ -67,7 +60,7 @@ impl TopWish {
 
     /// The first groups of all that were counted, and their sums.
     pub(crate) fn rows(&self, collector: Collector) -> Result<Value, Problem> {
-        let order = Order::new(self.order(), Direction::Descending);
+        let order = Order::new(self.order, Direction::Descending);
         let mut rows = Vec::new();
         let visit = |group: &Group<'_>, overall: &aggregate::Overall| {
             rows.push(row(self, group, overall));
