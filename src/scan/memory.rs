@@ -326,7 +326,7 @@ mod tests {
     fn large_blocks_on_many_threads_stay_within_the_limit() {
         // A list of the flows where they are put into one.
         let listed = 136 * (u64::from(LARGE) + 1);
-        for (grouping, list) in [(Grouping::ONE, 0), (Grouping::new(1 << 20, 64), listed)] {
+        for (grouping, list) in [(Grouping::SMALL, 0), (Grouping::new(1 << 20, 64), listed)] {
             let large = NEEDED + MIB + list;
             let blocks = (0..12).map(|at| LARGE - at).collect::<Vec<_>>();
             let found = peak(&blocks, 256 * MIB, grouping);
@@ -337,7 +337,7 @@ mod tests {
             assert!(found <= large, "{found}");
         }
         // Small blocks are not held up.
-        assert!(peak(&[1 << 12; 40], 256 * MIB, Grouping::ONE) < 256 * MIB);
+        assert!(peak(&[1 << 12; 40], 256 * MIB, Grouping::SMALL) < 256 * MIB);
     }
 
     #[test]

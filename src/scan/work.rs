@@ -22,9 +22,9 @@ pub trait Work: Sync {
     /// Called once per thread.
     fn worker(&self) -> Self::Worker;
 
-    /// Which parts are worked on together. One at a time unless overridden.
+    /// Which parts are worked on together. Each block of usual size is alone unless overridden.
     fn grouping(&self) -> Grouping {
-        Grouping::ONE
+        Grouping::SMALL
     }
 
     /// Works on some parts, on any thread, and hands the results over with [`Lane::in_turn`].
@@ -51,18 +51,23 @@ pub struct Grouping {
     pub files: usize,
     /// A group ends with its file.
     pub one_file: bool,
+    /// The flows of a group are put into one list. Its memory is accounted for.
+    pub lists_flows: bool,
 }
 
 impl Grouping {
-    /// One part at a time.
-    pub const ONE: Self = Self {
-        flows: 0,
-        blocks: 1,
-        files: 1,
+    /// A block of usual size and what stands before it: threads hand results over to each other once for each group, which
+    /// costs more than to read a block of a few flows.
+    pub const SMALL: Self = Self {
+        flows: 256,
+        blocks: 16,
+        files: 16,
         one_file: true,
+        lists_flows: false,
     };
 
-    /// Groups of at least this many flows, from at most this many blocks, of up to 16 files.
+    /// Groups of at least this many flows, from at most this many blocks, of up to 16 files. Their flows are put into
+    /// one list.
     #[must_use]
     pub const fn new(flows: u64, blocks: usize) -> Self {
         Self {
@@ -70,6 +75,7 @@ impl Grouping {
             blocks,
             files: 16,
             one_file: false,
+            lists_flows: true,
         }
     }
 
@@ -95,7 +101,7 @@ pub(crate) fn run<W: Work>(
     let stages = Traversal {
         settings: &settings,
         work,
-        lists_flows: grouping != Grouping::ONE,
+        lists_flows: grouping.lists_flows,
     };
     let groups = Groups {
         items: traverse::items(inputs, Arc::clone(&settings), done),
@@ -139,9 +145,6 @@ impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
 
 impl<I: Iterator<Item = Item>> Groups<I> {
     fn next_items(&mut self) -> Option<Vec<Item>> {
-        if self.grouping == Grouping::ONE {
-            return self.items.next().map(|item| vec![item]);
-        }
         let limits = &self.grouping;
         let (mut flows, mut blocks, mut files) = (0_u64, 0, 0);
         let mut group = Vec::new();
@@ -170,7 +173,7 @@ impl<I: Iterator<Item = Item>> Groups<I> {
 struct Traversal<'a, W> {
     settings: &'a Settings,
     work: &'a W,
-    /// Whether the flows of a group are put into one list.
+    /// See [`Grouping::lists_flows`].
     lists_flows: bool,
 }
 

@@ -36,7 +36,7 @@ enum {
      * what makes more of them are repetitions, which are made at the speed of memory. */
     FAILED_RATIO = 8,
     /* Bytes of a bzip2 block that are prepared in the time that one is decoded in. */
-    BZ2_PREPARED_RATIO = 8,
+    BZ2_PREPARED_RATIO = 4,
 };
 
 static const char lzo_is_full[] = "LZO data expand beyond the block limit";
