@@ -1,6 +1,10 @@
 //! Tests of the program `nfdecode`, and of the library where the program is the easiest way to ask it.
 #![allow(missing_docs)]
 
+#[path = "../support/consume.rs"]
+mod consume;
+#[path = "../support/rewritten.rs"]
+mod rewritten;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod dist;
+mod fuzz;
 mod layers;
 mod python;
 mod shell;

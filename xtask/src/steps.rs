@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::shell::{Failure, output, root, run, run_with};
-use crate::{api, dist, layers, python, site, sql};
+use crate::{api, dist, fuzz, layers, python, site, sql};
 
 /// One step.
 pub(crate) struct Step {
@@ -105,7 +105,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "fuzz",
         about: "a short fuzzing pass, for faults and for cost",
-        run: || run("make -C vendor/libnfdump fuzz-all cost-all SECONDS=4"),
+        run: fuzz::step,
     },
     Step {
         name: "dist",
