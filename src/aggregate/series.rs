@@ -63,6 +63,9 @@ struct Changes {
     /// The key of the last flow, and its number.
     last: Option<(Box<[u64]>, usize)>,
     count: usize,
+    /// The first and the last step at which anything happens.
+    range: Option<(u64, u64)>,
+    /// There is too much: nothing more is counted.
     is_full: bool,
 }
 
@@ -117,11 +120,25 @@ impl Changes {
     fn check(&mut self, more: usize) {
         self.count += more;
         if self.count > CHANGES_MAX {
-            *self = Self {
-                is_full: true,
-                ..Self::default()
-            };
+            self.give_up();
         }
+    }
+
+    /// Adds steps at which something happens. Ends counting if these are too far apart, as no later flow changes that.
+    fn widen(&mut self, (start, end): (u64, u64), steps_max: u64) {
+        let (first, last) = self.range.unwrap_or((start, end));
+        let (first, last) = (first.min(start), last.max(end));
+        self.range = Some((first, last));
+        if last - first >= steps_max {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        *self = Self {
+            is_full: true,
+            ..Self::default()
+        };
     }
 }
 
@@ -172,18 +189,25 @@ impl Series {
 
     fn add_some(&mut self, block: &Block, selected: Option<&[u32]>, most: usize) {
         let inner = &*self.grouping.0;
-        let (changes, step, spread) = (&mut self.changes, self.step, self.spread);
+        let (step, spread, steps_max) = (self.step, self.spread, self.steps_max());
+        let changes = &mut self.changes;
         let layout = &inner.layout;
         self.intake
             .block(inner, block, selected, most, 0, |batch, _| {
                 for row in batch.filled().chunks_exact(batch.width) {
                     let (key, counters) = row.split_at(layout.key_words);
                     if !changes.is_full {
-                        put_flow(changes, key, &counters_of(counters), step, spread);
+                        let range = put_flow(changes, key, &counters_of(counters), step, spread);
+                        changes.widen(range, steps_max);
                     }
                 }
             });
         self.without_time += std::mem::take(&mut self.intake.left_out);
+    }
+
+    /// Steps from the first to the last at most, times series.
+    fn steps_max(&self) -> u64 {
+        POINTS_MAX.saturating_mul((self.bins.interval() / self.step).clamp(1, STEPS_MAX))
     }
 
     /// Adds another series of the same kind. The order of merging does not matter.
@@ -195,7 +219,14 @@ impl Series {
             return Err(AggregateError::OtherGrouping);
         }
         self.changes.is_full |= other.changes.is_full;
+        if let Some(range) = other.changes.range {
+            let steps_max = self.steps_max();
+            self.changes.widen(range, steps_max);
+        }
         self.without_time += other.without_time;
+        if self.changes.is_full {
+            return Ok(());
+        }
         for (key, number) in &other.changes.numbers {
             let theirs = other.changes.series.get(*number).into_iter().flatten();
             let ours = self.changes.of(key);
@@ -268,19 +299,12 @@ impl Series {
         if self.changes.is_full {
             return Err(AggregateError::TooMany("intervals"));
         }
-        let steps = self.changes.series.iter().flat_map(HashMap::keys).copied();
-        let range = steps.fold(None, |range: Option<(u64, u64)>, at| {
-            let (start, end) = range.unwrap_or((at, at));
-            Some((start.min(at), end.max(at)))
-        });
-        let Some((start, end)) = range else {
+        let Some((start, end)) = self.changes.range else {
             return Ok(Vec::new());
         };
         let series = self.changes.series.len() as u64;
         let steps = (end - start).saturating_add(1);
-        let most =
-            POINTS_MAX.saturating_mul((self.bins.interval() / self.step).clamp(1, STEPS_MAX));
-        if steps.saturating_mul(series) > most {
+        if steps.saturating_mul(series) > self.steps_max() {
             return Err(AggregateError::TooMany("intervals"));
         }
         let mut points = Vec::new();
@@ -343,14 +367,14 @@ impl Series {
     }
 }
 
-/// Counts a flow in the steps that it lasts.
+/// Counts a flow in the steps that it lasts. Returns the first and the last step at which it changes anything.
 fn put_flow(
     changes: &mut Changes,
     key: &[u64],
     counters: &[u64; counter::COUNT],
     step: u64,
     spread: Spread,
-) {
+) -> (u64, u64) {
     let (first, last) = (counters[counter::FIRST], counters[counter::LAST]);
     let sum = |a: usize, b: usize| i128::from(counters[a]) + i128::from(counters[b]);
     let amounts = [
@@ -388,6 +412,10 @@ fn put_flow(
     }
     let more = series.len() - before;
     changes.check(more);
+    match spread {
+        Spread::Start => (start, start),
+        Spread::Even | Spread::End => (start, end),
+    }
 }
 
 /// `amount` times `part` of `whole`, with its fraction; amounts have at most 65 bits.
