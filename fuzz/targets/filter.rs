@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     LazyLock::force(&FLOWS);
-    nfdecode_fuzz::measure(bytes.len(), 4096, || {
+    nfdecode_fuzz::measure(bytes.len(), 65_536, || {
         let filter = match Filter::parse(text) {
             Ok(filter) => filter,
             Err(error) => {

@@ -26,13 +26,15 @@ pub(crate) fn default_limit(threads: NonZeroUsize) -> u64 {
     PER_THREAD.saturating_mul(threads).clamp(LEAST, MOST)
 }
 
+/// Tables of extension maps that a decoder of layout 1 has: 65,536 maps of 64 bytes, and how to convert flows of 1,024.
+const MAPS: u64 = 5 * MIB;
+
 /// Bytes of the buffers that decoding a block needs at most, apart from the index of its records.
-fn needed(found: &BlockRef) -> u64 {
-    const LAYOUT1: u16 = 2;
+pub(crate) fn needed(found: &BlockRef) -> u64 {
     let max = u64::from(raw::BLOCK_MAX);
     let stored = u64::from(found.stored_size());
-    match (found.0.layout, found.block_type()) {
-        (3, _) => {
+    match found.0.layout {
+        3 => {
             let max = u64::try_from(raw::LAYOUT3_BLOCK_MAX).unwrap_or(u64::MAX);
             let decoded = match found.0.decoded {
                 0 => max,
@@ -41,23 +43,31 @@ fn needed(found: &BlockRef) -> u64 {
             // Decompressed, and converted to records of up to twice the size.
             stored.min(max) + 3 * decoded
         }
-        (_, LAYOUT1) => stored.min(max) + 4 * max,
-        _ => stored.min(max) + max,
+        _ if is_layout2(found) => stored.min(max) + max,
+        _ => stored.min(max) + 4 * max + MAPS,
     }
 }
 
-/// Bytes of the buffers of a decoded block, roughly.
+/// Whether the records of a block are used as they are decoded.
+fn is_layout2(found: &BlockRef) -> bool {
+    const LAYOUT1: u16 = 2;
+    found.0.layout != 3 && found.block_type() != LAYOUT1
+}
+
+/// Bytes of the buffers of a decoded block, roughly. Where records are missing, what was decoded may be much more than
+/// the flows that came of it.
 pub(crate) fn held(block: &Block) -> u64 {
     let found = block.position();
     let most = needed(&found);
-    if found.0.layout == 3 {
+    let counts = block.counts();
+    let is_complete = counts.skipped_records == 0 && counts.dropped_flows == 0;
+    let shows_size = is_complete || is_layout2(&found);
+    if found.0.layout == 3 || block.damage().is_some() || !shows_size {
         return most;
     }
-    let data = u64::try_from(block.data().len()).unwrap_or(u64::MAX);
-    most.min(
-        data.saturating_mul(2)
-            .saturating_add(found.stored_size().into()),
-    )
+    let maps = if is_layout2(&found) { 0 } else { MAPS };
+    let data = counts.decoded_bytes.saturating_mul(2);
+    most.min(data.saturating_add(found.stored_size().into()) + maps)
 }
 
 /// Bytes that a list of the flows of a large block takes, for work that makes one: 48 for each, as much again and the times

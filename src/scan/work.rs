@@ -47,6 +47,8 @@ pub struct Grouping {
     pub flows: u64,
     /// Blocks. Limits memory: headers can announce anything.
     pub blocks: usize,
+    /// Bytes that decoding its blocks may take, as their headers and the format say.
+    pub bytes: u64,
     /// Files of which a group has parts, and places that cannot be read.
     pub files: usize,
     /// A group ends with its file.
@@ -61,6 +63,7 @@ impl Grouping {
     pub const SMALL: Self = Self {
         flows: 256,
         blocks: 16,
+        bytes: 32 * 1024 * 1024,
         files: 16,
         one_file: true,
         lists_flows: false,
@@ -73,6 +76,7 @@ impl Grouping {
         Self {
             flows,
             blocks,
+            bytes: u64::MAX,
             files: 16,
             one_file: false,
             lists_flows: true,
@@ -146,9 +150,13 @@ impl<I: Iterator<Item = Item>> Iterator for Groups<I> {
 impl<I: Iterator<Item = Item>> Groups<I> {
     fn next_items(&mut self) -> Option<Vec<Item>> {
         let limits = &self.grouping;
-        let (mut flows, mut blocks, mut files) = (0_u64, 0, 0);
+        let (mut flows, mut blocks, mut bytes, mut files) = (0_u64, 0, 0_u64, 0);
         let mut group = Vec::new();
-        while flows < limits.flows && blocks < limits.blocks && files < limits.files {
+        while flows < limits.flows
+            && blocks < limits.blocks
+            && bytes < limits.bytes
+            && files < limits.files
+        {
             let Some(item) = self.items.next() else { break };
             let is_end = matches!(item, Item::End(..));
             let is_large = matches!(&item, Item::Block(_, found, _) if memory::is_large(found));
@@ -156,6 +164,7 @@ impl<I: Iterator<Item = Item>> Groups<I> {
                 Item::Block(_, found, _) => {
                     flows = flows.saturating_add(found.announced_records().into());
                     blocks += 1;
+                    bytes = bytes.saturating_add(memory::needed(found));
                 }
                 Item::Start(_) | Item::Gap(..) | Item::Refused(_) => files += 1,
                 Item::End(..) => {}

@@ -436,7 +436,8 @@ fn memory_does_not_grow_with_threads() {
     let out = folder.path().join("out");
     let (file, out) = (path.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
     let large = if is_long() { 24 } else { 16 };
-    let mut cases = vec![files::large_blocks(large, 24)];
+    // Large blocks, and small ones that take much while they are decoded.
+    let mut cases = vec![files::large_blocks(large, 24), files::lost_maps(4)];
     if is_long() {
         cases.extend(files::cases(4, true).iter().map(|make| make()));
     }
@@ -450,6 +451,7 @@ fn memory_does_not_grow_with_threads() {
             let limit = (32 * MIB * threads).clamp(256 * MIB, 1024 * MIB);
             let mut commands = vec![
                 vec!["read", "--count", "-j", &jobs, file],
+                vec!["check", "-j", &jobs, file],
                 vec![
                     "read",
                     "-f",
@@ -465,7 +467,6 @@ fn memory_does_not_grow_with_threads() {
             if is_long() {
                 commands.extend([
                     vec!["read", "-f", "parquet", "-j", &jobs, "-o", out, file],
-                    vec!["check", "-j", &jobs, file],
                     vec!["top", "src_addr", "-j", &jobs, file],
                     vec!["read", "-f", "ndjson", "-j", &jobs, file],
                     vec!["read", "-f", "arrow", "-j", &jobs, "-o", out, file],
