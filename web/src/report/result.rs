@@ -7,7 +7,7 @@ use nfdecode::aggregate::{AggregateError, Collector, Group, Side};
 use nfdecode::scan::Totals;
 
 use crate::report::options::Options;
-use crate::survey::files::Files;
+use crate::survey::files::{Files, Missing};
 use crate::survey::findings::Finding;
 use crate::survey::lists::{self, List, Pair};
 use crate::survey::sample::Drawn;
@@ -170,6 +170,14 @@ impl Report {
             files,
             findings,
             is_exact,
+        }
+    }
+
+    /// As [`Files::missing`]: nothing for captures, of which times without packets have no file.
+    pub(crate) fn missing(&self) -> (Vec<Missing>, u64, u64) {
+        match self.options.captures {
+            Some(_) => (Vec::new(), 0, 0),
+            None => self.files.missing(),
         }
     }
 
