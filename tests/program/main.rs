@@ -8,6 +8,7 @@ mod agree;
 mod columns;
 mod columns_cli;
 mod command_line;
+mod compact;
 mod consumers;
 mod convert;
 mod cost;

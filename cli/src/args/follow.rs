@@ -82,6 +82,11 @@ pub(crate) struct FollowArgs {
     #[arg(long, value_enum, value_name = "SLOT")]
     pub(crate) partition_by: Option<Slot>,
 
+    /// In parquet, merge the small files of a partition when nothing was written into it for this time; 15m if not
+    /// given
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "15m")]
+    pub(crate) compact: Option<Duration>,
+
     /// In parquet, bloom filters on columns of addresses
     #[arg(long)]
     pub(crate) bloom: bool,

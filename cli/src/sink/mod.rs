@@ -6,6 +6,8 @@ pub(crate) mod arrow_ipc;
 pub(crate) mod cell;
 pub(crate) mod columns;
 pub(crate) mod keep;
+pub(crate) mod ledger;
+pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod page;
 pub(crate) mod parquet;
