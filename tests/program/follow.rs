@@ -96,7 +96,7 @@ impl Running {
     }
 
     /// Ends it as systemd does. Returns its exit status.
-    fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         self.signal(15);
         self.0.wait().expect("it ends").code()
     }
@@ -110,7 +110,7 @@ impl Drop for Running {
 }
 
 /// Waits until something holds.
-pub(crate) fn wait_for<T>(what: &str, mut test: impl FnMut() -> Option<T>) -> T {
+fn wait_for<T>(what: &str, mut test: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = test() {
@@ -121,7 +121,7 @@ pub(crate) fn wait_for<T>(what: &str, mut test: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-pub(crate) fn lines(path: &Path) -> Vec<String> {
+fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }

@@ -18,6 +18,7 @@ mod endings;
 mod filter_cli;
 mod first_hour;
 mod follow;
+mod follow_limits;
 mod identity;
 mod layout1;
 mod layout3;
