@@ -24,7 +24,7 @@ use crate::args::serve::ServeArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
-    ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
+    Addresses, ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
     parse_duration, parse_jobs,
 };
 
@@ -241,6 +241,10 @@ pub(crate) struct OutputArgs {
     /// Write to FILE instead of standard output (`-`); it appears only when complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// In arrow and parquet, addresses as bytes in network order (the default) or as text
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) addresses: Option<Addresses>,
 
     /// In parquet, bloom filters on columns of addresses
     #[arg(long)]

@@ -19,6 +19,15 @@ pub(crate) enum ProgressMode {
     Never,
 }
 
+/// The form of columns of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Addresses {
+    /// Bytes in network order: a third of the size, and in the order of numbers
+    Bytes,
+    /// Text, as people write it
+    Text,
+}
+
 /// Which flows to select.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Selecting flows")]

@@ -10,9 +10,9 @@ use nfdecode::columns::Projection;
 use nfdecode::follow::{Begin, Follower, Opened, Options, Rules};
 use nfdecode::value::Zone;
 
-use crate::args::SelectArgs;
 use crate::args::follow::{FollowArgs, FollowFormat};
 use crate::args::slot::Slot;
+use crate::args::{Addresses, SelectArgs};
 use crate::follow::compact::Compaction;
 use crate::follow::exec::Exec;
 use crate::follow::lake::{Fate, Lake};
@@ -26,6 +26,7 @@ use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
+use crate::sink::parquet::Stored;
 
 /// How long files are read before directories are looked at again: what is written now comes first.
 const SLICE: Duration = Duration::from_millis(500);
@@ -148,9 +149,12 @@ fn format(args: &FollowArgs) -> Result<FollowFormat, Stop> {
             "-o is for parquet: redirect standard output, or use -f parquet"
         }
         _ if !is_parquet
-            && (args.partition_by.is_some() || args.bloom || args.compact.is_some()) =>
+            && (args.partition_by.is_some()
+                || args.bloom
+                || args.compact.is_some()
+                || args.addresses.is_some()) =>
         {
-            "--partition-by, --compact and --bloom need -f parquet"
+            "--partition-by, --compact, --bloom and --addresses need -f parquet"
         }
         _ => return Ok(format),
     };
@@ -199,7 +203,10 @@ fn sink(
         FollowFormat::Parquet => Ok(Sink::Lake(Box::new(Lake {
             path: args.output.clone().unwrap_or_default(),
             slot: args.partition_by.unwrap_or(Slot::Hour),
-            bloom: args.bloom,
+            stored: Stored {
+                bloom: args.bloom,
+                text: args.addresses == Some(Addresses::Text),
+            },
             columns: columns()?,
             selection: selection.clone(),
             options: args.key.options(false)?.partial(true),

@@ -13,13 +13,14 @@ use crate::follow::tell::{Counts, Tell};
 use crate::input::select::Selection;
 use crate::run::stop::Stop;
 use crate::sink::columns::{ColumnWriter, Output};
+use crate::sink::parquet::Stored;
 use crate::sink::partition::recorded;
 
 /// The directory, and how it is written.
 pub(crate) struct Lake {
     pub(crate) path: PathBuf,
     pub(crate) slot: Slot,
-    pub(crate) bloom: bool,
+    pub(crate) stored: Stored,
     pub(crate) columns: Option<Projection>,
     pub(crate) selection: Selection,
     pub(crate) options: OpenOptions,
@@ -61,7 +62,7 @@ impl Lake {
         let output = Output::Directory {
             path: &self.path,
             slot: self.slot,
-            bloom: self.bloom,
+            stored: self.stored,
             is_durable: true,
         };
         let counts = tell.counts;

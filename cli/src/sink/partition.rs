@@ -33,7 +33,7 @@ use crate::run::stop::Stop;
 use crate::sink::ledger::{self, MEMORY, files_of, read_json, remembered};
 use crate::sink::merge;
 use crate::sink::output::Sink;
-use crate::sink::parquet::{failed, groups, labels, options};
+use crate::sink::parquet::{Stored, failed, groups, labels, options};
 use crate::sink::target;
 use nfdecode::columns::parquet::{GroupEncoder, GroupFormat, RowGroup, name_sources};
 use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
@@ -47,7 +47,7 @@ const PARTITIONS_MAX: usize = 10_000;
 pub(crate) struct Settings<'a> {
     pub(crate) columns: &'a Projection,
     pub(crate) slot: Slot,
-    pub(crate) bloom: bool,
+    pub(crate) stored: Stored,
     pub(crate) filter: Option<&'a str>,
     /// Whatever is readable of damaged files is written.
     pub(crate) salvage: bool,
@@ -155,7 +155,7 @@ impl Directory {
         let Settings {
             columns,
             slot,
-            bloom,
+            stored,
             filter,
             salvage,
             is_durable,
@@ -169,7 +169,7 @@ impl Directory {
             slot,
             salvage,
             is_durable,
-            format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
+            format: GroupFormat::new(columns, &options(stored)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
         fs::create_dir_all(this.path.join(MEMORY)).map_err(|error| this.failed(error))?;
@@ -179,18 +179,21 @@ impl Directory {
             .iter()
             .map(|column| column.name())
             .collect();
-        let wanted = json!({
+        let mut wanted = json!({
             "schema_version": SCHEMA_VERSION,
             "partition_by": slot.name(),
             "columns": names,
             "filter": filter,
         });
+        if stored.text {
+            wanted["addresses"] = "text".into();
+        }
         let known = path.join(MEMORY).join("settings.json");
         match read_json(&known) {
             Ok(Some(found)) if found == wanted => {}
             Ok(Some(_)) => {
                 return Err(Stop::Usage(format!(
-                    "{}: this directory was written with other columns, partitions or filter: see {}",
+                    "{}: this directory was written with other columns, partitions, addresses or filter: see {}",
                     path.display(),
                     known.display()
                 )));
@@ -557,7 +560,7 @@ mod tests {
         let settings = Settings {
             columns: &columns,
             slot: Slot::Day,
-            bloom: false,
+            stored: Stored::default(),
             filter: None,
             salvage: false,
             is_durable: false,
