@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::follow::{FILES, FLOWS, Place, Running, descriptors, fixture, memory, rows};
 use crate::support::layout3::{self, FlowRecord};
 use crate::support::stderr;
-use crate::support::writer::Encoding;
+use crate::support::writer::{self, Encoding};
 
 /// A file system in memory of some size; `None` if this user may not mount one.
 struct FileSystem {
@@ -304,4 +304,38 @@ fn files_of_layout_3_that_grow_give_each_flow_once() {
             "{text}"
         );
     }
+}
+
+/// Files that are read together are open at the same time, but do not keep buffers of their own.
+#[test]
+fn memory_does_not_grow_with_files_that_are_read_together() {
+    const COUNT: usize = 64;
+    let flow = |number: u16| {
+        let mut generic = vec![0; 48];
+        generic[..8].copy_from_slice(&(1_700_000_000_000_u64 + u64::from(number)).to_le_bytes());
+        let elements = vec![(1, generic), (2, number.to_le_bytes().repeat(4))];
+        let record = writer::FlowRecord {
+            elements,
+            ..Default::default()
+        };
+        record.bytes()
+    };
+    let block: Vec<_> = (0..20_000).map(flow).collect();
+    let bytes = writer::file(Encoding::Lz4, None, &[block]);
+    let place = Place::empty();
+    for number in 0..COUNT {
+        fs::write(place.input().join(name(number)), &bytes).expect("written");
+    }
+    let out = fs::File::create(place.path("out")).expect("created");
+    let arguments = ["--from", "start", "--state", "s", "--fields", "in_bytes"];
+    let running = Running::start(place.follow(&arguments).stdout(out));
+    Arriving::new(place.path("out")).wait(COUNT * 20_000);
+    let status = fs::read_to_string(format!("/proc/{}/status", running.0.id())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: u64 = line
+        .and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .expect("a number");
+    println!("{COUNT} files: at most {peak} KiB");
+    assert!(peak < 64 << 10, "{peak} KiB");
+    assert_eq!(running.terminate(), Some(0));
 }
