@@ -10,9 +10,7 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, SchemaRef};
-use nfdecode::columns::{
-    BatchBuilder, Joiner, Labels, OwnedRows, Projection, Rows, TextAddresses,
-};
+use nfdecode::columns::{BatchBuilder, Joiner, Labels, OwnedRows, Projection, Rows, TextAddresses};
 use nfdecode::scan::{Part, ScanBlock, ScanFile};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
