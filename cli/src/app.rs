@@ -80,6 +80,9 @@ fn settle_format(command: &mut Command) -> Result<(), String> {
         _ => None,
     };
     habits::form_as_file(output).map_or(Ok(()), Err)?;
+    if let Command::Convert(args) = command {
+        args.output.settle_page();
+    }
     match command {
         Command::Convert(ConvertArgs { output, select, .. })
         | Command::Read(ReadArgs { output, select, .. })

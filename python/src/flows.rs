@@ -24,7 +24,6 @@ use crate::interrupt;
 use crate::rows::RowIterator;
 use crate::source::Inputs;
 use crate::stream::{Damage, Reading, Stream, ToBatches, schema_capsule};
-use crate::text;
 
 /// Threads at most: each has buffers of its own.
 const THREADS_MAX: usize = 256;
@@ -305,7 +304,7 @@ fn type_name(column: &Column) -> &'static str {
         ColumnKind::Mpls => "list[uint32]",
         ColumnKind::Word | ColumnKind::Label => "dictionary[str]",
         ColumnKind::Bytes => "bytes",
-        _ if text::is_address(column.kind()) => "ip",
+        _ if column.kind().is_address() => "ip",
         _ => "str",
     }
 }

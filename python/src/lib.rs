@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `source`, `filter`, `flows` | what to read: files, filter, description |
 //! | `feed`, `interrupt` | reading on other threads; Ctrl-C |
-//! | `stream`, `text`, `rows` | record batches for other libraries, addresses as text, dictionaries of Python's types |
+//! | `stream`, `rows` | record batches for other libraries, dictionaries of Python's types |
 //! | `export` | Parquet and JSON files |
 //! | `inspect` | whole files in summary, new files of them |
 //! | `aggregate` | groups of flows, traffic over time |
@@ -29,7 +29,6 @@ mod interrupt;
 mod rows;
 mod source;
 mod stream;
-mod text;
 
 use pyo3::prelude::*;
 

@@ -10,7 +10,7 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, SchemaRef};
-use nfdecode::columns::{BatchBuilder, Joiner, Labels, OwnedRows, Projection, Rows};
+use nfdecode::columns::{BatchBuilder, Joiner, Labels, OwnedRows, Projection, Rows, TextAddresses};
 use nfdecode::scan::{Part, ScanBlock, ScanFile};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -21,13 +21,13 @@ use crate::conversion::Converting;
 use crate::errors::{self, OnError, Problem};
 use crate::feed::{Feed, Map, Next};
 use crate::interrupt;
-use crate::text;
 
 /// Makes batches of the selected flows.
 #[derive(Clone)]
 pub(crate) struct ToBatches {
     pub(crate) projection: Projection,
-    pub(crate) as_text: bool,
+    /// Turns addresses into text if the caller asked for it.
+    text: Option<TextAddresses>,
     pub(crate) schema: SchemaRef,
 }
 
@@ -46,13 +46,14 @@ enum Flows {
 
 impl ToBatches {
     pub(crate) fn new(projection: &Projection, as_text: bool) -> Self {
+        let text = as_text.then(|| TextAddresses::new(projection));
         Self {
             projection: projection.clone(),
-            as_text,
-            schema: match as_text {
-                true => text::schema(projection),
-                false => projection.schema(),
+            schema: match &text {
+                Some(text) => text.schema(),
+                None => projection.schema(),
             },
+            text,
         }
     }
 
@@ -70,11 +71,10 @@ impl ToBatches {
 
     /// With addresses as text if the caller asked for it.
     fn in_form(&self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, ArrowError> {
-        if !self.as_text {
-            return Ok(batches);
+        match &self.text {
+            Some(text) => batches.iter().map(|batch| text.batch(batch)).collect(),
+            None => Ok(batches),
         }
-        let to_text = |found| text::batch(found, &self.projection, &self.schema);
-        batches.iter().map(to_text).collect()
     }
 }
 

@@ -49,6 +49,14 @@ pub enum ColumnKind {
     Bytes,
 }
 
+impl ColumnKind {
+    /// Whether it holds addresses: IPv4, IPv6 or MAC.
+    #[must_use]
+    pub fn is_address(self) -> bool {
+        matches!(self, Self::Ip4 | Self::Ip6 | Self::Ip | Self::Mac)
+    }
+}
+
 /// The origin of the values of a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ColumnSource {

@@ -9,6 +9,7 @@
 //! * [`Decoder`] reads a file whose bytes arrive in pieces, such as from a network.
 //! * [`BatchBuilder`] makes record batches of one decoded block, or of some of its flows ([`Rows`]). [`Joiner`] and
 //!   [`OwnedRows`] join the flows of small blocks.
+//! * [`TextAddresses`] turns addresses of batches into text.
 //! * `parquet` (feature `parquet`) writes Parquet files of flows.
 //!
 //! The Arrow and Parquet crates of the signatures are re-exported: [`arrow_array`], [`arrow_schema`] and, as
@@ -42,6 +43,7 @@ pub(crate) mod projection;
 pub(crate) mod reader;
 pub(crate) mod rows;
 pub(crate) mod stride;
+pub(crate) mod text;
 
 #[cfg(feature = "parquet")]
 pub use ::parquet as parquet_crate;
@@ -56,3 +58,4 @@ pub use owned_rows::OwnedRows;
 pub use projection::{Projection, SCHEMA_VERSION, UnknownColumn};
 pub use reader::Reader;
 pub use rows::Rows;
+pub use text::TextAddresses;

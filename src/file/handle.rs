@@ -273,6 +273,12 @@ impl File {
         }
     }
 
+    /// The same file, whose blocks share their buffers with those of others.
+    pub(crate) fn with_buffers_of(mut self, pool: &Arc<Pool>) -> Self {
+        self.pool = Arc::clone(pool);
+        self
+    }
+
     /// Reads and decodes one block. May be called from any number of threads at once.
     ///
     /// Flows of layout 1 need extension maps, which may be in any block before theirs. Loading blocks

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
-use crate::file::block::BlockRef;
+use crate::file::block::{BlockRef, Pool};
 use crate::file::handle::{IntoBlockRefs, Position};
 use crate::file::names::Names;
 use crate::file::options::OpenOptions;
@@ -52,21 +52,25 @@ pub(crate) fn items(
         usize::MAX
     };
     let is_done = Arc::clone(&done);
+    // Many files may be open at a time, as in `follow`: buffers of their own would stay with each.
+    let pool = Arc::<Pool>::default();
     inputs
         .take(most)
         .take_while(move |_| !is_done.load(Ordering::Relaxed))
-        .flat_map(move |input| items_of(input, &settings, names.as_mut(), Arc::clone(&done)))
+        .flat_map(move |input| items_of(input, &settings, &pool, names.as_mut(), Arc::clone(&done)))
 }
 
 fn items_of(
     input: ScanInput,
     settings: &Settings,
+    pool: &Arc<Pool>,
     names: Option<&mut Arc<Names>>,
     done: Arc<AtomicBool>,
 ) -> impl Iterator<Item = Item> + use<> {
     let mut unread = None;
     let (file, refused) = match input.open(&settings.options) {
         Ok(file) => {
+            let file = file.with_buffers_of(pool);
             let names = names.map(|names| {
                 let known = Arc::make_mut(names);
                 file.collect_names(known);

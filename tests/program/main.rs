@@ -8,10 +8,12 @@ mod rewritten;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod agree;
 mod columns;
 mod columns_cli;
 mod command_line;
+mod compact;
 mod consumers;
 mod convert;
 mod cost;
@@ -21,6 +23,7 @@ mod endings;
 mod filter_cli;
 mod first_hour;
 mod follow;
+mod follow_limits;
 mod identity;
 mod layout1;
 mod layout3;

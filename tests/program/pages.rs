@@ -193,3 +193,64 @@ fn every_command_of_the_guides_does_what_is_said() {
         }
     }
 }
+
+/// Commands of the page on following, with what a test has in place of the paths of a server. They end when everything
+/// was read.
+#[test]
+fn every_command_of_the_page_on_following_runs() {
+    const PLACES: [(&str, &str); 4] = [
+        ("/var/cache/nfdump", "archive"),
+        ("/var/lib/nf/", "state/"),
+        ("/lake", "lake"),
+        ("nfdecode follow ", "nfdecode follow --once "),
+    ];
+    let place = scene();
+    let script = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
+    };
+    // In place of consumers: what they are sent is kept.
+    for name in ["psql", "clickhouse-client", "consumer"] {
+        script(name, &format!("#!/bin/sh\ncat >> {name}.input\n"));
+    }
+    let mut lines = Vec::new();
+    for (_, block) in blocks("follow.md") {
+        match block.strip_prefix("#!/bin/sh\n# load-postgres") {
+            Some(_) => script("load-postgres", &block),
+            None => lines.extend(block.replace("\\\n", "").lines().map(str::to_owned)),
+        }
+    }
+    lines.retain(|line| line.starts_with("nfdecode follow "));
+    assert!(lines.len() >= 8, "{} commands", lines.len());
+    for line in lines {
+        if !can_run(&line) {
+            println!("skipped: {line}");
+            continue;
+        }
+        // Each begins with a collector that is new to it.
+        let state = place.path().join("state");
+        let _ = fs::remove_file(place.path().join("s"));
+        let _ = fs::remove_dir_all(&state);
+        fs::create_dir(state).expect("made");
+        let command = PLACES.iter().fold(line.clone(), |line, (theirs, ours)| {
+            line.replace(theirs, ours)
+        });
+        let output = run(&command, place.path());
+        assert!(
+            output.status.success(),
+            "{line}\n{}",
+            support::stderr(&output)
+        );
+        assert_eq!(support::stderr(&output), "", "{line}");
+    }
+    let sent =
+        |name: &str| fs::read_to_string(place.path().join(name)).expect("it was sent something");
+    assert!(sent("psql.input").contains("COPY flows FROM STDIN"));
+    assert!(sent("clickhouse-client.input").contains("\"file\""));
+    assert!(
+        support::parquet_below(&place.path().join("lake"))
+            .next()
+            .is_some()
+    );
+}

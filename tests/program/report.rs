@@ -89,6 +89,43 @@ fn commands_of_the_page_run() {
 }
 
 #[test]
+#[cfg_attr(
+    not(nfpcapd_installed),
+    ignore = "needs nfpcapd: install the package nfdump"
+)]
+fn a_capture_gives_the_page_of_its_files() {
+    const CAPTURE: &str = "tests/fixtures/captures/office.pcap";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (html, kept, left) = (path("page.html"), path("kept"), path("left"));
+    let page = |arguments: &[&str]| {
+        let output = run(&[&["convert", CAPTURE], arguments].concat());
+        assert_eq!(
+            (stderr(&output), output.status.code()),
+            (String::new(), Some(0))
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert_eq!(page(&["-o", &html, "--keep", &kept]), "");
+    let written = fs::read_to_string(&html).expect("the page");
+    let of_files = self::page(&[&kept]);
+    assert_eq!(data(&written), data(&of_files));
+    assert!(written.contains(&format!("nfdecode top src_addr -n 20 {kept}<")));
+    // Without the files, the page has the command that makes them.
+    let page = page(&["-f", "report", "proto tcp"]);
+    assert_eq!(data(&page)["filter"], "proto tcp");
+    let command = format!("nfdecode convert {CAPTURE} --count --keep office-nfcapd");
+    assert!(page.contains(&command) && page.contains("top src_addr -n 20 office-nfcapd"));
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let words = words.iter().map(|word| match *word {
+        "office-nfcapd" => left.as_str(),
+        word => word,
+    });
+    assert!(run(&words.collect::<Vec<_>>()).status.success());
+    assert_eq!(data(&self::page(&[&left, "proto tcp"])), data(&page));
+}
+
+#[test]
 fn damage_is_reported_and_the_page_is_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = fs::read(
@@ -128,6 +165,18 @@ fn mistakes_are_explained() {
             "Nowhere/Land",
         ),
         (&["report", "proto tcp"], 2, "no file"),
+        (&["read", ARCHIVE, "-f", "report"], 2, "nfdecode report"),
+        (&["read", ARCHIVE, "-o", "a.html"], 2, "nfdecode report"),
+        (
+            &["convert", "a.pcap", "-o", "a.html", "--fields", "src_addr"],
+            2,
+            "--fields cannot be used with -f report",
+        ),
+        (
+            &["convert", "a.pcap", "-f", "report", "--count"],
+            2,
+            "--count cannot be used with -f report",
+        ),
     ] {
         let output = run(arguments);
         let told = stderr(&output);

@@ -82,6 +82,30 @@ fn rows_are_what_their_filters_select() {
 }
 
 #[test]
+fn pairs_of_ases_are_listed_where_there_are_some() {
+    let router = page(&fixtures("router"));
+    let lists = &data(&router)["lists"];
+    let rows = lists["as_pairs"]["rows"].as_array().expect("rows");
+    let label = |row: &Value| row[0].as_str().map(str::to_owned);
+    let named = rows.iter().find(|row| row[7].is_string()).expect("a pair");
+    let (from, to) = (&lists["source_as"], &lists["destination_as"]);
+    let both = label(named).expect("a label");
+    let (source, destination) = both.split_once(" → ").expect("two");
+    for (list, name) in [(from, source), (to, destination)] {
+        let rows = list["rows"].as_array().expect("rows");
+        let is_listed = rows.iter().any(|row| label(row).as_deref() == Some(name));
+        assert!(is_listed, "{name}");
+    }
+    let archive = page(&fixtures("archive"));
+    assert!(data(&archive)["lists"]["as_pairs"].is_null());
+    let (_, absent) = archive.split_once("Not in these flows:").expect("a list");
+    assert!(
+        absent.contains("AS to AS"),
+        "lists without values are named"
+    );
+}
+
+#[test]
 fn totals_are_those_of_the_files() {
     let path = fixtures("archive");
     let data = data(&page(&path));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::args::key::KeyArgs;
-use crate::args::shared::{memory_size, parse_delimiter, parse_duration};
+use crate::args::shared::{Addresses, memory_size, parse_delimiter, parse_duration};
 use crate::args::slot::Slot;
 
 /// How flows are written.
@@ -81,6 +81,15 @@ pub(crate) struct FollowArgs {
     /// In parquet, a file for each input and slot of time (UTC); hour if not given
     #[arg(long, value_enum, value_name = "SLOT")]
     pub(crate) partition_by: Option<Slot>,
+
+    /// In parquet, merge the small files of a partition when nothing was written into it for this time; 15m if not
+    /// given
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "15m")]
+    pub(crate) compact: Option<Duration>,
+
+    /// In parquet, addresses as bytes in network order (the default) or as text
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) addresses: Option<Addresses>,
 
     /// In parquet, bloom filters on columns of addresses
     #[arg(long)]

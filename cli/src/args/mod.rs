@@ -24,7 +24,7 @@ use crate::args::serve::ServeArgs;
 use crate::args::slot::Slot;
 
 pub(crate) use crate::args::shared::{
-    ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
+    Addresses, ProgressMode, SelectArgs, file_named, memory_size, parse_count, parse_delimiter,
     parse_duration, parse_jobs,
 };
 
@@ -125,6 +125,8 @@ pub(crate) enum Format {
     Long,
     Extended,
     Table,
+    /// A page, of `convert` only.
+    Report,
 }
 
 /// Reads the name of a [`Format`].
@@ -132,7 +134,7 @@ pub(crate) enum Format {
 struct FormatParser;
 
 /// The help text of each format.
-const FORMATS: [(&str, &str); 11] = [
+const FORMATS: [(&str, &str); 12] = [
     ("json", "Arrays of objects, as `nfdump -o json`"),
     ("ndjson", "One object per line, as `nfdump -o ndjson`"),
     (
@@ -155,6 +157,10 @@ const FORMATS: [(&str, &str); 11] = [
     (
         "parquet",
         "A Parquet file, or with --partition-by a directory of them",
+    ),
+    (
+        "report",
+        "In `convert`, an HTML page as `nfdecode report` writes it",
     ),
 ];
 
@@ -180,6 +186,7 @@ impl TypedValueParser for FormatParser {
             ("line", _) => Ok(Format::Line),
             ("long", _) => Ok(Format::Long),
             ("extended", _) => Ok(Format::Extended),
+            ("report", _) => Ok(Format::Report),
             ("csv-fast", _) => Ok(Format::Csv(Some(TokenList::fast()))),
             (_, Some(list)) => match TokenList::parse(list) {
                 Ok(tokens) => Ok(Format::Csv(Some(tokens))),
@@ -205,8 +212,8 @@ impl TypedValueParser for FormatParser {
 pub(crate) struct OutputArgs {
     /// How to write flows
     ///
-    /// Default: taken from the extension of -o FILE (.json, .ndjson, .csv, .arrow, .parquet), else `table` when
-    /// `read` prints to a terminal, else `json`.
+    /// Default: taken from the extension of -o FILE (.json, .ndjson, .csv, .arrow, .parquet, in `convert` .html), else
+    /// `table` when `read` prints to a terminal, else `json`.
     #[arg(short, long, value_parser = FormatParser)]
     pub(crate) format: Option<Format>,
 
@@ -234,6 +241,10 @@ pub(crate) struct OutputArgs {
     /// Write to FILE instead of standard output (`-`); it appears only when complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// In arrow and parquet, addresses as bytes in network order (the default) or as text
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) addresses: Option<Addresses>,
 
     /// In parquet, bloom filters on columns of addresses
     #[arg(long)]
@@ -514,6 +525,14 @@ impl OutputArgs {
             Some(_) => Some(Format::Json),
         };
         Ok(())
+    }
+
+    /// Chooses a page if the extension of the output is that of one, and `-f` is not given.
+    pub(crate) fn settle_page(&mut self) {
+        let extension = self.file().and_then(Path::extension);
+        if self.format.is_none() && extension.is_some_and(shared::is_of_pages) {
+            self.format = Some(Format::Report);
+        }
     }
 
     /// The file to write; `None` is standard output.

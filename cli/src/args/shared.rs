@@ -1,5 +1,6 @@
 //! Arguments and values that several commands have.
 
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,15 @@ pub(crate) enum ProgressMode {
     Always,
     /// Never
     Never,
+}
+
+/// The form of columns of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Addresses {
+    /// Bytes in network order: a third of the size, and in the order of numbers
+    Bytes,
+    /// Text, as people write it
+    Text,
 }
 
 /// Which flows to select.
@@ -76,6 +86,9 @@ pub(crate) fn form_of_extension(output: &Path) -> Result<Option<&'static str>, S
         "gz" | "zst" | "bz2" | "xz" => {
             "text is not compressed here: use -f FORMAT and a pipe to the compressor, or -f parquet"
         }
+        _ if is_of_pages(OsStr::new(&extension)) => {
+            "a page about nfcapd files is written by nfdecode report"
+        }
         "xls" | "xlsx" | "ods" => "spreadsheets open csv: use -f csv",
         _ => "use -f FORMAT",
     };
@@ -84,6 +97,13 @@ pub(crate) fn form_of_extension(output: &Path) -> Result<Option<&'static str>, S
         output.display(),
         extension.escape_default()
     ))
+}
+
+/// Whether files with this extension are pages.
+pub(crate) fn is_of_pages(extension: &OsStr) -> bool {
+    ["html", "htm"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// The file that an argument names; `None` is standard output.

@@ -14,26 +14,30 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::args::{ConvertArgs, Format};
+use crate::commands::convert_page;
 use crate::input::paths;
 use crate::input::select;
 use crate::input::select::Selection;
 use crate::run::env;
+use crate::run::gather;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::columns;
 use crate::sink::columns::{ColumnWriter, Form, Output};
-use crate::sink::target;
+use crate::sink::keep::{Keep, done_with};
 use crate::sink::target::Target;
 use crate::sink::text::{Arrangement, FlowWriter, Printed};
 use crate::sink::text_format::Style;
+use nfdecode::Scan;
 use nfdecode::convert::{
     self, Conversion, Convert, ConvertError, Message, Nfpcapd, Stage, WorkDir,
 };
 use nfdecode::filter::{Includes, Options};
-use nfdecode::scan::ScanInput;
+use nfdecode::scan::{Part, ScanBlock, ScanInput};
 use nfdecode::value::Zone;
+use nfdecode_web::report::{Adder, Survey};
 
 /// File name endings that mean a capture rather than a filter if there is no such file.
 const ENDINGS: [&str; 6] = [".pcap", ".pcapng", ".cap", ".dmp", ".gz", ".zst"];
@@ -55,7 +59,11 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     settings(Convert::file(first), args)
         .validate()
         .map_err(failed)?;
-    let style = Style::new(&args.output, Format::Json)?;
+    let is_page = convert_page::is_wanted(args)?;
+    let style = match is_page {
+        false => Some(Style::new(&args.output, Format::Json)?),
+        true => None,
+    };
     check_captures(captures)?;
     if let Some(output) = args.output.file() {
         paths::refuse_as_output(captures.iter().map(PathBuf::as_path), output)?;
@@ -71,8 +79,17 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
     }
     let keep = args.keep.as_deref().map(Keep::new).transpose()?;
     let gave_up = AtomicBool::new(false);
-    let flows = (style, zone, selection);
-    let printer = printer(args, first, form, flows, &gave_up, report)?;
+    let printer = match style {
+        Some(style) => {
+            let flows = (style, zone, selection);
+            printer(args, first, form, flows, &gave_up, report)?
+        }
+        None => Printer::Page(
+            Box::new(convert_page::survey(args, captures, operand, zone)?),
+            scan(args, &selection).threads(env::threads(args.output.jobs)),
+            Target::open(args.output.file())?,
+        ),
+    };
     let job = Job {
         args,
         captures,
@@ -93,12 +110,30 @@ pub(crate) fn run(args: &ConvertArgs, report: &Report) -> Result<(), Stop> {
             job.write_text(&writer, &mut target, &mut conversions)?;
             Some(target)
         }
+        Printer::Page(survey, scan, mut target) => {
+            let page = job.survey(*survey, &scan, &mut conversions)?;
+            target.write(page.as_bytes())?;
+            Some(target)
+        }
     };
     for conversion in conversions {
         remove(conversion);
     }
     drop(job);
     target.map_or(Ok(()), Target::finish)
+}
+
+/// Which flows are written, of inputs that come one by one.
+fn scan(args: &ConvertArgs, selection: &Selection) -> Scan {
+    let scan = selection.scan(std::iter::empty());
+    let scan = match args.limit {
+        Some(limit) => scan.limit(limit),
+        None => scan,
+    };
+    match args.output.memory {
+        Some(bytes) => scan.memory(bytes),
+        None => scan,
+    }
 }
 
 /// Opens the destination, so that errors of the output are reported before the work.
@@ -116,15 +151,7 @@ fn printer<'a>(
     } else {
         Arrangement::Together
     };
-    let scan = selection.scan(std::iter::empty());
-    let scan = match args.limit {
-        Some(limit) => scan.limit(limit),
-        None => scan,
-    };
-    let scan = match args.output.memory {
-        Some(bytes) => scan.memory(bytes),
-        None => scan,
-    };
+    let scan = scan(args, &selection);
     Ok(match form {
         Some(form) => {
             let writer = ColumnWriter {
@@ -224,6 +251,7 @@ fn settings<'a>(mut convert: Convert<'a>, args: &ConvertArgs) -> Convert<'a> {
 enum Printer<'a> {
     Columns(ColumnWriter<'a>, Output<'a>),
     Text(FlowWriter<'a>, Target),
+    Page(Box<Survey>, Scan, Target),
 }
 
 /// An error message with the option that helps.
@@ -240,43 +268,6 @@ fn remove(conversion: Started<'_>) {
     let path = conversion.work;
     drop(conversion.conversion);
     interrupt::forget(&path);
-}
-
-/// Where `--keep` puts files.
-struct Keep<'a> {
-    directory: &'a Path,
-}
-
-impl<'a> Keep<'a> {
-    fn new(directory: &'a Path) -> Result<Self, Stop> {
-        fs::create_dir_all(directory)
-            .map_err(|error| Stop::failed(format!("{}: {error}", directory.display())))?;
-        Ok(Self { directory })
-    }
-
-    /// Copies a file. An existing one of that name is not replaced, and is an error.
-    fn copy(&self, file: &Path, name: &str) -> Result<(), Stop> {
-        let target = self.directory.join(name);
-        let failed =
-            |error: &dyn std::fmt::Display| Stop::failed(format!("{}: {error}", target.display()));
-        let make = || tempfile::NamedTempFile::new_in(self.directory);
-        let mut copy = interrupt::temporary(make, |copy| copy.path())
-            .map_err(|error| failed(&target::of_the_system(&error)))?;
-        let result = (|| {
-            io::copy(&mut fs::File::open(file)?, copy.as_file_mut())?;
-            use std::os::unix::fs::PermissionsExt as _;
-            copy.as_file()
-                .set_permissions(fs::Permissions::from_mode(0o644))
-        })();
-        result.map_err(|error| failed(&target::of_the_system(&error)))?;
-        let temporary = copy.path().to_owned();
-        let result = copy.persist_noclobber(&target).map(drop);
-        interrupt::forget(&temporary);
-        result.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => failed(&"the file exists and is not replaced"),
-            _ => failed(&error.error),
-        })
-    }
 }
 
 /// A conversion whose files may still be needed.
@@ -335,24 +326,13 @@ impl Job<'_> {
         conversions: &mut Vec<Started<'j>>,
     ) -> Result<(), Stop> {
         let keep = self.keep;
-        let (converted, text) = thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel::<ScanInput>();
-            let print = move || {
+        let (converted, text) = self.convert_while(
+            move |files| {
                 let mut file_done = |input: &ScanInput| done_with(keep, input);
-                writer.print(receiver.into_iter(), target, &mut |_| (), &mut file_done)
-            };
-            let printer = thread::Builder::new()
-                .spawn_scoped(scope, print)
-                .map_err(|error| Stop::failed(format!("cannot start a thread: {error}")))?;
-
-            let converted = self.convert_all(&sender, conversions);
-            drop(sender);
-            // An error of the printer explains why the conversion stopped, if it did.
-            let text = printer
-                .join()
-                .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
-            Ok((converted, text))
-        })?;
+                writer.print(files.into_iter(), target, &mut |_| (), &mut file_done)
+            },
+            conversions,
+        )?;
         match converted {
             Ok(account) => {
                 // With a limit not all flows were read.
@@ -370,6 +350,80 @@ impl Job<'_> {
                 Err(stop)
             }
         }
+    }
+
+    /// Converts, and counts the flows of files as soon as they are complete. Returns the page.
+    fn survey<'j>(
+        &'j self,
+        survey: Survey,
+        scan: &Scan,
+        conversions: &mut Vec<Started<'j>>,
+    ) -> Result<String, Stop> {
+        let (keep, gave_up, report) = (self.keep, self.gave_up, self.report);
+        let counted = &survey;
+        let see = move |part: &Part| {
+            counted.see(part);
+            let result = match part {
+                Part::Refused(error) => Err(Stop::failed(error)),
+                Part::End(end) => {
+                    // The limit is reached: no more inputs are needed.
+                    gave_up.fetch_or(!end.is_whole(), Ordering::Relaxed);
+                    done_with(keep, end.file().input())
+                }
+                _ => Ok(()),
+            };
+            gave_up.fetch_or(result.is_err(), Ordering::Relaxed);
+            result
+        };
+        let count = move |files: mpsc::Receiver<ScanInput>| {
+            let add = |adder: &mut Adder, block: &ScanBlock| counted.add(adder, block);
+            gather::run_over(
+                scan,
+                files.into_iter(),
+                (|| counted.adder(), add),
+                see,
+                report,
+            )
+        };
+        let (converted, totals) = self.convert_while(count, conversions)?;
+        self.report_held();
+        match converted {
+            Ok(account) if !self.gave_up.load(Ordering::Relaxed) => {
+                let passed_over = 0;
+                self.judge(
+                    &account,
+                    Printed {
+                        totals,
+                        passed_over,
+                    },
+                );
+            }
+            // The limit has been reached.
+            Ok(_) | Err(Stop::OutputClosed) => {}
+            Err(stop) => return Err(stop),
+        }
+        Ok(survey.finish(&totals).map_err(Stop::failed)?.html())
+    }
+
+    /// Converts, while another thread does this with files as soon as they are complete.
+    fn convert_while<'j, T: Send>(
+        &'j self,
+        work: impl FnOnce(mpsc::Receiver<ScanInput>) -> Result<T, Stop> + Send,
+        conversions: &mut Vec<Started<'j>>,
+    ) -> Result<(Result<Account, Stop>, T), Stop> {
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel::<ScanInput>();
+            let worker = thread::Builder::new()
+                .spawn_scoped(scope, move || work(receiver))
+                .map_err(|error| Stop::failed(format!("cannot start a thread: {error}")))?;
+            let converted = self.convert_all(&sender, conversions);
+            drop(sender);
+            // An error of the worker explains why the conversion stopped, if it did.
+            let done = worker
+                .join()
+                .unwrap_or_else(|_| Err(Stop::failed("internal error while printing")))?;
+            Ok((converted, done))
+        })
     }
 
     fn report_held(&self) {
@@ -509,17 +563,6 @@ impl Job<'_> {
             report.note(format!("{packets} packets gave no flows"));
         }
     }
-}
-
-/// Removes a printed file, after keeping it if requested.
-fn done_with(keep: Option<&Keep<'_>>, input: &ScanInput) -> Result<(), Stop> {
-    let Some(path) = input.as_path() else {
-        return Ok(());
-    };
-    keep.map_or(Ok(()), |keep| keep.copy(path, input.name()))?;
-    // The directory is removed at the end; removing files early keeps it small.
-    let _ = fs::remove_file(path);
-    Ok(())
 }
 
 fn doing(stage: Stage) -> &'static str {

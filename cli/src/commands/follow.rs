@@ -10,9 +10,10 @@ use nfdecode::columns::Projection;
 use nfdecode::follow::{Begin, Follower, Opened, Options, Rules};
 use nfdecode::value::Zone;
 
-use crate::args::SelectArgs;
 use crate::args::follow::{FollowArgs, FollowFormat};
 use crate::args::slot::Slot;
+use crate::args::{Addresses, SelectArgs};
+use crate::follow::compact::Compaction;
 use crate::follow::exec::Exec;
 use crate::follow::lake::{Fate, Lake};
 use crate::follow::metrics::Metrics;
@@ -25,6 +26,7 @@ use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
+use crate::sink::parquet::Stored;
 
 /// How long files are read before directories are looked at again: what is written now comes first.
 const SLICE: Duration = Duration::from_millis(500);
@@ -146,8 +148,13 @@ fn format(args: &FollowArgs) -> Result<FollowFormat, Stop> {
         _ if !is_parquet && args.output.is_some() => {
             "-o is for parquet: redirect standard output, or use -f parquet"
         }
-        _ if !is_parquet && (args.partition_by.is_some() || args.bloom) => {
-            "--partition-by and --bloom need -f parquet"
+        _ if !is_parquet
+            && (args.partition_by.is_some()
+                || args.bloom
+                || args.compact.is_some()
+                || args.addresses.is_some()) =>
+        {
+            "--partition-by, --compact, --bloom and --addresses need -f parquet"
         }
         _ => return Ok(format),
     };
@@ -196,12 +203,19 @@ fn sink(
         FollowFormat::Parquet => Ok(Sink::Lake(Box::new(Lake {
             path: args.output.clone().unwrap_or_default(),
             slot: args.partition_by.unwrap_or(Slot::Hour),
-            bloom: args.bloom,
+            stored: Stored {
+                bloom: args.bloom,
+                text: args.addresses == Some(Addresses::Text),
+            },
             columns: columns()?,
             selection: selection.clone(),
             options: args.key.options(false)?.partial(true),
             threads: args.jobs.unwrap_or(NonZeroUsize::MIN).min(env::THREADS_MAX),
             memory: args.memory,
+            compaction: match (&args.output, args.compact) {
+                (Some(output), Some(quiet)) => Some(Compaction::new(output, quiet)?),
+                _ => None,
+            },
         }))),
         _ => {
             let form = match TextForm::of(args, format, zone)? {
@@ -254,6 +268,12 @@ impl Session<'_> {
             if let Some(exec) = &mut self.exec {
                 is_more |= exec.run(&mut self.follower, &self.tell)?;
                 is_more |= self.args.once && exec.is_waiting();
+            }
+            if let Sink::Lake(lake) = &mut self.sink
+                && let Some(compaction) = &mut lake.compaction
+            {
+                let is_last = self.args.once && !is_more;
+                is_more |= compaction.run(Instant::now() + SLICE, is_last)?;
             }
             self.count();
             if is_more {
@@ -466,7 +486,7 @@ impl Session<'_> {
         if opened.is_empty() {
             return Ok(false);
         }
-        let Sink::Lake(lake) = &self.sink else {
+        let Sink::Lake(lake) = &mut self.sink else {
             return Ok(false);
         };
         let jobs: Vec<_> = opened.iter().map(|opened| opened.job().clone()).collect();

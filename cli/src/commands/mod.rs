@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod convert;
+mod convert_page;
 pub(crate) mod fields;
 pub(crate) mod follow;
 pub(crate) mod info;

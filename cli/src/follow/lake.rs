@@ -8,22 +8,26 @@ use nfdecode::follow::Job;
 use nfdecode::scan::ScanInput;
 
 use crate::args::slot::Slot;
+use crate::follow::compact::Compaction;
 use crate::follow::tell::{Counts, Tell};
 use crate::input::select::Selection;
 use crate::run::stop::Stop;
 use crate::sink::columns::{ColumnWriter, Output};
-use crate::sink::partition::is_recorded;
+use crate::sink::parquet::Stored;
+use crate::sink::partition::recorded;
 
 /// The directory, and how it is written.
 pub(crate) struct Lake {
     pub(crate) path: PathBuf,
     pub(crate) slot: Slot,
-    pub(crate) bloom: bool,
+    pub(crate) stored: Stored,
     pub(crate) columns: Option<Projection>,
     pub(crate) selection: Selection,
     pub(crate) options: OpenOptions,
     pub(crate) threads: std::num::NonZeroUsize,
     pub(crate) memory: u64,
+    /// Merges small files, if requested.
+    pub(crate) compaction: Option<Compaction>,
 }
 
 /// What became of a file.
@@ -37,7 +41,7 @@ pub(crate) enum Fate {
 
 impl Lake {
     /// Writes files that were not written before. Also after an error, what was written stays.
-    pub(crate) fn write(&self, jobs: &[Job], tell: &Tell<'_>) -> (Vec<Fate>, Result<(), Stop>) {
+    pub(crate) fn write(&mut self, jobs: &[Job], tell: &Tell<'_>) -> (Vec<Fate>, Result<(), Stop>) {
         let inputs = jobs.iter().map(|job| ScanInput::path(&*job.path));
         let scan = self
             .selection
@@ -58,7 +62,7 @@ impl Lake {
         let output = Output::Directory {
             path: &self.path,
             slot: self.slot,
-            bloom: self.bloom,
+            stored: self.stored,
             is_durable: true,
         };
         let counts = tell.counts;
@@ -75,12 +79,17 @@ impl Lake {
                 printed.totals.damaged + printed.totals.refused,
             );
         }
-        let fate = |job: &Job| match is_recorded(&self.path, &ScanInput::path(&*job.path)) {
-            true => Some(Fate::Written),
+        let mut fate = |job: &Job| match recorded(&self.path, &ScanInput::path(&*job.path)) {
+            Some(files) => {
+                if let Some(compaction) = &mut self.compaction {
+                    compaction.wrote(files);
+                }
+                Some(Fate::Written)
+            }
             // What comes after the file that ended the run was not looked at.
-            false => is_complete.then_some(Fate::Unread),
+            None => is_complete.then_some(Fate::Unread),
         };
-        let fates = jobs.iter().map_while(fate).collect();
+        let fates = jobs.iter().map_while(&mut fate).collect();
         (fates, result.map(drop))
     }
 }

@@ -111,7 +111,7 @@ impl Source {
         add: impl Fn(&mut W, &ScanBlock) + Sync,
         report: &Report,
     ) -> Result<Totals, Stop> {
-        self.run_seeing(make, add, |_| {}, report)
+        self.run_seeing(make, add, |_| Ok(()), report)
     }
 
     /// As [`run`](Self::run), and calls `see` with each part of the files in order.
@@ -119,7 +119,7 @@ impl Source {
         &self,
         make: impl Fn() -> W + Sync,
         add: impl Fn(&mut W, &ScanBlock) + Sync,
-        see: impl Fn(&Part) + Sync,
+        see: impl Fn(&Part) -> Result<(), Stop> + Sync,
         report: &Report,
     ) -> Result<Totals, Stop> {
         let size = |input: &ScanInput| {
@@ -135,18 +135,27 @@ impl Source {
             see,
             report,
         };
-        let tally = Tally {
-            account: Account::default(),
-            progress,
-            done: 0,
-            stop: None,
-        };
-        let (totals, tally, _) = self.scan.run(&gathering, tally);
-        match tally.stop {
-            Some(stop) => Err(stop),
-            None => Ok(totals),
-        }
+        let inputs: Vec<_> = self.scan.inputs().cloned().collect();
+        gathering.run(&self.scan, inputs.into_iter(), progress)
     }
+}
+
+/// As [`Source::run_seeing`] for inputs that appear meanwhile. Shows no progress.
+pub(crate) fn run_over<W>(
+    scan: &Scan,
+    inputs: impl Iterator<Item = ScanInput> + Send,
+    (make, add): (impl Fn() -> W + Sync, impl Fn(&mut W, &ScanBlock) + Sync),
+    see: impl Fn(&Part) -> Result<(), Stop> + Sync,
+    report: &Report,
+) -> Result<Totals, Stop> {
+    let gathering = Gathering {
+        make,
+        add,
+        see,
+        report,
+    };
+    let progress = Progress::hidden();
+    gathering.run(scan, inputs, progress)
 }
 
 struct Gathering<'r, M, A, S> {
@@ -163,11 +172,37 @@ struct Tally {
     stop: Option<Stop>,
 }
 
+impl<W, M, A, S> Gathering<'_, M, A, S>
+where
+    M: Fn() -> W + Sync,
+    A: Fn(&mut W, &ScanBlock) + Sync,
+    S: Fn(&Part) -> Result<(), Stop> + Sync,
+{
+    fn run(
+        &self,
+        scan: &Scan,
+        inputs: impl Iterator<Item = ScanInput> + Send,
+        progress: Progress,
+    ) -> Result<Totals, Stop> {
+        let tally = Tally {
+            account: Account::default(),
+            progress,
+            done: 0,
+            stop: None,
+        };
+        let (totals, tally, _) = scan.run_over(inputs, self, tally);
+        match tally.stop {
+            Some(stop) => Err(stop),
+            None => Ok(totals),
+        }
+    }
+}
+
 impl<W, M, A, S> Work for Gathering<'_, M, A, S>
 where
     M: Fn() -> W + Sync,
     A: Fn(&mut W, &ScanBlock) + Sync,
-    S: Fn(&Part) + Sync,
+    S: Fn(&Part) -> Result<(), Stop> + Sync,
 {
     type Worker = W;
     type Tally = Tally;
@@ -188,10 +223,10 @@ where
             }
             lane.in_turn(|tally| {
                 tally.account.see(self.report, &part);
-                (self.see)(&part);
+                let seen = (self.see)(&part);
                 tally.done += account::stored_size(&part);
                 tally.progress.set(tally.done);
-                match interrupt::check() {
+                match seen.and_then(|()| interrupt::check()) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(stop) => {
                         tally.stop.get_or_insert(stop);

@@ -44,6 +44,14 @@ impl Progress {
         }
     }
 
+    /// A bar that is never shown.
+    pub(crate) fn hidden() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            show_at: None,
+        }
+    }
+
     /// `done` of the bytes are done.
     pub(crate) fn set(&mut self, done: u64) {
         if self.show_at.is_some_and(|at| Instant::now() >= at) {

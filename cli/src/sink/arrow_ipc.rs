@@ -10,12 +10,14 @@ use arrow_ipc::writer::{FileWriter, StreamWriter};
 use crate::run::stop::Stop;
 use crate::sink::output::{Out, Sink};
 use crate::sink::target::BUFFER;
-use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
+use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows, TextAddresses};
 use nfdecode::scan::{Grouping, ScanFile};
 
 /// Writes a batch for each block, or for several small ones.
 pub(crate) struct Ipc {
     columns: Projection,
+    /// Turns addresses into text, if requested.
+    text: Option<TextAddresses>,
     /// Of all files, with their numbers by name.
     labels: Option<(Labels, HashMap<String, u32>)>,
 }
@@ -27,12 +29,23 @@ pub(crate) enum Writer {
 }
 
 impl Ipc {
-    pub(crate) fn new(columns: Projection, labels: Option<(Labels, HashMap<String, u32>)>) -> Self {
-        Self { columns, labels }
+    pub(crate) fn new(
+        columns: Projection,
+        labels: Option<(Labels, HashMap<String, u32>)>,
+        text: bool,
+    ) -> Self {
+        Self {
+            text: text.then(|| TextAddresses::new(&columns)),
+            columns,
+            labels,
+        }
     }
 
     pub(crate) fn begin(&self, out: Out, is_file: bool) -> Result<Writer, Stop> {
-        let schema = self.columns.schema();
+        let schema = match &self.text {
+            Some(text) => text.schema(),
+            None => self.columns.schema(),
+        };
         let out = BufWriter::with_capacity(BUFFER, out);
         let writer = if is_file {
             FileWriter::try_new(out, &schema).map(Writer::File)
@@ -79,7 +92,14 @@ impl Sink for Ipc {
             let numbers = files.iter().map(|open| number(open).unwrap_or_default());
             rows.renumber_files(&numbers.collect::<Vec<_>>());
         }
-        builder.batches(&rows).map_err(Stop::failed)
+        let batches = builder.batches(&rows).map_err(Stop::failed)?;
+        match &self.text {
+            None => Ok(batches),
+            Some(text) => {
+                let texts = batches.iter().map(|batch| text.batch(batch));
+                texts.collect::<Result<_, _>>().map_err(Stop::failed)
+            }
+        }
     }
 
     fn write(&self, out: &mut Writer, batches: Vec<RecordBatch>) -> Result<(), Stop> {

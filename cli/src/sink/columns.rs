@@ -16,7 +16,7 @@ use nfdecode::scan::{Grouping, Lane, OnDamage, Part, ScanFile, ScanInput, Stoppe
 use nfdecode::{Error, File, Scan};
 
 use crate::args::slot::Slot;
-use crate::args::{Format, OutputArgs};
+use crate::args::{Addresses, Format, OutputArgs};
 use crate::run::account::{self, Account};
 use crate::run::env;
 use crate::run::interrupt;
@@ -24,7 +24,7 @@ use crate::run::report::Report;
 use crate::run::stop::Stop;
 use crate::sink::arrow_ipc::Ipc;
 use crate::sink::output::{Out, Sink};
-use crate::sink::parquet::{OneFile, finish};
+use crate::sink::parquet::{OneFile, Stored, finish};
 use crate::sink::partition::{Directory, Origin, Settings};
 use crate::sink::small::Small;
 use crate::sink::target::Target;
@@ -37,11 +37,11 @@ const PARQUET_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Arrow IPC: a file, or a stream on standard output.
-    Arrow,
+    Arrow { text: bool },
     /// Parquet: one file, or a directory with one for each input and slot of time.
     Parquet {
         partition_by: Option<Slot>,
-        bloom: bool,
+        stored: Stored,
     },
 }
 
@@ -54,11 +54,20 @@ impl Form {
                 "--bloom and --partition-by need -f parquet".to_owned(),
             ));
         }
+        let text = args.addresses == Some(Addresses::Text);
+        if args.addresses.is_some() && !is_parquet && args.format != Some(Format::Arrow) {
+            return Err(Stop::Usage(
+                "--addresses needs -f arrow or parquet: the other formats have text".to_owned(),
+            ));
+        }
         Ok(match args.format {
-            Some(Format::Arrow) => Some(Self::Arrow),
+            Some(Format::Arrow) => Some(Self::Arrow { text }),
             Some(Format::Parquet) => Some(Self::Parquet {
                 partition_by: args.partition_by,
-                bloom: args.bloom,
+                stored: Stored {
+                    bloom: args.bloom,
+                    text,
+                },
             }),
             _ => None,
         })
@@ -89,7 +98,7 @@ impl Form {
         use std::io::IsTerminal as _;
         if let Self::Parquet {
             partition_by: Some(slot),
-            bloom,
+            stored,
         } = self
         {
             let path = output.ok_or_else(|| {
@@ -98,7 +107,7 @@ impl Form {
             return Ok(Output::Directory {
                 path,
                 slot,
-                bloom,
+                stored,
                 is_durable: false,
             });
         }
@@ -109,8 +118,8 @@ impl Form {
         }
         let target = Target::open(output)?;
         Ok(match self {
-            Self::Arrow => Output::Arrow(target),
-            Self::Parquet { bloom, .. } => Output::Parquet { target, bloom },
+            Self::Arrow { text } => Output::Arrow { target, text },
+            Self::Parquet { stored, .. } => Output::Parquet { target, stored },
         })
     }
 
@@ -133,16 +142,19 @@ pub(crate) fn no_file(name: &str) -> Stop {
 
 /// The destination of columns.
 pub(crate) enum Output<'a> {
-    Arrow(Target),
+    Arrow {
+        target: Target,
+        text: bool,
+    },
     Parquet {
         target: Target,
-        bloom: bool,
+        stored: Stored,
     },
     /// A directory of Parquet files, one for each input and slot of time.
     Directory {
         path: &'a Path,
         slot: Slot,
-        bloom: bool,
+        stored: Stored,
         /// Files are on the disk before they are recorded.
         is_durable: bool,
     },
@@ -181,12 +193,12 @@ impl ColumnWriter<'_> {
         file_done: FileDone<'_>,
     ) -> Result<Printed, Stop> {
         match output {
-            Output::Arrow(target) => {
+            Output::Arrow { target, text } => {
                 let is_file = target.is_named();
                 let (out, fault) = Out::new(target);
                 let columns = self.choose()?;
                 let labels = self.labels(&columns);
-                let sink = Ipc::new(columns, labels);
+                let sink = Ipc::new(columns, labels, text);
                 let writer = sink.begin(out, is_file)?;
                 let (writer, ended) = self.run(
                     &sink,
@@ -198,7 +210,7 @@ impl ColumnWriter<'_> {
                 let written = ended.and_then(|printed| Ok((printed, writer.finish()?)));
                 self.close(fault.explain(written)?)
             }
-            Output::Parquet { target, bloom } => {
+            Output::Parquet { target, stored } => {
                 let (out, fault) = Out::new(target);
                 let columns = self.choose()?;
                 let names: Vec<_> = self
@@ -206,7 +218,7 @@ impl ColumnWriter<'_> {
                     .inputs()
                     .map(|input| input.name().to_owned())
                     .collect();
-                let sink = OneFile::new(&columns, bloom)?;
+                let sink = OneFile::new(&columns, stored)?;
                 let writer = sink.begin(out)?;
                 let (writer, ended) = self.run(
                     &sink,
@@ -221,7 +233,7 @@ impl ColumnWriter<'_> {
             Output::Directory {
                 path,
                 slot,
-                bloom,
+                stored,
                 is_durable,
             } => {
                 if self.limit.is_some() {
@@ -239,7 +251,7 @@ impl ColumnWriter<'_> {
                 let settings = Settings {
                     columns: &columns,
                     slot,
-                    bloom,
+                    stored,
                     filter: self.filter.as_deref(),
                     salvage: self.scan.options().is_partial(),
                     is_durable,

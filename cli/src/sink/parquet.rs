@@ -16,15 +16,24 @@ use nfdecode::scan::{Grouping, ScanFile};
 /// Maximum blocks per row group: 2 MiB each in files of current writers.
 const BLOCKS_MAX: usize = 16;
 
+/// How columns of addresses are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// With Bloom filters.
+    pub(crate) bloom: bool,
+    /// As text.
+    pub(crate) text: bool,
+}
+
 /// Row groups of about [`ROW_GROUP`] flows in order of time.
 pub(crate) struct OneFile {
     format: GroupFormat,
 }
 
 impl OneFile {
-    pub(crate) fn new(columns: &Projection, bloom: bool) -> Result<Self, Stop> {
+    pub(crate) fn new(columns: &Projection, stored: Stored) -> Result<Self, Stop> {
         Ok(Self {
-            format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
+            format: GroupFormat::new(columns, &options(stored)).map_err(failed)?,
         })
     }
 
@@ -43,8 +52,11 @@ pub(crate) fn finish(
 }
 
 /// Settings for the files that we write.
-pub(crate) fn options(bloom: bool) -> Options {
-    Options::new().with_bloom_filters(bloom).with_sorted(true)
+pub(crate) fn options(stored: Stored) -> Options {
+    Options::new()
+        .with_bloom_filters(stored.bloom)
+        .with_text_addresses(stored.text)
+        .with_sorted(true)
 }
 
 pub(crate) fn failed(error: ParquetError) -> Stop {

@@ -30,8 +30,10 @@ use crate::run::account::State;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
+use crate::sink::ledger::{self, MEMORY, files_of, read_json, remembered};
+use crate::sink::merge;
 use crate::sink::output::Sink;
-use crate::sink::parquet::{failed, groups, labels, options};
+use crate::sink::parquet::{Stored, failed, groups, labels, options};
 use crate::sink::target;
 use nfdecode::columns::parquet::{GroupEncoder, GroupFormat, RowGroup, name_sources};
 use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
@@ -40,14 +42,12 @@ use nfdecode::columns::{Projection, Rows, SCHEMA_VERSION};
 const OPEN_MAX: usize = 64;
 /// Maximum partitions of one input: more are the result of damaged clocks or of a hostile file.
 const PARTITIONS_MAX: usize = 10_000;
-/// Directory of the records of what has been written.
-const MEMORY: &str = "_nfdecode";
 
 /// The settings that determine the content of a directory.
 pub(crate) struct Settings<'a> {
     pub(crate) columns: &'a Projection,
     pub(crate) slot: Slot,
-    pub(crate) bloom: bool,
+    pub(crate) stored: Stored,
     pub(crate) filter: Option<&'a str>,
     /// Whatever is readable of damaged files is written.
     pub(crate) salvage: bool,
@@ -138,20 +138,6 @@ impl Input {
     }
 }
 
-/// The files named in a record.
-fn files_of(memory: &Value) -> Vec<PathBuf> {
-    let files = memory["files"].as_array().into_iter().flatten();
-    let paths = files
-        .filter_map(|file| file["path"].as_str())
-        .map(PathBuf::from);
-    // The record is a file that others may have changed; its paths must not lead out of the directory.
-    let inside = |path: &PathBuf| {
-        path.components()
-            .all(|part| matches!(part, std::path::Component::Normal(_)))
-    };
-    paths.filter(inside).collect()
-}
-
 /// The directory and how its files are written.
 pub(crate) struct Directory {
     path: PathBuf,
@@ -169,7 +155,7 @@ impl Directory {
         let Settings {
             columns,
             slot,
-            bloom,
+            stored,
             filter,
             salvage,
             is_durable,
@@ -183,27 +169,31 @@ impl Directory {
             slot,
             salvage,
             is_durable,
-            format: GroupFormat::new(columns, &options(bloom)).map_err(failed)?,
+            format: GroupFormat::new(columns, &options(stored)).map_err(failed)?,
             inputs: std::sync::Mutex::default(),
         };
         fs::create_dir_all(this.path.join(MEMORY)).map_err(|error| this.failed(error))?;
+        merge::recover(&this.path, is_durable).map_err(|error| this.failed(error))?;
         let names: Vec<_> = columns
             .columns()
             .iter()
             .map(|column| column.name())
             .collect();
-        let wanted = json!({
+        let mut wanted = json!({
             "schema_version": SCHEMA_VERSION,
             "partition_by": slot.name(),
             "columns": names,
             "filter": filter,
         });
+        if stored.text {
+            wanted["addresses"] = "text".into();
+        }
         let known = path.join(MEMORY).join("settings.json");
         match read_json(&known) {
             Ok(Some(found)) if found == wanted => {}
             Ok(Some(_)) => {
                 return Err(Stop::Usage(format!(
-                    "{}: this directory was written with other columns, partitions or filter: see {}",
+                    "{}: this directory was written with other columns, partitions, addresses or filter: see {}",
                     path.display(),
                     known.display()
                 )));
@@ -239,21 +229,9 @@ impl Directory {
         self.path.join(MEMORY).join(format!("{}.json", input.stem))
     }
 
-    /// Replaces a file atomically.
     fn write_json(&self, path: &Path, value: &Value) -> Result<(), Stop> {
-        let result = (|| {
-            let make = || target::temporary(&self.path.join(MEMORY));
-            let mut file = interrupt::temporary(make, |file| file.path())?;
-            serde_json::to_writer_pretty(&mut file, value)?;
-            if self.is_durable {
-                file.as_file().sync_all()?;
-            }
-            let name = file.path().to_owned();
-            let result = file.persist(path);
-            interrupt::forget(&name);
-            result.map(drop).map_err(|error| error.error)
-        })();
-        result.map_err(|error| self.failed(error))
+        let written = ledger::write_json(path, value, self.is_durable);
+        written.map_err(|error| self.failed(error))
     }
 
     /// The sources that are not in the directory yet, or have changed, and the number of the others.
@@ -310,17 +288,23 @@ impl Directory {
             let is_of_capture =
                 source.and_then(Path::parent) == Some(&capture) && memory["capture_slot"].is_u64();
             if is_of_capture && !source.is_some_and(kept) {
+                let stem = name.file_stem().unwrap_or_default().to_string_lossy();
                 for path in files_of(&memory) {
-                    self.remove(&path)?;
+                    self.remove(&path, &stem)?;
                 }
-                fs::remove_file(name).map_err(failed)?;
+                fs::remove_file(&name).map_err(failed)?;
             }
         }
         Ok(())
     }
 
-    /// Removes a file of a partition, and the partition if it has no other.
-    fn remove(&self, path: &Path) -> Result<(), Stop> {
+    /// Removes a file of a partition, and the partition if it has no other. Of a merged file, only what came from
+    /// the input of this stem.
+    fn remove(&self, path: &Path, stem: &str) -> Result<(), Stop> {
+        if merge::is_merged(path) {
+            let taken = merge::take_out(&self.path, path, stem, self.is_durable);
+            return taken.map_err(|error| self.failed(error));
+        }
         let path = self.path.join(path);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
@@ -345,27 +329,12 @@ impl Directory {
     }
 }
 
-/// Whether the flows of a file, as it is now, are recorded as written in this directory.
-pub(crate) fn is_recorded(directory: &Path, source: &ScanInput) -> bool {
-    let Ok(input) = Input::of(source, None) else {
-        return false;
-    };
+/// The files with the flows of an input, as it is now; `None` if it is not recorded as written in this directory.
+pub(crate) fn recorded(directory: &Path, source: &ScanInput) -> Option<Vec<PathBuf>> {
+    let input = Input::of(source, None).ok()?;
     let name = format!("{}.json", input.stem);
-    input.is(&remembered(&directory.join(MEMORY).join(name)), false)
-}
-
-/// `None` if there is no such file.
-fn read_json(path: &Path) -> io::Result<Option<Value>> {
-    match fs::read(path) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The record in a file: nothing if it cannot be read.
-fn remembered(path: &Path) -> Value {
-    read_json(path).ok().flatten().unwrap_or_default()
+    let memory = remembered(&directory.join(MEMORY).join(name));
+    input.is(&memory, false).then(|| files_of(&memory))
 }
 
 /// The files of the current input.
@@ -459,7 +428,7 @@ impl Directory {
             result.map_err(|error| self.failed(error))?;
         }
         for path in gone {
-            self.remove(&path)?;
+            self.remove(&path, &input.stem)?;
         }
         // An input not read because of memory or the system is read again the next time.
         let state = match found {
@@ -591,7 +560,7 @@ mod tests {
         let settings = Settings {
             columns: &columns,
             slot: Slot::Day,
-            bloom: false,
+            stored: Stored::default(),
             filter: None,
             salvage: false,
             is_durable: false,

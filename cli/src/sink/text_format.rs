@@ -44,6 +44,9 @@ impl Style {
                 "--delimiter needs -f csv and --fields: nfdump's own CSV always has commas",
             );
         }
+        if format == Format::Report {
+            return usage("-f report is for captures: use nfdecode report");
+        }
         if (args.header || args.no_header) && matches!(format, Format::Json | Format::Ndjson) {
             return usage("--header and --no-header need csv, lines or a table");
         }
@@ -118,8 +121,8 @@ impl Style {
             Format::Ndjson if tell_files => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone).with_file_names()))
             }
-            // Columns are written elsewhere.
-            Format::Ndjson | Format::Arrow | Format::Parquet => {
+            // Columns and pages are written elsewhere.
+            Format::Ndjson | Format::Arrow | Format::Parquet | Format::Report => {
                 Formatter::Json(Box::new(JsonFormat::ndjson(zone)))
             }
             Format::Line => self.lines(Lines::Line, zone),

@@ -18,6 +18,7 @@ pub struct Options {
     level: i32,
     pub(crate) bloom_filters: bool,
     pub(crate) sorted: bool,
+    pub(crate) text_addresses: bool,
 }
 
 impl Default for Options {
@@ -27,12 +28,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults: ZSTD level 1, no Bloom filters, rows in any order.
+    /// The defaults: ZSTD level 1, no Bloom filters, rows in any order, addresses as bytes.
     pub fn new() -> Self {
         Self {
             level: 1,
             bloom_filters: false,
             sorted: false,
+            text_addresses: false,
         }
     }
 
@@ -55,6 +57,14 @@ impl Options {
     /// The caller must sort the rows, see [`Rows::sort_by_first`](crate::columns::Rows::sort_by_first).
     pub fn with_sorted(mut self, sorted: bool) -> Self {
         self.sorted = sorted;
+        self
+    }
+
+    /// Stores addresses as text instead of bytes, see [`TextAddresses`](crate::columns::TextAddresses).
+    ///
+    /// Rows and batches that are given have bytes.
+    pub fn with_text_addresses(mut self, wanted: bool) -> Self {
+        self.text_addresses = wanted;
         self
     }
 

@@ -26,6 +26,7 @@ use crate::columns::parquet::chunk::{ChunkBuffers, ChunkWriter, EncodedChunk};
 use crate::columns::parquet::options::{Options, properties};
 use crate::columns::projection::Projection;
 use crate::columns::rows::Rows;
+use crate::columns::text::TextAddresses;
 
 /// Rows of the arrays that are encoded at a time, and of a page of most columns.
 pub(crate) const PAGE_ROWS: usize = 1 << 14;
@@ -67,6 +68,7 @@ pub struct GroupFormat {
     ours: Vec<bool>,
     /// Makes the writers of the other columns, if there are any.
     factory: Option<ArrowRowGroupWriterFactory>,
+    text: Option<Arc<TextAddresses>>,
 }
 
 /// The buffers of a thread that encodes row groups, see [`GroupFormat::encoder`].
@@ -95,7 +97,13 @@ impl GroupFormat {
     /// # Errors
     /// Errors of the `parquet` crate. No projection causes one.
     pub fn new(projection: &Projection, options: &Options) -> Result<Self> {
-        let schema = projection.schema();
+        let text = options
+            .text_addresses
+            .then(|| Arc::new(TextAddresses::new(projection)));
+        let schema = match &text {
+            Some(text) => text.schema(),
+            None => projection.schema(),
+        };
         let mut properties = properties(projection, options);
         add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
         let properties = Arc::new(properties);
@@ -131,9 +139,11 @@ impl GroupFormat {
             properties,
             ours,
             factory,
+            text,
         })
     }
 
+    /// The schema of batches, which have addresses as bytes.
     pub(crate) fn schema(&self) -> SchemaRef {
         self.projection.schema()
     }
@@ -176,7 +186,11 @@ impl GroupFormat {
     /// An empty row group.
     pub(crate) fn group(&self) -> Result<GroupWriter> {
         Ok(GroupWriter {
-            schema: self.schema(),
+            schema: match &self.text {
+                Some(text) => text.schema(),
+                None => self.schema(),
+            },
+            text: self.text.clone(),
             writers: self.writers()?,
             rows: 0,
         })
@@ -221,12 +235,14 @@ fn is_ours(column: &Column, options: &Options) -> bool {
     );
     chunk::is_supported(column)
         && column.name() != "first"
+        && !(options.text_addresses && column.kind().is_address())
         && !(options.bloom_filters && is_address)
 }
 
 /// Encodes one row group.
 pub(crate) struct GroupWriter {
     schema: SchemaRef,
+    text: Option<Arc<TextAddresses>>,
     writers: Vec<ColumnWriter>,
     pub(crate) rows: usize,
 }
@@ -239,6 +255,8 @@ impl GroupWriter {
         rows: usize,
         buffers: &mut ChunkBuffers,
     ) -> Result<()> {
+        let texts = self.text.as_ref().map(|text| text.arrays(arrays));
+        let arrays = texts.as_deref().unwrap_or(arrays);
         let columns = self.schema.fields().iter().zip(arrays);
         for ((field, array), writer) in columns.zip(&mut self.writers) {
             match writer {

@@ -37,7 +37,7 @@ pub(crate) fn json(report: &Report, top: usize) -> String {
         "bytes": bytes,
         "files": report.totals.files,
         "damage": report.files.damage.len() as u64 + report.files.damage_beyond,
-        "missing_files": report.files.missing().1,
+        "missing_files": report.missing().1,
         "filter": report.options.filter,
         "time": {
             "start": chart.start,

@@ -17,6 +17,16 @@ pub struct Options {
     pub(crate) zone: Zone,
     pub(crate) memory: usize,
     pub(crate) directory: Option<PathBuf>,
+    pub(crate) captures: Option<Captures>,
+}
+
+/// What the flows of captures were turned into.
+#[derive(Clone, Debug)]
+pub(crate) struct Captures {
+    /// The nfcapd files that commands read.
+    pub(crate) directory: String,
+    /// The command that writes them, if they are not there.
+    pub(crate) command: Option<String>,
 }
 
 impl Options {
@@ -31,6 +41,7 @@ impl Options {
             zone: Zone::utc(),
             memory: 1 << 30,
             directory: None,
+            captures: None,
         }
     }
 
@@ -76,11 +87,32 @@ impl Options {
         self
     }
 
+    /// The paths are captures. Commands read this directory of nfcapd files instead. `arguments` are those of the
+    /// command of nfdecode that writes it, if it is not there.
+    #[must_use]
+    pub fn captures(mut self, directory: impl Into<String>, arguments: Option<&[String]>) -> Self {
+        let command = arguments.map(|words| {
+            let words = words.iter().map(|word| text::quoted(word));
+            let words: Vec<_> = std::iter::once("nfdecode".to_owned())
+                .chain(words)
+                .collect();
+            words.join(" ")
+        });
+        self.captures = Some(Captures {
+            directory: directory.into(),
+            command,
+        });
+        self
+    }
+
     /// A command of nfdecode that reads the same flows, and of these only what a filter selects.
     pub(crate) fn command(&self, words: &[&str], filter: Option<&str>) -> String {
         let mut command: Vec<String> = vec!["nfdecode".to_owned()];
         command.extend(words.iter().map(|word| text::quoted(word)));
-        command.extend(self.paths.iter().map(|path| text::quoted(path)));
+        match &self.captures {
+            Some(captures) => command.push(text::quoted(&captures.directory)),
+            None => command.extend(self.paths.iter().map(|path| text::quoted(path))),
+        }
         command.extend(self.arguments.iter().map(|word| text::quoted(word)));
         let joined = self.joined(filter);
         if let Some(filter) = joined {

@@ -303,7 +303,8 @@ fn classes(report: &Report) -> Vec<(usize, &'static str, String)> {
 fn notes(report: &Report) -> Vec<Note> {
     let files = &report.files;
     let mut notes = vec![damage_note(report)];
-    let (missing, count, step) = files.missing();
+    notes.extend(captures_note(report));
+    let (missing, count, step) = report.missing();
     if count != 0 {
         let runs = missing.iter().map(|run| {
             let Missing {
@@ -370,6 +371,26 @@ fn notes(report: &Report) -> Vec<Note> {
         });
     }
     notes
+}
+
+/// What must be done before the commands of the page can be run.
+fn captures_note(report: &Report) -> Option<Note> {
+    let captures = report.options.captures.as_ref()?;
+    let directory = &captures.directory;
+    let text = match captures.command {
+        Some(_) => format!(
+            "The flows are those of captures. The commands below read nfcapd files in {directory}; this one writes them:"
+        ),
+        None => format!(
+            "The flows are those of captures. The commands below read the nfcapd files kept in {directory}."
+        ),
+    };
+    Some(Note {
+        kind: "good",
+        word: "Converted",
+        text,
+        details: captures.command.iter().cloned().collect(),
+    })
 }
 
 fn damage_note(report: &Report) -> Note {

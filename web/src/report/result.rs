@@ -7,7 +7,7 @@ use nfdecode::aggregate::{AggregateError, Collector, Group, Side};
 use nfdecode::scan::Totals;
 
 use crate::report::options::Options;
-use crate::survey::files::Files;
+use crate::survey::files::{Files, Missing};
 use crate::survey::findings::Finding;
 use crate::survey::lists::{self, List, Pair};
 use crate::survey::sample::Drawn;
@@ -52,6 +52,8 @@ pub(crate) struct Rows {
 /// A group.
 pub(crate) struct Row {
     pub(crate) label: String,
+    /// It is the group of flows without any of the keys.
+    is_absent: bool,
     pub(crate) filter: Option<String>,
     pub(crate) flows: u64,
     pub(crate) packets: u64,
@@ -69,6 +71,7 @@ impl Row {
         let counters = group.counters();
         Self {
             label: list.label(group),
+            is_absent: list.is_absent(group),
             filter: list.filter(group),
             flows: counters.flows,
             packets: counters.packets(),
@@ -105,7 +108,7 @@ impl Rows {
 
     /// Whether the files have such values.
     pub(crate) fn has_values(&self) -> bool {
-        self.rows.iter().any(|row| row.label != "none")
+        self.rows.iter().any(|row| !row.is_absent)
     }
 
     fn draw(&mut self, sample: &[(Drawn, f64)], (start, end): (u64, u64)) {
@@ -170,6 +173,14 @@ impl Report {
             files,
             findings,
             is_exact,
+        }
+    }
+
+    /// As [`Files::missing`]: nothing for captures, of which times without packets have no file.
+    pub(crate) fn missing(&self) -> (Vec<Missing>, u64, u64) {
+        match self.options.captures {
+            Some(_) => (Vec::new(), 0, 0),
+            None => self.files.missing(),
         }
     }
 

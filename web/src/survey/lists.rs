@@ -170,7 +170,7 @@ pub(crate) const LISTS: &[List] = &[
     List {
         id: "source_networks",
         title: "Source networks",
-        head: "Network",
+        head: "Network: /24, IPv6 /64",
         keys: &["src_addr/24"],
         is_tcp: false,
         marks: Some(|marks| [network(marks.src), NONE]),
@@ -179,7 +179,7 @@ pub(crate) const LISTS: &[List] = &[
     List {
         id: "destination_networks",
         title: "Destination networks",
-        head: "Network",
+        head: "Network: /24, IPv6 /64",
         keys: &["dst_addr/24"],
         is_tcp: false,
         marks: Some(|marks| [network(marks.dst), NONE]),
@@ -202,6 +202,21 @@ pub(crate) const LISTS: &[List] = &[
         is_tcp: false,
         marks: Some(|marks| [number(marks.dst_as), NONE]),
         filter: |group| term("dst as", group, 0),
+    },
+    List {
+        id: "as_pairs",
+        title: "AS to AS",
+        head: "Source AS → destination AS",
+        keys: &["src_as", "dst_as"],
+        is_tcp: false,
+        marks: Some(|marks| [number(marks.src_as), number(marks.dst_as)]),
+        filter: |group| {
+            Some(format!(
+                "{} and {}",
+                term("src as", group, 0)?,
+                term("dst as", group, 1)?
+            ))
+        },
     },
     List {
         id: "input_interfaces",
@@ -314,6 +329,11 @@ impl List {
         Order::bytes()
     }
 
+    /// Whether a group has none of the keys.
+    pub(crate) fn is_absent(&self, group: &Group<'_>) -> bool {
+        (0..self.keys.len()).all(|at| group.key(at).is_none())
+    }
+
     /// The filter for a group; the values are those of the file, not those that are shown.
     pub(crate) fn filter(&self, group: &Group<'_>) -> Option<String> {
         (self.filter)(group)
@@ -335,10 +355,10 @@ impl List {
         if self.is_tcp {
             return texts.pop().unwrap_or_default();
         }
-        texts.join(if self.id == "conversations" {
-            " → "
-        } else {
+        texts.join(if self.keys.first() == Some(&"proto") {
             " "
+        } else {
+            " → "
         })
     }
 }
