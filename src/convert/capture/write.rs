@@ -199,10 +199,15 @@ fn write_pieces(mut file: File, pieces: &Receiver<Piece>) -> io::Result<()> {
 /// A record header of the normal form for a packet of `length` bytes.
 #[inline]
 pub(crate) fn record_header(time: (u32, u32), length: u32) -> [u8; RECORD] {
+    // Sixteen bytes of zeros would look like the place of a packet that was never written.
+    let micros = match (time, length) {
+        ((0, 0), 0) => 1,
+        _ => time.1,
+    };
     let mut header = [0; RECORD];
     for (place, word) in header
         .chunks_exact_mut(4)
-        .zip([time.0, time.1, length, length])
+        .zip([time.0, micros, length, length])
     {
         place.copy_from_slice(&word.to_le_bytes());
     }

@@ -77,6 +77,18 @@ impl Read for Failing {
     }
 }
 
+/// Found by fuzzing: the packet became a record of zeros, which looks like damage.
+#[test]
+fn an_empty_packet_at_the_first_moment_is_a_packet() {
+    let capture = classic(1)
+        .whole(&ethernet())
+        .packet((0, 0), 0, &[7])
+        .whole(&ethernet())
+        .bytes;
+    let (done, _, packets) = rewrite(&capture).expect("capture");
+    assert_eq!((done.damage, packets.len()), (None, 3));
+}
+
 #[test]
 fn errors_of_the_source_are_no_damage() {
     let directory = tempfile::tempdir().expect("temporary directory");
