@@ -1,4 +1,4 @@
-//! Which queries run on workers: those whose tables are files.
+//! Which queries run on workers: those whose tables are files, and whose limits survive the way.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::ListingTable;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{FetchType, LogicalPlan, SkipType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner as _};
 
@@ -34,7 +34,7 @@ impl QueryPlanner for Placement {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match has_only_files(plan)? {
+        match can_travel(plan)? {
             true => self.distributed.create_physical_plan(plan, session).await,
             false => {
                 let planner = DefaultPhysicalPlanner::default();
@@ -44,18 +44,35 @@ impl QueryPlanner for Placement {
     }
 }
 
-/// Whether all tables are files: others exist in this process only.
-fn has_only_files(plan: &LogicalPlan) -> Result<bool> {
-    let mut is_only_files = true;
+/// Whether all tables are files, since others exist in this process only, and all limits fit DataFusion's messages:
+/// these have 32 bits for a number of rows, and cut others off without an error.
+fn can_travel(plan: &LogicalPlan) -> Result<bool> {
+    let mut can_travel = true;
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let provider = source_as_provider(&scan.source)?;
-            is_only_files &= provider.is::<FlowTable>() || provider.is::<ListingTable>();
-        }
-        Ok(match is_only_files {
+        can_travel &= match node {
+            LogicalPlan::TableScan(scan) => {
+                let provider = source_as_provider(&scan.source)?;
+                provider.is::<FlowTable>() || provider.is::<ListingTable>()
+            }
+            LogicalPlan::Limit(limit) => {
+                let SkipType::Literal(skip) = limit.get_skip_type()? else {
+                    can_travel = false;
+                    return Ok(TreeNodeRecursion::Stop);
+                };
+                let FetchType::Literal(fetch) = limit.get_fetch_type()? else {
+                    can_travel = false;
+                    return Ok(TreeNodeRecursion::Stop);
+                };
+                let rows = skip.saturating_add(fetch.unwrap_or(0));
+                i32::try_from(rows).is_ok()
+            }
+            LogicalPlan::Sort(sort) => sort.fetch.is_none_or(|rows| i32::try_from(rows).is_ok()),
+            _ => true,
+        };
+        Ok(match can_travel {
             true => TreeNodeRecursion::Continue,
             false => TreeNodeRecursion::Stop,
         })
     })?;
-    Ok(is_only_files)
+    Ok(can_travel)
 }

@@ -48,7 +48,6 @@ async fn plans_survive_bytes() {
         "SELECT count(*) FROM flows WHERE first >= '2026-11-24T13:30:00.123Z'",
         "SELECT count(*) FROM flows WHERE ident = 'a b\"c'",
         "SELECT proto_name(proto), net(src_addr, 24), tcp_flags(tcp_flags) FROM flows ORDER BY 1, 2, 3",
-        "SELECT count(*) FROM (SELECT in_bytes FROM flows LIMIT 5000000000)",
     ] {
         let plan = plan(&session, sql).await;
         let bytes = encoded(&plan, &codec);
@@ -138,7 +137,7 @@ async fn other_plans_go_to_the_inner_codec() {
     let error = physical_plan_from_bytes_with_extension_codec(&bytes, &session.task_ctx(), &both)
         .expect_err("no plan");
     assert!(
-        error.to_string().contains("the other codec has 17 bytes"),
+        error.to_string().contains("the other codec has 18 bytes"),
         "{error}"
     );
 }
