@@ -24,12 +24,18 @@
 //! * Conditions become a filter of nfdump where they can, and files that cannot have such flows are not read.
 //! * Damage fails a query, unless [`OnDamage::Log`] collects it.
 //!
+//! * With the feature `cluster`, queries run on workers on several machines: `docs/cluster.md`.
+//!
 //! The major version of DataFusion is a part of this interface; it is re-exported.
 
 pub use datafusion;
 
 mod catalog;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod display;
+#[cfg(feature = "cluster")]
+mod distributed;
 mod functions;
 mod pushdown;
 mod rules;
@@ -37,7 +43,13 @@ mod session;
 mod table;
 mod table_functions;
 
+#[cfg(feature = "cluster")]
+pub use cluster::FlowCodec;
+#[cfg(feature = "cluster")]
+pub use datafusion_distributed;
 pub use display::to_text;
+#[cfg(feature = "cluster")]
+pub use distributed::{Workers, distribute, serve, worker};
 pub use functions::{Function, functions};
 pub use session::{config, extend, register, session};
 pub use table::FlowTable;

@@ -42,6 +42,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
+    /// Run queries on these workers, such as node1:5051,node2:5051
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) workers: Vec<String>,
+
+    /// Be a worker for the queries of others, at an address such as 127.0.0.1:5051
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["words", "workers", "output", "format", "salvage"])]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+
     /// Print no messages but errors that end the run
     #[arg(short, long)]
     pub(crate) quiet: bool,

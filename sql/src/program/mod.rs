@@ -10,6 +10,8 @@ mod report;
 mod runner;
 mod shell;
 mod table_text;
+#[cfg(feature = "cluster")]
+mod worker;
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -19,10 +21,12 @@ use clap::Parser as _;
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionContext;
 use nfdecode::{OpenOptions, Passphrase};
 use nfdecode_sql::{DamageLog, OnDamage, TableOptions, config, extend, register};
+#[cfg(feature = "cluster")]
+use nfdecode_sql::{Workers, distribute};
 
 use crate::program::args::Args;
 use crate::program::cancel::INTERRUPTED;
@@ -85,7 +89,15 @@ fn run_with(args: &Args, log: &DamageLog) -> std::result::Result<(), Stop> {
         .enable_all()
         .build()
         .map_err(|error| failed(&error))?;
-    let session = session(args, &options).map_err(|error| failed(&error))?;
+    #[cfg(feature = "cluster")]
+    if let Some(address) = args.listen {
+        let environment = environment(args).map_err(|error| failed(&error))?;
+        worker::end_on_panics();
+        let result = worker::run(address, &options, environment, &runtime);
+        runtime.shutdown_background();
+        return result;
+    }
+    let session = session(args, &options)?;
     let program = Program {
         session,
         log: log.clone(),
@@ -119,11 +131,31 @@ fn run_with(args: &Args, log: &DamageLog) -> std::result::Result<(), Stop> {
     result
 }
 
-fn session(args: &Args, options: &TableOptions) -> Result<SessionContext> {
+fn session(args: &Args, options: &TableOptions) -> std::result::Result<SessionContext, Stop> {
     let mut config = config();
     if let Some(threads) = args.threads {
         config = config.with_target_partitions(threads.get());
     }
+    let environment = environment(args).map_err(|error| Stop::Failed(error.to_string()))?;
+    let builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(environment)
+        .with_default_features();
+    let builder = extend(builder, options);
+    #[cfg(feature = "cluster")]
+    let builder = if args.workers.is_empty() {
+        builder
+    } else {
+        let workers = Workers::parse(args.workers.iter().map(String::as_str))
+            .map_err(|error| Stop::Mistake(format!("--workers: {}", error.message())))?;
+        worker::end_on_panics();
+        distribute(builder, &workers, options)
+    };
+    Ok(SessionContext::new_with_state(builder.build()).enable_url_table())
+}
+
+/// The memory that sorting and grouping may use.
+fn environment(args: &Args) -> Result<Arc<RuntimeEnv>> {
     let mut environment = RuntimeEnvBuilder::new();
     if let Some(bytes) = args.memory {
         /// Consumers of memory that an error names.
@@ -131,12 +163,7 @@ fn session(args: &Args, options: &TableOptions) -> Result<SessionContext> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED);
         environment = environment.with_memory_pool(Arc::new(pool));
     }
-    let builder = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(Arc::new(environment.build()?))
-        .with_default_features();
-    let state = extend(builder, options).build();
-    Ok(SessionContext::new_with_state(state).enable_url_table())
+    environment.build_arc()
 }
 
 /// How files are opened: with the passphrase, if there is one.

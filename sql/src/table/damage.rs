@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+#[cfg(feature = "cluster")]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::common::DataFusionError;
@@ -103,6 +105,39 @@ impl DamageLog {
     }
 }
 
+/// What a log has learned since the last time: it travels from one process to another.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) lines: Vec<String>,
+    pub(crate) opened: u64,
+    pub(crate) refused: u64,
+}
+
+#[cfg(feature = "cluster")]
+impl DamageLog {
+    /// Removes and returns what was learned since the last time.
+    pub(crate) fn drain(&self) -> Findings {
+        let lines = self.take();
+        let mut state = lock(&self.0);
+        Findings {
+            lines,
+            opened: std::mem::take(&mut state.opened),
+            refused: std::mem::take(&mut state.refused),
+        }
+    }
+
+    /// Adds what another process has learned.
+    pub(crate) fn absorb(&self, findings: Findings) {
+        {
+            let mut state = lock(&self.0);
+            state.opened = state.opened.saturating_add(findings.opened);
+            state.refused = state.refused.saturating_add(findings.refused);
+        }
+        findings.lines.into_iter().for_each(|line| self.add(line));
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -110,6 +145,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The findings about one file, whose ranges several threads read.
 #[derive(Debug)]
 pub(crate) struct Account {
+    /// Unique in this process.
+    #[cfg(feature = "cluster")]
+    id: u64,
     log: DamageLog,
     salvages: bool,
     state: Mutex<State>,
@@ -125,11 +163,29 @@ struct State {
     stands_for: u64,
     /// Bytes of the file whose blocks were all read.
     covered: u64,
+    /// Whether the whole file was read here.
+    #[cfg(feature = "cluster")]
+    is_closed: bool,
+}
+
+/// What was read of a file in some of its ranges: sums that another process completes.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) is_explained: bool,
+    pub(crate) blocks: u64,
+    pub(crate) records: u64,
+    pub(crate) stands_for: u64,
+    pub(crate) covered: u64,
 }
 
 impl Account {
     pub(crate) fn new(log: DamageLog, salvages: bool) -> Self {
+        #[cfg(feature = "cluster")]
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
+            #[cfg(feature = "cluster")]
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             log,
             salvages,
             state: Mutex::default(),
@@ -205,6 +261,10 @@ impl Account {
         if state.covered < header.file_size {
             return;
         }
+        #[cfg(feature = "cluster")]
+        {
+            state.is_closed = true;
+        }
         let announced = u64::from(header.blocks);
         if !state.is_explained && !header.unfinished && state.blocks < announced {
             self.log.add(format!(
@@ -225,6 +285,45 @@ impl Account {
                 state.records
             ));
         }
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl Account {
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn log(&self) -> &DamageLog {
+        &self.log
+    }
+
+    /// Removes and returns the sums of ranges that are read, unless they are those of the whole file.
+    pub(crate) fn drain(&self) -> Option<Part> {
+        let mut state = lock(&self.state);
+        if state.is_closed || state.covered == 0 {
+            return None;
+        }
+        Some(Part {
+            is_explained: state.is_explained,
+            blocks: std::mem::take(&mut state.blocks),
+            records: std::mem::take(&mut state.records),
+            stands_for: std::mem::take(&mut state.stands_for),
+            covered: std::mem::take(&mut state.covered),
+        })
+    }
+
+    /// Adds what another process has read, as if it had been read here.
+    pub(crate) fn absorb(&self, file: &File, part: Part) {
+        self.open(file);
+        {
+            let mut state = lock(&self.state);
+            state.is_explained |= part.is_explained;
+            state.blocks = state.blocks.saturating_add(part.blocks);
+            state.records = state.records.saturating_add(part.records);
+            state.stands_for = state.stands_for.saturating_add(part.stands_for);
+        }
+        self.close(file, part.covered);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Lists, prunes and estimates. Reading is in `source`, translating conditions in `pushdown`.
 
 pub(crate) mod damage;
+#[cfg(feature = "cluster")]
+pub(crate) mod elsewhere;
 pub(crate) mod listing;
 pub(crate) mod options;
 pub(crate) mod source;

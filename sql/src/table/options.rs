@@ -20,6 +20,9 @@ pub struct TableOptions {
     pub(crate) on_damage: OnDamage,
     pub(crate) open: OpenOptions,
     pub(crate) salvages: bool,
+    /// Whether another process has chosen the files.
+    #[cfg(feature = "cluster")]
+    pub(crate) is_planned_elsewhere: bool,
 }
 
 impl TableOptions {

@@ -31,6 +31,8 @@ use nfdecode::filter::Scope;
 use nfdecode::{Block, File, Filter};
 
 use crate::table::damage::Account;
+#[cfg(feature = "cluster")]
+use crate::table::elsewhere::{Report, is_as_planned};
 use crate::table::options::{OnDamage, TableOptions};
 
 /// A file of a scan, carried by DataFusion's description of it.
@@ -45,12 +47,15 @@ pub(crate) struct FlowFile {
 /// Reads nfcapd files for DataFusion's own scan node.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowSource {
-    schema: TableSchema,
-    projection: SplitProjection,
-    filter: Option<Filter>,
-    options: TableOptions,
-    metrics: ExecutionPlanMetricsSet,
-    skipped: usize,
+    pub(crate) schema: TableSchema,
+    pub(crate) projection: SplitProjection,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) options: TableOptions,
+    pub(crate) metrics: ExecutionPlanMetricsSet,
+    pub(crate) skipped: usize,
+    /// What another process is told about the files.
+    #[cfg(feature = "cluster")]
+    pub(crate) report: Option<Report>,
 }
 
 impl FlowSource {
@@ -69,6 +74,8 @@ impl FlowSource {
             options,
             metrics: ExecutionPlanMetricsSet::new(),
             skipped,
+            #[cfg(feature = "cluster")]
+            report: None,
         }
     }
 }
@@ -125,6 +132,10 @@ impl FileSource for FlowSource {
     }
 
     fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        #[cfg(feature = "cluster")]
+        if let Some(report) = &self.report {
+            report.write(&self.metrics);
+        }
         &self.metrics
     }
 
@@ -197,6 +208,10 @@ impl FileOpener for FlowOpener {
         })?;
         let (start, end) = part.range();
         let opened = self.options.open().open(&found.path);
+        #[cfg(feature = "cluster")]
+        if self.options.is_planned_elsewhere {
+            is_as_planned(&opened, &found.path, part.object_meta.size)?;
+        }
         let file = match (opened, &self.options.on_damage) {
             (Ok(file), _) => file,
             (Err(error), OnDamage::Fail) => return Err(external(error)),

@@ -83,3 +83,41 @@ fn functions_of_the_page_are_those_there_are() {
         assert!(page.contains(&row), "docs/sql.md lacks: {row}");
     }
 }
+
+/// The lines of `docs/cluster.md` that start workers and ask them, with addresses that are free here.
+#[cfg(feature = "cluster")]
+#[test]
+fn first_lines_of_the_page_of_clusters_answer() {
+    use crate::workers::Worker;
+
+    let page = fs::read_to_string(root().join("docs/cluster.md")).expect("the page");
+    let first = blocks(&page, "sh").remove(0);
+    let lines: Vec<&str> = first.lines().collect();
+    let [starts @ .., asks] = lines.as_slice() else {
+        panic!("no lines");
+    };
+    let mut started = Vec::new();
+    let mut addresses = asks.split(' ').nth(2).expect("addresses").to_owned();
+    for line in starts {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ["nfdecode-sql", "--listen", address, "&"] = words.as_slice() else {
+            panic!("{line}");
+        };
+        let worker = Worker::start(&[]);
+        assert!(addresses.contains(address), "{asks}");
+        addresses = addresses.replace(address, &worker.address);
+        started.push(worker);
+    }
+    let query = asks.split('"').nth(1).expect("a query");
+    let place = place();
+    let output = Command::new(env!("CARGO_BIN_EXE_nfdecode-sql"))
+        .current_dir(place.path())
+        .args(["--workers", &addresses, "archive/", query])
+        .output()
+        .expect("the program starts");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    let answer = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(answer, runs(place.path(), query));
+    assert_eq!(started.len(), 2);
+}
