@@ -20,6 +20,7 @@ pub struct TableOptions {
     pub(crate) on_damage: OnDamage,
     pub(crate) open: OpenOptions,
     pub(crate) salvages: bool,
+    pub(crate) trusts_statistics: bool,
 }
 
 impl TableOptions {
@@ -47,6 +48,17 @@ impl TableOptions {
     #[must_use]
     pub fn salvage(mut self, salvages: bool) -> Self {
         self.salvages = salvages;
+        self
+    }
+
+    /// Whether the statistics of the files answer `count(*)`, `min(first)` and `max(last)` of a whole table, so that
+    /// nothing is read.
+    ///
+    /// Only files that a collector finished are believed. Damage of their blocks is not noticed, and collectors do not
+    /// count the times of NAT and firewall events. Without this, answers come from the flows that are readable.
+    #[must_use]
+    pub fn trust_statistics(mut self, trusts: bool) -> Self {
+        self.trusts_statistics = trusts;
         self
     }
 

@@ -6,5 +6,6 @@ mod docs;
 mod logic;
 mod program;
 mod pushdown;
+mod scan;
 mod support;
 mod tables;
