@@ -13,10 +13,6 @@ use crate::columns::projection::Projection;
 use crate::columns::rows::Rows;
 use crate::scan::part::ScanFile;
 
-/// Rows, and bytes of their records, from which on they are a batch of their own.
-const ROWS: usize = 4096;
-const BYTES: usize = 1 << 20;
-
 /// Collects the flows of small blocks until they are worth a batch: 4,096 flows or 1 MiB of records, or all of a file.
 ///
 /// Where order matters, [`finish`](Self::finish) before a batch or an error that comes from elsewhere.
@@ -42,7 +38,7 @@ impl Joiner {
     /// Copies of the rows of a block if they are too few for a batch of their own. No rows are too few, too.
     #[must_use]
     pub fn few(rows: &Rows<'_>) -> Option<OwnedRows> {
-        is_few(rows.len(), rows.record_bytes()).then(|| {
+        rows.is_few().then(|| {
             let mut few = OwnedRows::new();
             few.append(rows, &[0]);
             few
@@ -68,7 +64,7 @@ impl Joiner {
         }
         self.file = Some(Arc::clone(file));
         self.rows.append(&rows.rows(), &[0]);
-        if !is_few(self.rows.len(), self.rows.record_bytes()) {
+        if !self.rows.is_few() {
             batches.extend(self.finish()?);
         }
         Ok(batches)
@@ -88,8 +84,4 @@ impl Joiner {
         self.rows.clear();
         batches
     }
-}
-
-fn is_few(rows: usize, bytes: usize) -> bool {
-    rows < ROWS && bytes < BYTES
 }

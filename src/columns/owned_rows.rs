@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::columns::rows::{Row, Rows, ShapeKey, UNSHAPED};
+use crate::columns::rows::{Row, Rows, ShapeKey, UNSHAPED, is_few};
 use crate::flow::places::Places;
 use crate::raw::{ListWord, RawShape};
 
@@ -105,6 +105,12 @@ impl OwnedRows {
             Row::new(record, row.shape, row.label, places)
         });
         Rows::of(rows.collect(), &self.shapes)
+    }
+
+    /// As [`Rows::is_few`].
+    #[must_use]
+    pub fn is_few(&self) -> bool {
+        is_few(self.len(), self.record_bytes())
     }
 
     /// How many rows there are.

@@ -69,6 +69,13 @@ impl ShapeKey {
 /// So many shapes in one batch are worth finding those that are the same. Honest blocks have some dozen each.
 const MANY_SHAPES: usize = 4096;
 
+/// Whether a batch of so many rows alone would cost more than the rows. `bytes` are those of their records.
+pub(crate) fn is_few(rows: usize, bytes: usize) -> bool {
+    const ROWS: usize = 4096;
+    const BYTES: usize = 1 << 20;
+    rows < ROWS && bytes < BYTES
+}
+
 /// Flows of one or more blocks as rows, to be made into batches.
 ///
 /// A batch usually holds all flows of a block ([`BatchBuilder::block`]). Use `Rows` to select flows by
@@ -181,6 +188,11 @@ impl<'a> Rows<'a> {
         Some(Self { rows, shapes })
     }
 
+    /// Keeps the rows with these numbers, which are ascending and from 0.
+    pub fn keep(&mut self, numbers: &[u32]) {
+        self.rows = in_order(&self.rows, numbers);
+    }
+
     /// Gives files other numbers: the ones at their old numbers in `numbers`, 0 if there is none.
     pub fn renumber_files(&mut self, numbers: &[u32]) {
         for row in &mut self.rows {
@@ -192,6 +204,13 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn record_bytes(&self) -> usize {
         self.rows.iter().map(|row| row.record.len()).sum()
+    }
+
+    /// Whether a batch of these rows alone would cost more than the rows: collect more of them as
+    /// [`OwnedRows`](crate::columns::OwnedRows).
+    #[must_use]
+    pub fn is_few(&self) -> bool {
+        is_few(self.len(), self.record_bytes())
     }
 
     /// How many rows there are.

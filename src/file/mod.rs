@@ -3,6 +3,7 @@
 pub(crate) mod block;
 #[cfg(feature = "encryption")]
 pub(crate) mod decrypt;
+pub(crate) mod facts;
 pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod names;
@@ -12,6 +13,7 @@ pub(crate) mod passphrase;
 pub(crate) mod ranges;
 
 pub use block::{BlockCounts, Flows};
+pub use facts::FileFacts;
 pub use handle::{BlockRefs, Blocks, IntoBlockRefs, Position};
 pub use header::{Compression, Counters, Header, Statistics};
 pub use names::{ApplicationName, Exporter, Sampler};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::file::block::Block;
+use crate::file::facts::FileFacts;
 use crate::file::handle::File;
 use crate::filter::error::{FilterError, FilterErrorKind};
 use crate::filter::expr::Expr;
@@ -159,12 +160,21 @@ impl Filter {
     /// count otherwise.
     #[must_use]
     pub fn may_select(&self, file: &File) -> bool {
+        self.may_be_in(file.counted_times(), file.ident())
+    }
+
+    /// As [`may_select`](Self::may_select), by what was kept of the file.
+    #[must_use]
+    pub fn may_select_by(&self, facts: &FileFacts) -> bool {
+        self.may_be_in(facts.times, facts.ident.as_deref())
+    }
+
+    fn may_be_in(&self, times: Option<(u64, u64)>, ident: Option<&[u8]>) -> bool {
         const UNCOUNTED: u64 = 3_600_000;
-        let times = file.counted_times();
         self.0.program.may_select(
             times.map(|(first, _)| first.saturating_sub(UNCOUNTED)),
             times.map(|(_, last)| last.saturating_add(UNCOUNTED)),
-            file.ident(),
+            ident,
         )
     }
 

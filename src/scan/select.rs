@@ -4,15 +4,11 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::file::block::Block;
+use crate::file::facts::is_near;
 use crate::file::handle::File;
 use crate::value::time::Timestamp;
-
-/// How far the times of file names, and of files' statistics, may be off: names carry local times of an
-/// unknown zone, and the length of a slot is unknown.
-const SLACK: Duration = Duration::from_secs(48 * 3600);
 
 /// Selects flows of blocks, and files that can hold such flows.
 ///
@@ -118,10 +114,8 @@ impl Selection {
     }
 
     fn is_near(&self, first: u64, last: u64) -> bool {
-        let slack = u64::try_from(SLACK.as_millis()).unwrap_or(u64::MAX);
         let (from, to) = self.range;
-        from.is_none_or(|from| last.saturating_add(slack) >= from)
-            && to.is_none_or(|to| first <= to.saturating_add(slack))
+        is_near((first, last), from, to)
     }
 }
 

@@ -13,6 +13,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 use datafusion_proto::physical_plan::from_proto::parse_protobuf_file_scan_config;
 use datafusion_proto::physical_plan::to_proto::serialize_file_scan_config;
 use datafusion_proto::physical_plan::{
@@ -25,9 +26,9 @@ use nfdecode::columns::Projection;
 use crate::cluster::accounts::Accounts;
 use crate::cluster::message::{Scan, ScanFile};
 use crate::table::damage::{Account, DamageLog};
-use crate::table::elsewhere::Report;
+use crate::table::elsewhere::{Report, Travels};
 use crate::table::options::{OnDamage, TableOptions};
-use crate::table::source::{FlowFile, FlowSource};
+use crate::table::source::{FlowFile, FlowSource, Skipped};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -65,6 +66,13 @@ impl FlowCodec {
         self
     }
 
+    /// The configuration of a session whose plans it encodes: scans leave conditions that are not in nfdump's language to
+    /// DataFusion. Other plans may have scans that test them, which are errors when they are encoded.
+    #[must_use]
+    pub fn prepare(config: SessionConfig) -> SessionConfig {
+        config.with_extension(Arc::new(Travels))
+    }
+
     /// The accounts of the files of all plans that it has encoded.
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.accounts
@@ -81,11 +89,18 @@ impl FlowCodec {
             schema: _,
             projection: _,
             filter,
+            predicate,
+            takes_predicates: _,
             options,
             metrics: _,
             skipped,
             report: _,
         } = source;
+        if predicate.is_some() {
+            return exec_err!(
+                "the scan tests a condition that cannot be sent: the session lacks what FlowCodec::prepare adds"
+            );
+        }
         let fails = matches!(options.on_damage, OnDamage::Fail);
         let parts = config.file_groups.iter().flat_map(|group| group.files());
         let files = parts.map(|part| {
@@ -109,7 +124,8 @@ impl FlowCodec {
             filter: filter.as_ref().map(text_of).transpose()?,
             salvages: options.salvages,
             fails,
-            skipped: *skipped as u64,
+            skipped: skipped.files as u64,
+            skipped_blocks: skipped.blocks as u64,
         })
     }
 
@@ -142,7 +158,11 @@ impl FlowCodec {
             false => OnDamage::Log(log.clone()),
         };
         let filter = scan.filter.as_deref().map(filter_of).transpose()?;
-        let skipped = usize::try_from(scan.skipped).unwrap_or(usize::MAX);
+        let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let skipped = Skipped {
+            files: number(scan.skipped),
+            blocks: number(scan.skipped_blocks),
+        };
         let mut source = FlowSource::new(schema, filter, options, skipped);
 
         let mut accounts = HashMap::new();

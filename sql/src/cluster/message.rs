@@ -30,8 +30,11 @@ pub(super) struct Scan {
     /// One for each file of each group, in order.
     #[prost(message, repeated, tag = "7")]
     pub(super) files: Vec<ScanFile>,
+    /// Files that planning left out, and their blocks.
     #[prost(uint64, tag = "8")]
     pub(super) skipped: u64,
+    #[prost(uint64, tag = "9")]
+    pub(super) skipped_blocks: u64,
 }
 
 /// What DataFusion's own message does not have of a file.

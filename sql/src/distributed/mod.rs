@@ -50,6 +50,8 @@ pub fn distribute(
         .with_distributed_channel_resolver(channels)
         .with_distributed_user_codec(codec)
         .with_distributed_planner();
+    let config = builder.config().take().unwrap_or_default();
+    *builder.config() = Some(FlowCodec::prepare(config));
     let planner = builder.query_planner().take();
     match planner {
         Some(planner) => builder.with_query_planner(Arc::new(Placement::new(planner))),

@@ -38,6 +38,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) salvage: bool,
 
+    /// Answer count(*), min(first) and max(last) of whole tables from the statistics of the files, unread
+    #[arg(long)]
+    pub(crate) trust_statistics: bool,
+
     /// Read the passphrase of encrypted files from FILE; without this option, from the variable NFDECODE_KEY
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,

@@ -80,6 +80,7 @@ fn run_with(args: &Args, log: &DamageLog) -> std::result::Result<(), Stop> {
     let options = TableOptions::new()
         .on_damage(OnDamage::Log(log.clone()))
         .salvage(args.salvage)
+        .trust_statistics(args.trust_statistics)
         .open_with(open_options(args).map_err(Stop::Mistake)?);
     let mut building = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = args.threads {

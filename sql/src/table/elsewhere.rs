@@ -22,6 +22,10 @@ const ACCOUNT: &str = "account";
 /// The label with a line or the sums of a part.
 const TEXT: &str = "text";
 
+/// Marks sessions whose plans are sent to other processes: conditions of DataFusion do not go with a scan.
+#[derive(Debug)]
+pub(crate) struct Travels;
+
 /// Fails unless the file is the one for which another process made the plan.
 ///
 /// A file that is missing here, or that has another size, is a mistake of the setup. As damage it would only be

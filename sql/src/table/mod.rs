@@ -2,11 +2,14 @@
 //!
 //! Lists, prunes and estimates. Reading is in `source`, translating conditions in `pushdown`.
 
+pub(crate) mod chosen;
 pub(crate) mod damage;
 #[cfg(feature = "cluster")]
 pub(crate) mod elsewhere;
+pub(crate) mod index;
 pub(crate) mod listing;
 pub(crate) mod options;
+pub(crate) mod range;
 pub(crate) mod source;
 
 use std::path::PathBuf;
@@ -16,7 +19,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -24,14 +27,16 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr as Sql, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use nfdecode::columns::Projection;
+use nfdecode::file::FileFacts;
 use nfdecode::filter::Expr;
-use nfdecode::{File, Filter, Scan, Timestamp};
+use nfdecode::{Filter, Timestamp};
 
 use crate::pushdown::{starts_from, translate};
 use crate::table::damage::Account;
+use crate::table::index::{Index, Known};
 use crate::table::listing::{Listed, list};
 use crate::table::options::TableOptions;
-use crate::table::source::{FlowFile, FlowSource, external};
+use crate::table::source::{FlowFile, FlowSource, Skipped, external};
 
 /// The flows of nfcapd files as a table of DataFusion.
 ///
@@ -44,13 +49,20 @@ pub struct FlowTable {
     paths: Vec<PathBuf>,
     options: TableOptions,
     schema: SchemaRef,
+    index: Index,
 }
 
-/// What planning finds out about a file.
+/// A file to be read, and what is known of it; nothing if it could not be opened.
 struct Opened {
     file: Listed,
     bytes: u64,
-    flows: Option<u64>,
+    known: Option<Known>,
+}
+
+/// Which files a query reads, and what it does not.
+struct Chosen {
+    files: Vec<Opened>,
+    skipped: Skipped,
 }
 
 impl FlowTable {
@@ -68,6 +80,7 @@ impl FlowTable {
             paths,
             options,
             schema: Projection::all().schema(),
+            index: Index::default(),
         })
     }
 
@@ -79,34 +92,39 @@ impl FlowTable {
         &self.options
     }
 
-    /// The files that may have flows that the filter selects, and how many others there are.
-    fn prune(&self, filter: Option<&Filter>, from: Option<u64>) -> Result<(Vec<Opened>, usize)> {
+    /// The files that may have flows that the filter selects.
+    fn prune(&self, filter: Option<&Filter>, from: Option<u64>) -> Result<Chosen> {
         let options = self.options.open();
-        // The filter does not conclude from the last end of a flow when flows start: scans allow two days for that.
-        let scan = Scan::default().needs_times(from.map(Timestamp::from_millis), None);
-        let is_left_out = |file: &File| {
-            !scan.may_select(file) || filter.is_some_and(|filter| !filter.may_select(file))
+        // The filter does not conclude from the last end of a flow when flows start: there are two days for that.
+        let from = from.map(Timestamp::from_millis);
+        let is_left_out = |facts: &FileFacts| {
+            !facts.may_have(from, None) || filter.is_some_and(|filter| !filter.may_select_by(facts))
         };
-        let mut kept = Vec::new();
-        let mut skipped = 0;
-        for file in list(&self.paths, &self.options.log())? {
-            let size = || std::fs::metadata(&file.path).map_or(0, |found| found.len());
-            match options.open(&file.path) {
-                Ok(opened) if is_left_out(&opened) => skipped += 1,
-                Ok(opened) => kept.push(Opened {
-                    bytes: opened.header().file_size,
-                    flows: opened.announced_flows(),
+        let mut files = Vec::new();
+        let mut skipped = Skipped::default();
+        let listed = list(&self.paths, &self.options.log())?;
+        self.index
+            .keep(listed.iter().map(|file| file.path.as_path()));
+        for file in listed {
+            match self.index.look_up(&file.path, &options) {
+                Ok(known) if is_left_out(&known.facts) => {
+                    skipped.files += 1;
+                    skipped.blocks += known.blocks as usize;
+                }
+                Ok(known) => files.push(Opened {
+                    bytes: known.bytes,
+                    known: Some(known),
                     file,
                 }),
                 // Reading it reports the error.
-                Err(_) => kept.push(Opened {
-                    bytes: size().max(1),
-                    flows: None,
+                Err(_) => files.push(Opened {
+                    bytes: std::fs::metadata(&file.path).map_or(1, |found| found.len().max(1)),
+                    known: None,
                     file,
                 }),
             }
         }
-        Ok((kept, skipped))
+        Ok(Chosen { files, skipped })
     }
 
     /// Files in their order, in at most `count` groups of about the same number of bytes.
@@ -136,12 +154,47 @@ impl FlowTable {
         groups.into_iter().map(FileGroup::new).collect()
     }
 
-    fn statistics_of(&self, files: &[Opened]) -> Statistics {
-        let flows = files.iter().map(|file| file.flows);
-        let flows = flows.sum::<Option<u64>>().map(|flows| flows as usize);
+    /// What the files' own statistics say. They answer queries by themselves only where the options say so, and nothing
+    /// is left out: a damaged or wrongly counted file would be believed.
+    fn statistics_of(&self, files: &[Opened], is_all: bool) -> Statistics {
+        let known = |of: fn(&Known) -> Option<u64>| {
+            files.iter().map(move |file| of(file.known.as_ref()?))
+        };
+        let flows = known(|known| known.flows).sum::<Option<u64>>();
         let mut statistics = Statistics::new_unknown(&self.schema);
-        // A damaged file announces what it does not have, so no number is exact.
-        statistics.num_rows = flows.map_or(Precision::Absent, Precision::Inexact);
+        statistics.num_rows = flows.map_or(Precision::Absent, |flows| {
+            Precision::Inexact(usize::try_from(flows).unwrap_or(usize::MAX))
+        });
+        let is_counted = |file: &Opened| file.known.as_ref().is_some_and(|known| known.is_counted);
+        if !self.options.trusts_statistics || !is_all || !files.iter().all(is_counted) {
+            return statistics;
+        }
+        if let Precision::Inexact(flows) = statistics.num_rows {
+            statistics.num_rows = Precision::Exact(flows);
+        }
+        let bound = |time: Option<u64>| {
+            let time = time.and_then(|time| i64::try_from(time).ok());
+            time.map_or(Precision::Absent, |time| {
+                Precision::Exact(ScalarValue::TimestampMillisecond(
+                    Some(time),
+                    Some("UTC".into()),
+                ))
+            })
+        };
+        let all = |of| known(of).collect::<Option<Vec<u64>>>().unwrap_or_default();
+        let first = all(|known| Some(known.times?.0)).into_iter().min();
+        let last = all(|known| Some(known.times?.1)).into_iter().max();
+        for (column, field) in statistics
+            .column_statistics
+            .iter_mut()
+            .zip(self.schema.fields())
+        {
+            match field.name().as_str() {
+                "first" => column.min_value = bound(first),
+                "last" => column.max_value = bound(last),
+                _ => {}
+            }
+        }
         statistics
     }
 }
@@ -186,10 +239,19 @@ impl TableProvider for FlowTable {
             Err(_) => None,
         };
         let from = filters.iter().filter_map(starts_from).max();
-        let (files, skipped) = self.prune(filter.as_ref(), from)?;
-        let statistics = self.statistics_of(&files);
+        let Chosen { files, skipped } = self.prune(filter.as_ref(), from)?;
+        let is_all = filter.is_none() && skipped.files == 0;
+        let statistics = self.statistics_of(&files, is_all);
         let groups = self.groups(files, state.config().target_partitions());
         let source = FlowSource::new(self.schema(), filter, self.options.clone(), skipped);
+        #[cfg(feature = "cluster")]
+        let source = FlowSource {
+            takes_predicates: state
+                .config()
+                .get_extension::<elsewhere::Travels>()
+                .is_none(),
+            ..source
+        };
         let config =
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
                 .with_file_groups(groups)

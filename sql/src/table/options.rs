@@ -23,6 +23,7 @@ pub struct TableOptions {
     /// Whether another process has chosen the files.
     #[cfg(feature = "cluster")]
     pub(crate) is_planned_elsewhere: bool,
+    pub(crate) trusts_statistics: bool,
 }
 
 impl TableOptions {
@@ -50,6 +51,17 @@ impl TableOptions {
     #[must_use]
     pub fn salvage(mut self, salvages: bool) -> Self {
         self.salvages = salvages;
+        self
+    }
+
+    /// Whether the statistics of the files answer `count(*)`, `min(first)` and `max(last)` of a whole table, so that
+    /// nothing is read.
+    ///
+    /// Only files that a collector finished are believed. Damage of their blocks is not noticed, and collectors do not
+    /// count the times of NAT and firewall events. Without this, answers come from the flows that are readable.
+    #[must_use]
+    pub fn trust_statistics(mut self, trusts: bool) -> Self {
+        self.trusts_statistics = trusts;
         self
     }
 

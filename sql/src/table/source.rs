@@ -2,13 +2,12 @@
 //!
 //! DataFusion, and engines that distribute its plans, split files by byte ranges on their own. A source that ignored the
 //! ranges would return flows more than once, so the range decides which blocks are read. Which files are read, and which
-//! filter, is decided in `table`.
+//! filter, is decided in `table`; the ranges are read in `range`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -21,19 +20,21 @@ use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::object_store::ObjectStore;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::conjunction;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::{DisplayFormatType, apply_expression_roots};
 use futures::{FutureExt as _, StreamExt as _};
-use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
-use nfdecode::file::BlockRefsIn;
-use nfdecode::filter::Scope;
-use nfdecode::{Block, File, Filter};
+use nfdecode::Filter;
 
+use crate::table::chosen::Plan;
 use crate::table::damage::Account;
 #[cfg(feature = "cluster")]
 use crate::table::elsewhere::{Report, is_as_planned};
 use crate::table::options::{OnDamage, TableOptions};
+use crate::table::range::{Counts, RangeReader, Reading};
 
 /// A file of a scan, carried by DataFusion's description of it.
 #[derive(Clone, Debug)]
@@ -44,33 +45,46 @@ pub(crate) struct FlowFile {
     pub(crate) account: Arc<Account>,
 }
 
+/// What planning left out, for the metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Skipped {
+    pub(crate) files: usize,
+    pub(crate) blocks: usize,
+}
+
 /// Reads nfcapd files for DataFusion's own scan node.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowSource {
     pub(crate) schema: TableSchema,
     pub(crate) projection: SplitProjection,
     pub(crate) filter: Option<Filter>,
+    /// What DataFusion has the scan test, over the columns of the table.
+    pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether it may have the scan test anything: not where the scan is sent elsewhere.
+    pub(crate) takes_predicates: bool,
     pub(crate) options: TableOptions,
     pub(crate) metrics: ExecutionPlanMetricsSet,
-    pub(crate) skipped: usize,
+    pub(crate) skipped: Skipped,
     /// What another process is told about the files.
     #[cfg(feature = "cluster")]
     pub(crate) report: Option<Report>,
 }
 
 impl FlowSource {
-    /// A source of flows that the filter selects. `skipped` files were left out before, for the metrics.
+    /// A source of flows that the filter selects. `skipped` was left out before.
     pub(crate) fn new(
         schema: SchemaRef,
         filter: Option<Filter>,
         options: TableOptions,
-        skipped: usize,
+        skipped: Skipped,
     ) -> Self {
         let schema = TableSchema::from(schema);
         Self {
             projection: SplitProjection::unprojected(&schema),
             schema,
             filter,
+            predicate: None,
+            takes_predicates: true,
             options,
             metrics: ExecutionPlanMetricsSet::new(),
             skipped,
@@ -84,7 +98,7 @@ impl FileSource for FlowSource {
     fn create_file_opener(
         &self,
         _: Arc<dyn ObjectStore>,
-        _: &FileScanConfig,
+        config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
         let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, partition);
@@ -95,21 +109,24 @@ impl FileSource for FlowSource {
             selected: count("flows_selected"),
         };
         if partition == 0 {
-            count("files_skipped").add(self.skipped);
+            count("files_skipped").add(self.skipped.files);
+            count("blocks_skipped").add(self.skipped.blocks);
         }
         let schema = Arc::new(
             self.schema
                 .file_schema()
                 .project(&self.projection.file_indices)?,
         );
-        let names = schema.fields().iter().map(|field| field.name());
-        let columns = Projection::from_names(names).map_err(external)?;
+        let plan = Plan::new(schema, self.predicate.as_ref(), self.schema.file_schema())?;
         let opener = FlowOpener {
-            schema,
-            columns,
-            filter: self.filter.clone(),
+            reading: Reading {
+                plan: Arc::new(plan),
+                filter: self.filter.clone(),
+                limit: config.limit,
+                fails: matches!(self.options.on_damage, OnDamage::Fail),
+                counts,
+            },
             options: self.options.clone(),
-            counts,
         };
         ProjectionOpener::try_new(
             self.projection.clone(),
@@ -144,8 +161,11 @@ impl FileSource for FlowSource {
     }
 
     fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.filter {
-            Some(filter) => write!(f, ", filter={filter}"),
+        if let Some(filter) = &self.filter {
+            write!(f, ", filter={filter}")?;
+        }
+        match &self.predicate {
+            Some(predicate) => write!(f, ", predicate={predicate}"),
             None => Ok(()),
         }
     }
@@ -166,39 +186,51 @@ impl FileSource for FlowSource {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+        let projected = self.projection.source.iter().map(|column| &column.expr);
+        apply_expression_roots(projected.chain(&self.predicate), f)
     }
 
     fn try_pushdown_filters(
         &self,
         filters: Vec<Arc<dyn PhysicalExpr>>,
         _: &ConfigOptions,
-    ) -> Result<
-        datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation<Arc<dyn FileSource>>,
-    > {
-        // What can be translated was translated from the logical plan.
-        use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-        Ok(FilterPushdownPropagation::with_parent_pushdown_result(
-            vec![PushedDown::No; filters.len()],
-        ))
+    ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        if !self.takes_predicates {
+            let answers = vec![PushedDown::No; filters.len()];
+            return Ok(FilterPushdownPropagation::with_parent_pushdown_result(
+                answers,
+            ));
+        }
+        // What is random may be computed once only, and DataFusion decides when.
+        let is_taken = |filter: &Arc<dyn PhysicalExpr>| match is_volatile(filter) {
+            true => PushedDown::No,
+            false => PushedDown::Yes,
+        };
+        let answers: Vec<_> = filters.iter().map(is_taken).collect();
+        let taken = filters.into_iter().zip(&answers);
+        let taken: Vec<_> = taken
+            .filter(|(_, answer)| matches!(answer, PushedDown::Yes))
+            .map(|(filter, _)| filter)
+            .collect();
+        let found = FilterPushdownPropagation::with_parent_pushdown_result(answers);
+        if taken.is_empty() {
+            return Ok(found);
+        }
+        let mut source = self.clone();
+        source.predicate = Some(conjunction(
+            source.predicate.take().into_iter().chain(taken),
+        ));
+        Ok(found.with_updated_node(Arc::new(source)))
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        self.predicate.clone()
     }
 }
 
-/// What `EXPLAIN ANALYZE` shows.
-#[derive(Clone)]
-struct Counts {
-    files: Count,
-    blocks: Count,
-    flows: Count,
-    selected: Count,
-}
-
 struct FlowOpener {
-    schema: SchemaRef,
-    columns: Projection,
-    filter: Option<Filter>,
+    reading: Reading,
     options: TableOptions,
-    counts: Counts,
 }
 
 impl FileOpener for FlowOpener {
@@ -222,118 +254,10 @@ impl FileOpener for FlowOpener {
         };
         found.account.open(&file);
         if start == 0 {
-            self.counts.files.add(1);
+            self.reading.counts.files.add(1);
         }
-        let mut builder = BatchBuilder::new(&self.columns);
-        builder.set_labels(Labels::one(&found.name, file.ident()));
-        let reader = RangeReader {
-            refs: Some(file.clone().into_block_refs_in(start..end)),
-            bytes: end - start,
-            file,
-            found,
-            builder,
-            schema: Arc::clone(&self.schema),
-            filter: self.filter.clone(),
-            fails: matches!(self.options.on_damage, OnDamage::Fail),
-            counts: self.counts.clone(),
-            ready: Vec::new().into_iter(),
-            failed: None,
-        };
+        let reader = RangeReader::new(self.reading.clone(), file, found, start..end);
         Ok(async move { Ok(futures::stream::iter(reader).boxed()) }.boxed())
-    }
-}
-
-/// The batches of a range of a file.
-struct RangeReader {
-    refs: Option<BlockRefsIn>,
-    bytes: u64,
-    file: File,
-    found: FlowFile,
-    builder: BatchBuilder,
-    schema: SchemaRef,
-    filter: Option<Filter>,
-    fails: bool,
-    counts: Counts,
-    ready: std::vec::IntoIter<RecordBatch>,
-    /// Comes after the flows that are ready.
-    failed: Option<nfdecode::Error>,
-}
-
-impl RangeReader {
-    /// Makes batches of the selected flows of a block.
-    fn batches(&mut self, block: &Block) -> Result<()> {
-        let selected = self.filter.as_ref().map(|filter| {
-            let mut selected = Vec::new();
-            filter.select(block, Scope::new(self.file.ident()), &mut selected);
-            selected
-        });
-        let count = selected.as_ref().map_or(block.len(), Vec::len);
-        self.counts.blocks.add(1);
-        self.counts.flows.add(block.len());
-        self.counts.selected.add(count);
-        if count == 0 {
-            return Ok(());
-        }
-        let batches = if self.schema.fields().is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(Some(count));
-            vec![RecordBatch::try_new_with_options(
-                Arc::clone(&self.schema),
-                Vec::new(),
-                &options,
-            )?]
-        } else {
-            let mut rows = Rows::new();
-            rows.add(block, 0, selected.as_deref(), count);
-            self.builder.batches(&rows)?
-        };
-        self.ready = batches.into_iter();
-        Ok(())
-    }
-
-    fn damage(&mut self, error: nfdecode::Error) {
-        if self.fails {
-            self.refs = None;
-            self.failed = Some(error);
-        } else {
-            self.found.account.damage(&error);
-        }
-    }
-}
-
-impl Iterator for RangeReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(batch) = self.ready.next() {
-                return Some(Ok(batch));
-            }
-            if let Some(error) = self.failed.take() {
-                return Some(Err(external(error)));
-            }
-            let Some(next) = self.refs.as_mut()?.next() else {
-                self.refs = None;
-                self.found.account.close(&self.file, self.bytes);
-                if !self.fails || !self.found.account.is_damaged() {
-                    return None;
-                }
-                return Some(Err(self.found.account.failure()));
-            };
-            match next.and_then(|next| self.file.load(next)) {
-                Ok(block) => {
-                    self.found.account.block(&block);
-                    if let Err(error) = self.batches(&block) {
-                        self.refs = None;
-                        return Some(Err(error));
-                    }
-                    if let (true, Some(error)) = (self.fails, block.damage()) {
-                        let error = error.clone();
-                        self.damage(error);
-                    }
-                }
-                Err(error) => self.damage(error),
-            }
-        }
     }
 }
 

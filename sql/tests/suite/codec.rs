@@ -17,6 +17,17 @@ use nfdecode_sql::{FlowCodec, TableOptions};
 
 use crate::support::{archive, cells, session_of};
 
+/// A session whose plans can be sent.
+fn travelling(paths: &[PathBuf], options: &TableOptions) -> SessionContext {
+    let session = session_of(paths, options);
+    let state = session.state_ref();
+    let mut state = state.write();
+    let config = state.config_mut();
+    *config = FlowCodec::prepare(config.clone());
+    drop(state);
+    session
+}
+
 async fn plan(session: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
     let frame = session.sql(sql).await.expect("a query");
     frame.create_physical_plan().await.expect("a plan")
@@ -38,7 +49,7 @@ async fn plans_survive_bytes() {
     let file = strange.join("nfcapd.202611241330");
     fs::copy(archive().join("nfcapd.202611241330"), &file).expect("copied");
     let options = TableOptions::new();
-    let session = session_of(&[archive(), file], &options);
+    let session = travelling(&[archive(), file], &options);
     let codec = FlowCodec::new(&options);
     for sql in [
         "SELECT * FROM flows ORDER BY first, src_addr, src_port, dst_addr, dst_port, file LIMIT 9",
@@ -66,7 +77,7 @@ async fn plans_survive_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bytes_are_errors() {
     let options = TableOptions::new();
-    let session = session_of(&[archive()], &options);
+    let session = travelling(&[archive()], &options);
     let codec = FlowCodec::new(&options);
     let sql = "SELECT net(src_addr, 24), in_bytes FROM flows WHERE dst_port = 53";
     let scan = {
@@ -128,7 +139,7 @@ impl PhysicalExtensionCodec for Other {
 async fn other_plans_go_to_the_inner_codec() {
     let options = TableOptions::new();
     let paths: [PathBuf; 1] = [archive()];
-    let session = session_of(&paths, &options);
+    let session = travelling(&paths, &options);
     let plan = plan(&session, "SELECT * FROM files").await;
     let alone = FlowCodec::new(&options);
     assert!(physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), &alone).is_err());

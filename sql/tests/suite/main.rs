@@ -10,6 +10,7 @@ mod docs;
 mod logic;
 mod program;
 mod pushdown;
+mod scan;
 mod support;
 mod tables;
 #[cfg(feature = "cluster")]
