@@ -36,6 +36,7 @@ mod cluster;
 mod display;
 #[cfg(feature = "cluster")]
 mod distributed;
+mod error;
 mod functions;
 mod pushdown;
 mod rules;

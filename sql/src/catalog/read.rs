@@ -14,10 +14,10 @@ use nfdecode::inspect::Survey;
 use nfdecode::{Error, File, Names, Timestamp};
 
 use crate::catalog::about::About;
+use crate::error::external;
 use crate::table::damage::DamageLog;
 use crate::table::listing::{Listed, list};
 use crate::table::options::{OnDamage, TableOptions};
-use crate::table::source::external;
 
 /// The columns of the table about these files.
 pub(super) fn columns(

@@ -8,11 +8,11 @@ use datafusion::common::Result;
 use datafusion::physical_plan::metrics::MetricsSet;
 use nfdecode::OpenOptions;
 
+use crate::error::external;
 use crate::table::damage::Account;
 use crate::table::elsewhere::Reported;
+use crate::table::flow_file::FlowFile;
 use crate::table::options::TableOptions;
-use crate::table::source::FlowFile;
-use crate::table::source::external;
 
 /// The accounts by their numbers, which travel with the plans. `Clone` shares them.
 #[derive(Clone, Debug, Default)]

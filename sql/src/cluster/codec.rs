@@ -27,8 +27,9 @@ use crate::cluster::accounts::Accounts;
 use crate::cluster::message::{Scan, ScanFile};
 use crate::table::damage::{Account, DamageLog};
 use crate::table::elsewhere::{Report, Travels};
+use crate::table::flow_file::FlowFile;
 use crate::table::options::{OnDamage, TableOptions};
-use crate::table::source::{FlowFile, FlowSource, Skipped};
+use crate::table::source::{FlowSource, Skipped};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -16,7 +16,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use nfdecode::columns::{BatchBuilder, Labels, Projection, Rows};
 
-use crate::table::source::external;
+use crate::error::external;
 
 /// Which columns are made when. The same for all files of a scan.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use std::{fs, io};
 use datafusion::common::{DataFusionError, Result};
 use nfdecode::FileSet;
 
+use crate::error::external;
 use crate::table::damage::DamageLog;
-use crate::table::source::external;
 
 /// A file to read.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ pub(crate) mod chosen;
 pub(crate) mod damage;
 #[cfg(feature = "cluster")]
 pub(crate) mod elsewhere;
+pub(crate) mod flow_file;
 pub(crate) mod index;
 pub(crate) mod listing;
 pub(crate) mod options;
@@ -31,12 +32,14 @@ use nfdecode::file::FileFacts;
 use nfdecode::filter::Expr;
 use nfdecode::{Filter, Timestamp};
 
+use crate::error::external;
 use crate::pushdown::{starts_from, translate};
 use crate::table::damage::Account;
+use crate::table::flow_file::FlowFile;
 use crate::table::index::{Index, Known};
 use crate::table::listing::{Listed, list};
 use crate::table::options::TableOptions;
-use crate::table::source::{FlowFile, FlowSource, Skipped, external};
+use crate::table::source::{FlowSource, Skipped};
 
 /// The flows of nfcapd files as a table of DataFusion.
 ///

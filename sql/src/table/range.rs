@@ -13,8 +13,9 @@ use nfdecode::file::BlockRefsIn;
 use nfdecode::filter::Scope;
 use nfdecode::{Block, File, Filter};
 
+use crate::error::external;
 use crate::table::chosen::{Chooser, Plan};
-use crate::table::source::{FlowFile, external};
+use crate::table::flow_file::FlowFile;
 
 /// So many flows that are only counted are worth a batch.
 const COUNTED: usize = 1 << 14;

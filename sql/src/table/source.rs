@@ -5,7 +5,6 @@
 //! filter, is decided in `table`; the ranges are read in `range`.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -29,21 +28,13 @@ use datafusion::physical_plan::{DisplayFormatType, apply_expression_roots};
 use futures::{FutureExt as _, StreamExt as _};
 use nfdecode::Filter;
 
+use crate::error::external;
 use crate::table::chosen::Plan;
-use crate::table::damage::Account;
 #[cfg(feature = "cluster")]
 use crate::table::elsewhere::{Report, is_as_planned};
+use crate::table::flow_file::FlowFile;
 use crate::table::options::{OnDamage, TableOptions};
 use crate::table::range::{Counts, RangeReader, Reading};
-
-/// A file of a scan, carried by DataFusion's description of it.
-#[derive(Clone, Debug)]
-pub(crate) struct FlowFile {
-    pub(crate) path: PathBuf,
-    /// Its value in the column `file`.
-    pub(crate) name: Arc<str>,
-    pub(crate) account: Arc<Account>,
-}
 
 /// What planning left out, for the metrics.
 #[derive(Clone, Copy, Debug, Default)]
@@ -259,9 +250,4 @@ impl FileOpener for FlowOpener {
         let reader = RangeReader::new(self.reading.clone(), file, found, start..end);
         Ok(async move { Ok(futures::stream::iter(reader).boxed()) }.boxed())
     }
-}
-
-/// An error of the library as one of DataFusion.
-pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
