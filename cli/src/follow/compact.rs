@@ -67,11 +67,16 @@ impl Compaction {
             if last < self.quiet {
                 continue;
             }
-            interrupt::check()?;
-            if Instant::now() >= until {
-                return Ok(true);
+            // Each merge leaves fewer files, so this ends.
+            loop {
+                interrupt::check()?;
+                if Instant::now() >= until {
+                    return Ok(true);
+                }
+                if !merge::merge(&root, &partition, true).map_err(failed)? {
+                    break;
+                }
             }
-            merge::merge(&root, &partition, true).map_err(failed)?;
             pending.remove(&partition);
         }
         let (least, most) = LOOKS;
@@ -103,13 +108,15 @@ fn search(
     Ok(())
 }
 
-/// How long ago the newest of several files was written; `None` if there are not several.
+/// How long ago the newest of several files was written; `None` if there are not several. A merged file is not new:
+/// otherwise a partition of many files would wait after each merge.
 fn last_change(partition: &Path) -> Option<Duration> {
     let files = merge::files(partition).ok()?;
     let age = |path: &PathBuf| {
         let modified = path.metadata().and_then(|found| found.modified()).ok()?;
         Some(modified.elapsed().unwrap_or_default())
     };
-    let newest = files.iter().filter_map(age).min();
-    newest.filter(|_| files.len() > 1)
+    let small = files.iter().filter(|path| !merge::is_merged(path));
+    let newest = small.filter_map(age).min().unwrap_or(Duration::MAX);
+    (files.len() > 1).then_some(newest)
 }

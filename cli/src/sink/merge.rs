@@ -69,9 +69,9 @@ pub(crate) fn files(partition: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Merges the small files of a partition, a path relative to the directory. Files that are in no record stay as they
-/// are.
-pub(crate) fn merge(root: &Path, partition: &Path, is_durable: bool) -> io::Result<()> {
+/// Merges small files of a partition, a path relative to the directory, into one. Files that are in no record stay as
+/// they are. Returns whether there were files to merge: then the next call may find more.
+pub(crate) fn merge(root: &Path, partition: &Path, is_durable: bool) -> io::Result<bool> {
     let _lock = lock(root)?;
     let place = root.join(partition);
     let all = files(&place)?;
@@ -96,7 +96,7 @@ pub(crate) fn merge(root: &Path, partition: &Path, is_durable: bool) -> io::Resu
         }
     }
     if parts.len() < 2 {
-        return Ok(());
+        return Ok(false);
     }
     let make = || target::temporary(&place);
     let file = interrupt::temporary(make, |file| file.path())?;
@@ -124,7 +124,8 @@ pub(crate) fn merge(root: &Path, partition: &Path, is_durable: bool) -> io::Resu
     });
     drop(parts);
     // Also after a failure: it is completed or undone.
-    settle(root, &journal, is_durable).and(result)
+    settle(root, &journal, is_durable).and(result)?;
+    Ok(true)
 }
 
 /// Completes or undoes what a process that was killed has left.
