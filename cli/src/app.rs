@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::habits;
-use crate::args::{Cli, Command, ConvertArgs, ManArgs, ReadArgs};
+use crate::args::{Cli, Command, ConvertArgs, ManArgs, OutputArgs, ReadArgs, SelectArgs};
 use crate::commands::{
     check, convert, fields, follow, info, read, report as report_page, rewrite, series, serve, sql,
     top,
@@ -84,24 +84,32 @@ fn settle_format(command: &mut Command) -> Result<(), String> {
         args.output.settle_page();
     }
     match command {
-        Command::Convert(ConvertArgs { output, select, .. })
-        | Command::Read(ReadArgs { output, select, .. })
-            if output.partition_by.is_none() =>
-        {
-            let form = output.format.clone();
-            output.settle_format()?;
-            match output.file() {
-                Some(file) if select.count && form.is_none() && output.format.is_some() => {
-                    Err(format!(
-                        "{}: --count prints a number, which is no file of this kind: leave out -o",
-                        file.display()
-                    ))
-                }
-                _ => Ok(()),
-            }
+        Command::Convert(args) => {
+            let ConvertArgs { output, select, .. } = &mut **args;
+            settle_flows(output, select)
+        }
+        Command::Read(args) => {
+            let ReadArgs { output, select, .. } = &mut **args;
+            settle_flows(output, select)
         }
         Command::Top(args) => args.answer.settle_format(),
         Command::Series(args) => args.answer.settle_format(),
+        _ => Ok(()),
+    }
+}
+
+/// Settles the form in which flows are written, unless they go to a directory.
+fn settle_flows(output: &mut OutputArgs, select: &SelectArgs) -> Result<(), String> {
+    if output.partition_by.is_some() {
+        return Ok(());
+    }
+    let form = output.format.clone();
+    output.settle_format()?;
+    match output.file() {
+        Some(file) if select.count && form.is_none() && output.format.is_some() => Err(format!(
+            "{}: --count prints a number, which is no file of this kind: leave out -o",
+            file.display()
+        )),
         _ => Ok(()),
     }
 }

@@ -24,6 +24,9 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
+/// Small items at the start that the calling thread works on before it starts others, and one more.
+const ALONE_MAX: usize = 3;
+
 /// What is done with each item, in four steps.
 pub trait Stages: Sync {
     /// What is worked on.
@@ -39,6 +42,12 @@ pub trait Stages: Sync {
 
     /// Called once per thread.
     fn worker(&self) -> Self::Worker;
+
+    /// Whether an item is so little work that to start a thread may cost more. The calling thread works on a few such
+    /// items at the start before the others are started.
+    fn is_small(&self, _item: &Self::Item) -> bool {
+        false
+    }
 
     /// First step, on any thread at any time.
     fn load(&self, item: Self::Item) -> Self::Loaded;
@@ -215,15 +224,23 @@ pub fn run<S: Stages>(
         tally: Mutex::new(tally),
     };
     thread::scope(|scope| {
-        for _ in 1..threads.get() {
-            if thread::Builder::new()
-                .spawn_scoped(scope, || run.serve())
-                .is_err()
-            {
-                break;
+        let mut alone = if threads.get() == 1 { 0 } else { ALONE_MAX };
+        run.serve(|item| {
+            if alone == 0 {
+                return;
             }
-        }
-        run.serve();
+            alone -= 1;
+            if alone > 0 && stages.is_small(item) {
+                return;
+            }
+            alone = 0;
+            for _ in 1..threads.get() {
+                let others = || run.serve(|_| ());
+                if thread::Builder::new().spawn_scoped(scope, others).is_err() {
+                    break;
+                }
+            }
+        });
     });
     let into_inner = PoisonError::into_inner;
     let stopped = run
@@ -255,13 +272,15 @@ struct Run<'a, S: Stages, I> {
 }
 
 impl<S: Stages, I: Iterator<Item = (S::Item, u64)>> Run<'_, S, I> {
-    /// The work of one thread: item after item, until there are no more or the run is stopped.
-    fn serve(&self) {
+    /// The work of one thread: item after item, until there are no more or the run is stopped. `before` is called with
+    /// each item that this thread got.
+    fn serve(&self, mut before: impl FnMut(&S::Item)) {
         let _guard = StopOnPanic(&self.turns);
         let mut worker = self.stages.worker();
         loop {
             let next = lock(&self.items).next();
             let Some((item, index)) = next else { return };
+            before(&item);
             match self.process(&mut worker, item, index) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return,
@@ -539,5 +558,67 @@ mod tests {
         let threads = NonZeroUsize::new(3).expect("not zero");
         let outcome = run(&stages, threads, 0..8, 0, 0);
         assert_eq!((outcome.numbers, outcome.tally), (8, 8));
+    }
+
+    /// Items of this size or less are small. Counts threads.
+    struct Small {
+        most: u64,
+        threads: AtomicU64,
+    }
+
+    impl Stages for Small {
+        type Item = u64;
+        type Loaded = u64;
+        type Worker = ();
+        type Numbers = ();
+        type Tally = Vec<u64>;
+
+        fn worker(&self) {
+            self.threads.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn is_small(&self, item: &u64) -> bool {
+            *item <= self.most
+        }
+
+        fn load(&self, item: u64) -> u64 {
+            item
+        }
+
+        fn number(&self, _: &mut u64, (): &mut ()) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn work(
+            &self,
+            (): &mut (),
+            item: u64,
+            lane: &mut Lane<'_, Vec<u64>>,
+        ) -> std::result::Result<(), Stopped> {
+            lane.in_turn(|tally| {
+                tally.push(item);
+                ControlFlow::Continue(())
+            })
+        }
+    }
+
+    #[test]
+    fn threads_are_started_for_large_or_many_items() {
+        let cases = [
+            ("two small ones", 1..3, 2, 1),
+            ("a large one", 1..2, 0, 4),
+            ("a large one after a small one", 1..3, 1, 4),
+            ("many small ones", 1..9, 9, 4),
+        ];
+        for (what, items, most, expected) in cases {
+            let stages = Small {
+                most,
+                threads: AtomicU64::new(0),
+            };
+            let threads = NonZeroUsize::new(4).expect("not zero");
+            let outcome = run(&stages, threads, items.clone(), (), Vec::new());
+            assert_eq!(outcome.tally, items.collect::<Vec<_>>());
+            assert_eq!(stages.threads.into_inner(), expected, "{what}");
+        }
     }
 }

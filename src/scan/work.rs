@@ -39,6 +39,10 @@ pub trait Work: Sync {
     ) -> Result<(), Stopped>;
 }
 
+/// Flows and stored bytes of a group whose work takes about as long as to start a thread, some 0.3 ms.
+const SMALL_FLOWS: u64 = 1_000;
+const SMALL_BYTES: u64 = 64 * 1024;
+
 /// Which parts are worked on together: a group is closed as soon as one of these limits is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -195,6 +199,17 @@ impl<W: Work> Stages for Traversal<'_, W> {
 
     fn worker(&self) -> W::Worker {
         self.work.worker()
+    }
+
+    fn is_small(&self, group: &Group) -> bool {
+        let (mut flows, mut bytes) = (0_u64, 0_u64);
+        for item in &group.items {
+            if let Item::Block(_, found, _) = item {
+                flows = flows.saturating_add(found.announced_records().into());
+                bytes = bytes.saturating_add(found.stored_size().into());
+            }
+        }
+        flows <= SMALL_FLOWS && bytes <= SMALL_BYTES
     }
 
     fn load(&self, group: Group) -> Loaded {

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod compression;
+pub(crate) mod deferred;
 pub(crate) mod follow;
 pub(crate) mod habits;
 pub(crate) mod key;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::args::answer::{SeriesArgs, TopArgs};
 use crate::args::compression::{CompressArg, parse_compression};
+use crate::args::deferred::Deferred;
 use crate::args::follow::FollowArgs;
 use crate::args::key::KeyArgs;
 use crate::args::report::ReportArgs;
@@ -66,27 +68,27 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Turn a capture into flows: one JSON object, an array of flows for each nfcapd file
-    Convert(ConvertArgs),
+    Convert(Deferred<ConvertArgs>),
     /// Print the flows of nfcapd files
-    Read(ReadArgs),
+    Read(Deferred<ReadArgs>),
     /// Show the groups of flows with the most bytes, packets, flows, ...
-    Top(TopArgs),
+    Top(Deferred<TopArgs>),
     /// Show traffic over time
-    Series(SeriesArgs),
+    Series(Deferred<SeriesArgs>),
     /// Follow the directories of collectors: each flow once, to standard output, Parquet or a command
-    Follow(FollowArgs),
+    Follow(Deferred<FollowArgs>),
     /// Write a page about an archive: one HTML file with charts, top lists and findings
-    Report(ReportArgs),
+    Report(Deferred<ReportArgs>),
     /// Look at an archive in the browser: chart, top lists, flows, by any filter
-    Serve(ServeArgs),
+    Serve(Deferred<ServeArgs>),
     /// Describe nfcapd files: header, statistics, exporters, elements
-    Info(InfoArgs),
+    Info(Deferred<InfoArgs>),
     /// Check nfcapd files for damage and report how much is readable
-    Check(CheckArgs),
+    Check(Deferred<CheckArgs>),
     /// Write flows of nfcapd files into one new file: select, merge, recompress
-    Rewrite(RewriteArgs),
+    Rewrite(Deferred<RewriteArgs>),
     /// Write a well-formed file with whatever is readable of a damaged one
-    Repair(RepairArgs),
+    Repair(Deferred<RepairArgs>),
     /// Do what nfdump does, with nfdump's own options: nfdecode nfdump -r FILE -s srcip/bytes
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Nfdump {
@@ -102,14 +104,14 @@ pub(crate) enum Command {
         words: Vec<OsString>,
     },
     /// List the names for --fields, and the tokens of -f csv:...
-    Fields(FieldsArgs),
+    Fields(Deferred<FieldsArgs>),
     /// Print a completion script for a shell: source <(nfdecode completions bash)
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Print manual pages: nfdecode man read | man -l -
-    Man(ManArgs),
+    Man(Deferred<ManArgs>),
 }
 
 /// How flows are written.
