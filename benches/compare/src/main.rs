@@ -12,6 +12,7 @@
 mod damage;
 mod data;
 mod floor;
+mod kept;
 mod layouts;
 mod readers;
 mod timing;
@@ -42,6 +43,8 @@ enum Cli {
     Run(Run),
     /// Time columns only and print their table.
     Columns(Run),
+    /// Write this many bytes into a file, and nothing else.
+    Write { out: PathBuf, bytes: u64 },
     /// Carry the flows of a file of `make` into layout 1 or 3.
     Carry {
         source: PathBuf,
@@ -101,7 +104,7 @@ struct Run {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "read,layouts,lzo,text,others,start,columns,convert,scale"
+        default_value = "read,layouts,lzo,text,kept,others,start,columns,convert,scale"
     )]
     parts: Vec<String>,
     /// The part `scale` ends with 10^N flows; 8 needs 14 GB of room while it makes them
@@ -154,6 +157,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             columns(&run, &lz4, folder)
         }
+        Cli::Write { out, bytes } => Ok(kept::write(&out, bytes)?),
         Cli::Carry {
             source,
             layout,
@@ -303,6 +307,15 @@ fn compare(run: &Run) -> Result<(), Box<dyn Error>> {
     }
     if run.wants("text") {
         text(run, &lz4)?;
+    }
+    if run.wants("kept") {
+        let program = |name, command| kept::Program { name, command };
+        let programs = [
+            program("nfdump", nfdump(run, "ndjson", &lz4)),
+            program("nfdecode, 1 thread", nfdecode(run, "ndjson", 1, &lz4)),
+            program("nfdecode, 2 threads", nfdecode(run, "ndjson", 2, &lz4)),
+        ];
+        kept::run(&programs, folder, run.rounds)?;
     }
     if run.wants("others") {
         others(run, &lz4)?;
