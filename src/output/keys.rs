@@ -135,6 +135,11 @@ pub(crate) trait ShowField {
 }
 
 impl FieldKind {
+    /// Whether values are instants, printed in a zone.
+    pub(crate) const fn is_time(self) -> bool {
+        matches!(self, Self::Time | Self::FirstSeen | Self::EventTime)
+    }
+
     /// Whether its value is a string in JSON.
     pub(crate) const fn is_string(self) -> bool {
         !matches!(

@@ -394,7 +394,13 @@ impl LineFormat {
                 out.push(b' ');
             }
             let name = match column {
-                Column::Start | Column::Second | Column::Day | Column::Clock => "First seen",
+                Column::Start | Column::Second | Column::Day | Column::Clock
+                    if self.times.mark().is_empty() =>
+                {
+                    "First seen"
+                }
+                Column::Start | Column::Second | Column::Day => "First seen UTC",
+                Column::Clock => "First, UTC",
                 Column::Duration => "Duration",
                 Column::Short => "Lasted",
                 Column::Proto => "Proto",

@@ -23,12 +23,36 @@ const DEFAULT_RULE: &str = ",M3.2.0,M11.1.0";
 
 /// A time zone. Cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    zone: TimeZone,
+    is_marked: bool,
+}
 
 impl Zone {
     /// Coordinated universal time.
     pub const fn utc() -> Self {
-        Self(TimeZone::UTC)
+        Self::new(TimeZone::UTC)
+    }
+
+    /// Coordinated universal time that is told: the forms of text that are not nfdump's (chosen fields, the table) say so, by
+    /// a `Z` behind each time or in a heading. nfdump's forms stay as they are.
+    pub const fn marked_utc() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+            is_marked: true,
+        }
+    }
+
+    const fn new(zone: TimeZone) -> Self {
+        Self {
+            zone,
+            is_marked: false,
+        }
+    }
+
+    /// What stands behind times of this zone in forms of our own: `Z` or nothing.
+    pub const fn mark(&self) -> &'static str {
+        if self.is_marked { "Z" } else { "" }
     }
 
     /// The zone of this process, as the C library finds it.
@@ -51,7 +75,7 @@ impl Zone {
                 .to_str()
                 .and_then(|value| from_tz(value, env::var_os("TZDIR"))),
         };
-        Self(zone.unwrap_or(TimeZone::UTC))
+        Self::new(zone.unwrap_or(TimeZone::UTC))
     }
 
     /// The zone called `name`: what [`Zone::from_env`] accepts as `TZ`, or any name of the tz
@@ -63,7 +87,7 @@ impl Zone {
     pub fn named(name: &str) -> Result<Self, ZoneError> {
         from_tz(name, env::var_os("TZDIR"))
             .or_else(|| TimeZoneDatabase::bundled().get(name).ok())
-            .map(Self)
+            .map(Self::new)
             .ok_or_else(|| ZoneError(name.to_owned()))
     }
 
@@ -78,7 +102,7 @@ impl Zone {
             .checked_add(jiff::Span::new().try_days(day - 1).ok()?)
             .ok()?;
         let local = date.to_datetime(jiff::civil::Time::new(hour, minute, second, 0).ok()?);
-        let instant = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        let instant = self.zone.to_ambiguous_timestamp(local).compatible().ok()?;
         Some(instant.as_second())
     }
 
@@ -109,9 +133,9 @@ impl Zone {
             transition.timestamp().as_second() + shift
         };
         OffsetSpan {
-            from: self.0.preceding(next).next().map_or(i64::MIN, second),
-            until: self.0.following(now).next().map_or(RULES_END, second),
-            offset: i64::from(self.0.to_offset(now).seconds()),
+            from: self.zone.preceding(next).next().map_or(i64::MIN, second),
+            until: self.zone.following(now).next().map_or(RULES_END, second),
+            offset: i64::from(self.zone.to_offset(now).seconds()),
         }
     }
 }
@@ -222,6 +246,11 @@ impl TimeFormatter {
     #[inline]
     pub fn write_spaced(&mut self, time: Timestamp, out: &mut Vec<u8>) {
         self.write(time, b' ', out);
+    }
+
+    /// What stands behind times in forms of our own, see [`Zone::mark`]. It is not written here.
+    pub const fn mark(&self) -> &'static str {
+        self.zone.mark()
     }
 
     /// The text that [`TimeFormatter::write_iso`] would append.

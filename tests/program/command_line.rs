@@ -198,6 +198,46 @@ fn times_follow_the_chosen_zone() {
     );
 }
 
+/// nfdump's forms have no place for it.
+#[test]
+fn utc_is_told_in_our_own_forms() {
+    let file = fixture("archive/nfcapd.202611241330");
+    let file = file.to_str().expect("UTF-8");
+    let text = |words: &[&str]| {
+        let output = support::nfdecode()
+            .args(words)
+            .arg(file)
+            .env("TZ", "Asia/Tokyo")
+            .output()
+            .expect("it runs");
+        assert!(output.status.success(), "{words:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let chosen = |form, zone| {
+        let fields = ["--fields", "first,src_addr", "--limit", "1"];
+        text(&[&["read", "-f", form, zone], &fields[..]].concat())
+    };
+    for form in ["csv", "json", "ndjson", "table"] {
+        assert!(chosen(form, "--utc").contains("2026-11-24T13:31:57.679Z"));
+        let other = chosen(form, "--tz=UTC");
+        assert!(other.contains("2026-11-24T13:31:57.679") && !other.contains('Z'));
+    }
+    let table = text(&["read", "-f", "table", "--utc", "--limit", "1"]);
+    assert!(table.starts_with("First seen UTC "), "{table}");
+    for form in ["csv", "json", "ndjson"] {
+        let top = text(&["top", "proto", "--every", "1h", "-f", form, "--utc"]);
+        assert!(top.contains("2026-11-24T13:00:00.000Z"), "{top}");
+        let series = text(&["series", "--every", "5m", "-f", form, "--utc"]);
+        assert!(series.contains("2026-11-24T13:30:00.000Z"), "{series}");
+    }
+    assert!(text(&["series", "--every", "5m", "-f", "table", "--utc"]).contains(" 13:30:00.000Z "));
+    for form in ["json", "ndjson", "csv", "line", "long", "extended"] {
+        let theirs = text(&["read", "-f", form, "--utc", "--limit", "1"]);
+        let times = theirs.contains("13:31:57.679") && !theirs.contains(".679Z");
+        assert!(times, "{form}: {theirs}");
+    }
+}
+
 #[test]
 fn wrong_input_gives_one_line_and_a_status() {
     let folder = tempfile::tempdir().expect("a folder");

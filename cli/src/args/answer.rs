@@ -58,7 +58,7 @@ pub(crate) struct AnswerArgs {
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
 
-    /// Print times in UTC
+    /// Print times in UTC, with a Z
     #[arg(long, conflicts_with = "tz")]
     pub(crate) utc: bool,
 

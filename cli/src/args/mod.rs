@@ -261,7 +261,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
 
-    /// Print times in UTC
+    /// Print times in UTC, with a Z in forms that are not nfdump's
     #[arg(long, conflicts_with = "tz")]
     pub(crate) utc: bool,
 

@@ -48,7 +48,7 @@ pub(crate) fn zone(args: &OutputArgs) -> Result<Zone, Stop> {
 /// The zone with this name, or UTC, or that of the environment.
 pub(crate) fn zone_of(tz: Option<&str>, utc: bool) -> Result<Zone, Stop> {
     match tz {
-        _ if utc => Ok(Zone::utc()),
+        _ if utc => Ok(Zone::marked_utc()),
         Some(name) => Zone::named(name).map_err(|error| Stop::Usage(error.to_string())),
         None => Ok(Zone::from_env()),
     }

@@ -269,7 +269,10 @@ fn csv_row(cells: &[Cell], delimiter: u8, times: &mut TimeFormatter, text: &mut 
             Cell::Text(value) => csv_text(value, delimiter, text),
             Cell::Number(value) => text.extend(value.to_string().as_bytes()),
             Cell::Float(value) => text.extend(format!("{value:.3}").as_bytes()),
-            Cell::Time(value) => times.write_iso(*value, text),
+            Cell::Time(value) => {
+                times.write_iso(*value, text);
+                text.extend(times.mark().as_bytes());
+            }
         }
     }
     text.push(b'\n');
@@ -303,6 +306,7 @@ fn json_row(columns: &[Column], cells: &[Cell], times: &mut TimeFormatter, text:
             Cell::Time(value) => {
                 text.push(b'"');
                 times.write_iso(*value, text);
+                text.extend(times.mark().as_bytes());
                 text.push(b'"');
             }
         }

@@ -175,6 +175,7 @@ fn text(cell: &Cell, unit: Unit, times: &mut TimeFormatter) -> String {
         (Cell::Time(value), _) => {
             let mut text = Vec::new();
             times.write_spaced(*value, &mut text);
+            text.extend(times.mark().as_bytes());
             String::from_utf8_lossy(&text).into_owned()
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Aligned {
 }
 
 /// Text, addresses and times begin at the left, numbers end at the right.
-fn column(chosen: &Chosen) -> Column {
+fn column(chosen: &Chosen, mark: &str) -> Column {
     let kind = all()
         .find(|field| field.name == chosen.name || field.key == chosen.name)
         .map_or("text", |field| field.kind);
@@ -31,7 +31,7 @@ fn column(chosen: &Chosen) -> Column {
         "u16" => (5, false),
         "u32" => (8, false),
         "u64" | "milliseconds" => (10, false),
-        "time" => (23, true),
+        "time" => (23 + mark.len(), true),
         "ipv4" => (15, true),
         "ip" | "ipv6" => (24, true),
         "mac" => (17, true),
@@ -45,9 +45,11 @@ fn column(chosen: &Chosen) -> Column {
 }
 
 impl Aligned {
-    pub(super) fn new(fields: &[Chosen]) -> Self {
+    /// `mark` stands behind times.
+    pub(super) fn new(fields: &[Chosen], mark: &str) -> Self {
+        let columns = fields.iter().map(|chosen| column(chosen, mark));
         Self {
-            columns: fields.iter().map(column).collect(),
+            columns: columns.collect(),
             copy: Vec::new(),
         }
     }

@@ -61,7 +61,7 @@ impl FieldsFormat {
     /// One line per flow with aligned columns, after a line with the names if `header`. Long values are not cut.
     #[must_use]
     pub fn table(fields: FieldList, header: bool, zone: Zone) -> Self {
-        let aligned = Box::new(Aligned::new(&fields.0));
+        let aligned = Box::new(Aligned::new(&fields.0, zone.mark()));
         Self::new(fields, Form::Table { header, aligned }, zone)
     }
 
@@ -186,6 +186,7 @@ impl FieldsFormat {
                 if JSON && field.kind.is_string() {
                     out.push(b'"');
                 }
+                let before = out.len();
                 values::value::<JSON>(
                     field.kind,
                     payload,
@@ -194,6 +195,9 @@ impl FieldsFormat {
                     &mut self.times,
                     out,
                 );
+                if field.kind.is_time() {
+                    mark::<JSON>(self.times.mark(), before, out);
+                }
                 true
             }),
             Source::Header(field) => match field.value(flow) {
@@ -205,6 +209,21 @@ impl FieldsFormat {
             },
             Source::Computed(value) => computed::<JSON>(*value, number, flow, context, out),
         }
+    }
+}
+
+/// Puts the mark of the zone behind the time that begins at `from`, unless it is unknown.
+#[inline]
+fn mark<const JSON: bool>(mark: &str, from: usize, out: &mut TextBuffer) {
+    if mark.is_empty() || out.as_bytes().get(from) == Some(&b'<') {
+        return;
+    }
+    if JSON {
+        out.truncate(out.len() - 1);
+    }
+    out.extend(mark.as_bytes());
+    if JSON {
+        out.push(b'"');
     }
 }
 
