@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{assert_json, assert_ndjson, nfdecode, run, stderr};
+use crate::support::{assert_json, assert_ndjson, nfdecode, root, run, stderr};
 
 /// A small flow file made by our own hands: header, one block of two flows, appendix.
 fn flow_file() -> Vec<u8> {
@@ -201,12 +201,11 @@ fn times_follow_the_chosen_zone() {
 /// nfdump's forms have no place for it.
 #[test]
 fn utc_is_told_in_our_own_forms() {
-    let file = fixture("archive/nfcapd.202611241330");
-    let file = file.to_str().expect("UTF-8");
+    let file = root().join("tests/fixtures/archive/nfcapd.202611241330");
     let text = |words: &[&str]| {
-        let output = support::nfdecode()
+        let output = nfdecode()
             .args(words)
-            .arg(file)
+            .arg(&file)
             .env("TZ", "Asia/Tokyo")
             .output()
             .expect("it runs");
