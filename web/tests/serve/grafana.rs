@@ -1,5 +1,5 @@
-//! The requests of Grafana's data sources for JSON and CSV over GET, as their documents describe them: times of the
-//! dashboard are put into the URL as milliseconds since 1970, and each column of the answer is found by its name.
+//! The requests of data sources for JSON and CSV over GET, as Grafana has them: times of the dashboard are put into the
+//! URL as milliseconds since 1970, and each column of the answer is found by its name.
 
 use serde_json::Value;
 
