@@ -274,6 +274,8 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") $("menu").hidden = true; });
   document.addEventListener("pointerdown", (event) => { if (!$("menu").contains(event.target)) $("menu").hidden = true; });
 
+  const PROTOCOLS = { 1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMP6", 132: "SCTP" };
+  const shown = (field, found) => field === "proto" ? PROTOCOLS[found] || String(found) : field === "first" ? String(found).replace("T", " ") : String(found);
   const showTop = (top) => {
     if (!top.rows.length) return $("top").replaceChildren(make("p", "No flows.", "soft"));
     const heads = [...top.fields.map((name) => [name, "t"]), ["Bytes"], ["Packets"], ["Flows"], ["Share"], ["bit/s"], ["First", "t"], ["Last", "t"]];
@@ -282,7 +284,7 @@
       row.key.forEach((key, at) => {
         const cell = make(at === 0 ? "th" : "td", "", "t");
         if (at === 0) cell.scope = "row";
-        cell.append(value(key === null ? "none" : String(key), at === 0 || top.fields.length === 1 ? row.filter : one(top.fields[at], key)));
+        cell.append(value(key === null ? "none" : shown(top.fields[at], key), at === 0 || top.fields.length === 1 ? row.filter : one(top.fields[at], key)));
         line.append(cell);
       });
       for (const text of [short(row.bytes, "B"), short(row.packets, ""), count(row.flows)]) line.append(make("td", text));
@@ -313,7 +315,7 @@
         for (const field of page.fields) {
           const found = row.flow[field];
           const cell = make("td", "", "t");
-          cell.append(value(found === undefined ? "" : String(found), found === undefined ? "" : one(field, found)));
+          cell.append(value(found === undefined ? "" : shown(field, found), found === undefined ? "" : one(field, found)));
           line.append(cell);
         }
         const cell = make("td", "", "t");
@@ -355,6 +357,9 @@
         $("top").classList.add("busy");
         try {
           const found = await ask("view", "view", { ...selection, ...chart, ...top });
+          // The chart is that of the range of all flows: what of the filter is beyond it is said too.
+          const beyond = found.top.totals.flows - found.series.totals.flows;
+          if (!state.from && !state.to && beyond > 0) found.series.outside = { flows: beyond };
           showSeries(found.series);
           showTop(found.top);
         } finally {

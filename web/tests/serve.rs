@@ -2,6 +2,8 @@
 //! way than a browser with our page gets nothing.
 #![allow(missing_docs)]
 
+#[path = "serve/grafana.rs"]
+mod grafana;
 mod made;
 
 use std::io::{Read as _, Write as _};

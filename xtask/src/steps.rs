@@ -84,7 +84,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "web",
-        about: "pages in a browser (needs chromium and npm)",
+        about: "pages in two browsers (needs chromium, firefox-esr and npm)",
         run: web,
     },
     Step {
@@ -248,7 +248,9 @@ fn web() -> Result<(), Failure> {
     run("cargo test -p nfdecode-web")?;
     run("python3 -m venv target/browser")?;
     run("target/browser/bin/pip install -q -r web/tests/requirements.txt")?;
-    run("npm install --silent --no-fund --no-audit --prefix target/browser axe-core@4.14.1")?;
+    run(
+        "npm install --silent --no-fund --no-audit --prefix target/browser axe-core@4.14.1 puppeteer-core@24.43.1",
+    )?;
     let oracle = env::var("NFDECODE_ORACLE").unwrap_or_default();
     let reference = format!("{oracle}/1.7.10/usr/bin/nfdump");
     let reference = match root().join(&reference).is_file() {
@@ -258,7 +260,10 @@ fn web() -> Result<(), Failure> {
     run(&format!(
         "timeout --verbose 8m target/browser/bin/python web/tests/browser.py target/release/nfdecode target/tmp/made \
          target/browser/node_modules/axe-core/axe.min.js target/browser/pictures {reference}"
-    ))
+    ))?;
+    run(
+        "timeout --verbose 4m node web/tests/firefox.mjs target/release/nfdecode target/browser/node_modules target/browser/pictures",
+    )
 }
 
 fn c_library() -> Result<(), Failure> {

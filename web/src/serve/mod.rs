@@ -23,6 +23,7 @@ mod server;
 mod service;
 mod settings;
 mod summary;
+mod table;
 mod top;
 mod view;
 

@@ -300,25 +300,22 @@ async fn ask(
     let working = Arc::clone(shared);
     let work = move || {
         let (service, query) = (&working.service, query.as_deref());
+        let json = |value: Value| ("application/json", value.to_string().into());
         let found = match name.as_str() {
-            "series" => view::series(service, query, &halt).map(|value| value.to_string().into()),
-            "top" => view::top(service, query, &halt).map(|value| value.to_string().into()),
-            "view" => view::view(service, query, &halt).map(|value| value.to_string().into()),
-            "flow" => flows::details(service, query, &halt).map(|value| value.to_string().into()),
-            _ => flows::page(service, query, &halt),
+            "series" => view::series(service, query, &halt).map(|(kind, text)| (kind, text.into())),
+            "top" => view::top(service, query, &halt).map(json),
+            "view" => view::view(service, query, &halt).map(json),
+            "flow" => flows::details(service, query, &halt).map(json),
+            _ => flows::page(service, query, &halt).map(|page| ("application/json", page)),
         };
         drop(permit);
         found
     };
     let found = tokio::task::spawn_blocking(work).await;
     drop(leaving);
-    let bytes =
+    let (kind, bytes): (_, Vec<u8>) =
         found.map_err(|_| Problem::failed("the request failed here: please report this"))??;
-    Ok(answer(
-        StatusCode::OK,
-        "application/json",
-        Body::Whole(bytes.into()),
-    ))
+    Ok(answer(StatusCode::OK, kind, Body::Whole(bytes.into())))
 }
 
 async fn export(

@@ -11,10 +11,13 @@ use crate::serve::params::{Params, Selection};
 use crate::serve::problem::Problem;
 use crate::serve::run::{self, Halt};
 use crate::serve::service::Service;
+use crate::serve::table;
 use crate::serve::top::TopWish;
 use crate::survey::seen::Seen;
 use crate::survey::timeline::{Chart, Clip, Counts, Timeline, shown_length};
 
+/// The kind of most answers.
+const JSON: &str = "application/json";
 /// Classes of protocols, as they are named.
 const CLASSES: [&str; 4] = ["TCP", "UDP", "ICMP", "Other"];
 /// Intervals of a chart, and at most.
@@ -100,22 +103,26 @@ struct Drawn {
     is_partial: bool,
 }
 
-/// `/api/v1/series`
+/// `/api/v1/series`: the kind of the body, and the body.
 pub(crate) fn series(
     service: &Service,
     query: Option<&str>,
     halt: &Halt,
-) -> Result<Value, Problem> {
-    let names = [&Selection::NAMES[..], &ChartWish::NAMES].concat();
+) -> Result<(&'static str, String), Problem> {
+    let names = [&Selection::NAMES[..], &ChartWish::NAMES, &["format"]].concat();
     let params = Params::read(query, &names)?;
     let selection = Selection::read(&params, &service.settings.zone)?;
-    answer(
-        service,
-        &selection,
-        Some(&ChartWish::read(&params)?),
-        None,
-        halt,
-    )
+    let mut wish = ChartWish::read(&params)?;
+    let format = params.word("format", &["json", "rows", "csv"])?;
+    if matches!(format, Some("rows" | "csv")) {
+        wish.metric = wish.metric.or(Some("bytes"));
+    }
+    let found = answer(service, &selection, Some(&wish), None, halt)?;
+    Ok(match format {
+        Some("rows") => (JSON, table::rows(&found["series"]).to_string()),
+        Some("csv") => ("text/csv; charset=utf-8", table::csv(&found["series"])),
+        _ => (JSON, found.to_string()),
+    })
 }
 
 /// `/api/v1/top`
