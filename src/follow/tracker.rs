@@ -119,8 +119,14 @@ impl Tracker {
         if !self.empty.is_empty() {
             return true;
         }
-        let mut slots = self.slots.clone();
-        !missing_slots(&mut slots, &self.rules.zone, self.appeared.clone()).is_empty()
+        // Another look does not help where nothing can be seen.
+        let visible = self.appeared.iter().filter(|path| !self.is_hidden(path));
+        let visible = visible.cloned().collect();
+        !missing_slots(&mut self.slots.clone(), &self.rules.zone, visible).is_empty()
+    }
+
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.unreachable.iter().any(|place| path.starts_with(place))
     }
 
     /// Takes note of what a look at the directories has found.
@@ -279,11 +285,9 @@ impl Tracker {
     /// Adds the slots of the last look, with the earlier ones that this look has found. Those that it cannot see wait.
     fn confirm_slots(&mut self, appeared: Vec<Arc<Path>>) -> Vec<Event> {
         let zone = self.rules.zone.clone();
-        let unreachable = &self.unreachable;
-        let is_hidden = |path: &Arc<Path>| unreachable.iter().any(|place| path.starts_with(place));
         let (mut waiting, mut due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.appeared)
             .into_iter()
-            .partition(is_hidden);
+            .partition(|path| self.is_hidden(path));
         let mut last: HashMap<PathBuf, i64> = HashMap::new();
         for path in &due {
             if let Some(slot) = slots::slot_of(path, &zone) {
