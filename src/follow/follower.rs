@@ -227,10 +227,13 @@ impl Follower {
         let listing = self.list(is_complete);
         let mut now = self.now();
         let mut events = self.tracker.observe(&listing, now);
-        if self.tracker.needs_look() {
-            let listing = self.list(false);
+        let is_suspicious = self.tracker.suspects_gap();
+        if is_suspicious || self.tracker.needs_look() {
+            // Times of directories are not to be trusted where a loss is reported.
+            let listing = self.list(is_suspicious);
             now = self.now();
             events.extend(self.tracker.observe(&listing, now));
+            self.is_stale = self.tracker.suspects_gap();
         }
         self.queue = self.tracker.jobs(now).into();
         events

@@ -14,6 +14,7 @@ use crate::follow::listing::{Listing, Seen};
 use crate::follow::rules::{Begin, Event, Rules};
 use crate::follow::slots::{self, Slots};
 use crate::scan::fileset::is_unfinished;
+use crate::value::zone::Zone;
 
 /// Looks that must miss a file before it counts as vanished: it may be renamed while directories are listed.
 const MISSED: u8 = 3;
@@ -32,7 +33,12 @@ pub struct Tracker {
     /// Files forgotten since the last save.
     forgotten: Vec<Identity>,
     slots: Slots,
+    /// Files whose slots count after the next look: a file of an earlier slot that is renamed while directories are
+    /// listed may be found only then.
+    appeared: Vec<Arc<Path>>,
     unreachable: BTreeSet<PathBuf>,
+    /// Directories that the last look found without files for the first time.
+    empty: BTreeSet<PathBuf>,
     /// Nothing was known at the start, and nothing was seen yet.
     is_new: bool,
     /// Nothing was seen yet.
@@ -52,7 +58,9 @@ impl Tracker {
             paths: HashMap::new(),
             forgotten: Vec::new(),
             slots: Slots::default(),
+            appeared: Vec::new(),
             unreachable: BTreeSet::new(),
+            empty: BTreeSet::new(),
             is_new: true,
             is_first: true,
             has_missing: false,
@@ -105,6 +113,22 @@ impl Tracker {
             && files.any(|entry| entry.is_new && entry.missing == 0 && is_unfinished(&entry.path))
     }
 
+    /// Whether something seems to be missing that a file being renamed explains as well: another look decides.
+    #[must_use]
+    pub fn suspects_gap(&self) -> bool {
+        if !self.empty.is_empty() {
+            return true;
+        }
+        // Another look does not help where nothing can be seen.
+        let visible = self.appeared.iter().filter(|path| !self.is_hidden(path));
+        let visible = visible.cloned().collect();
+        !missing_slots(&mut self.slots.clone(), &self.rules.zone, visible).is_empty()
+    }
+
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.unreachable.iter().any(|place| path.starts_with(place))
+    }
+
     /// Takes note of what a look at the directories has found.
     pub fn observe(&mut self, listing: &Listing, now: Duration) -> Vec<Event> {
         let mut events = self.note_unreachable(listing);
@@ -140,16 +164,18 @@ impl Tracker {
             }
         }
         let was_new = std::mem::replace(&mut self.is_new, false);
-        let missing = self.add_slots(appeared);
-        if !was_new || self.rules.begin == Begin::Start {
-            events.extend(missing);
+        if was_new && self.rules.begin != Begin::Start {
+            // Nothing is missing before the begin.
+            self.add_slots(appeared);
+        } else {
+            events.extend(self.confirm_slots(appeared));
         }
         self.miss(listing, &present, &mut events);
         events
     }
 
     fn note_unreachable(&mut self, listing: &Listing) -> Vec<Event> {
-        let mut places = BTreeSet::new();
+        let (mut places, mut empty) = (BTreeSet::new(), BTreeSet::new());
         let mut events = Vec::new();
         for (place, why) in &listing.unreachable {
             places.insert(place.clone());
@@ -166,12 +192,16 @@ impl Tracker {
                 continue;
             }
             places.insert(root.clone());
-            if !self.unreachable.contains(root) {
+            if self.empty.contains(root) {
                 let why = "all files have vanished: is it mounted?".to_owned();
                 events.push(Event::Unreachable(root.clone(), why));
+            } else if !self.unreachable.contains(root) {
+                // The only file may be renamed just now: the next look decides.
+                empty.insert(root.clone());
             }
         }
         self.unreachable = places;
+        self.empty = empty;
         events
     }
 
@@ -249,21 +279,35 @@ impl Tracker {
     }
 
     fn add_slots(&mut self, paths: Vec<Arc<Path>>) -> Vec<Event> {
-        let zone = &self.rules.zone;
-        let slot = |path: Arc<Path>| slots::slot_of(&path, zone).map(|slot| (slot, path));
-        let mut found: Vec<_> = paths.into_iter().filter_map(slot).collect();
-        found.sort_unstable();
-        let mut events = Vec::new();
-        for (slot, path) in found {
-            if let Some(missing) = self.slots.add(slots::source_of(&path), slot) {
-                events.push(Event::MissingSlots {
-                    source: missing.source,
-                    from: missing.from,
-                    count: missing.count,
-                });
+        missing_slots(&mut self.slots, &self.rules.zone, paths)
+    }
+
+    /// Adds the slots of the last look, with the earlier ones that this look has found. Those that it cannot see wait.
+    fn confirm_slots(&mut self, appeared: Vec<Arc<Path>>) -> Vec<Event> {
+        let zone = self.rules.zone.clone();
+        let (mut waiting, mut due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.appeared)
+            .into_iter()
+            .partition(|path| self.is_hidden(path));
+        let mut last: HashMap<PathBuf, i64> = HashMap::new();
+        for path in &due {
+            if let Some(slot) = slots::slot_of(path, &zone) {
+                let known = last.entry(slots::source_of(path).to_owned());
+                let known = known.or_insert(slot);
+                *known = slot.max(*known);
             }
         }
-        events
+        for path in appeared {
+            let slot = slots::slot_of(&path, &zone);
+            let is_earlier = last
+                .get(slots::source_of(&path))
+                .is_some_and(|last| slot.is_some_and(|slot| slot < *last));
+            match is_earlier {
+                true => due.push(path),
+                false => waiting.push(path),
+            }
+        }
+        self.appeared = waiting;
+        self.add_slots(due)
     }
 
     /// Counts the files that were not found, and forgets them after some looks.
@@ -518,6 +562,22 @@ impl Tracker {
             .values_mut()
             .for_each(|entry| entry.is_dirty = false);
     }
+}
+
+/// Adds the slots of files. Returns those that are missing before them.
+fn missing_slots(slots: &mut Slots, zone: &Zone, paths: Vec<Arc<Path>>) -> Vec<Event> {
+    let slot = |path: Arc<Path>| slots::slot_of(&path, zone).map(|slot| (slot, path));
+    let mut found: Vec<_> = paths.into_iter().filter_map(slot).collect();
+    found.sort_unstable();
+    let missing = found
+        .into_iter()
+        .filter_map(|(slot, path)| slots.add(slots::source_of(&path), slot));
+    let event = |missing: slots::Missing| Event::MissingSlots {
+        source: missing.source,
+        from: missing.from,
+        count: missing.count,
+    };
+    missing.map(event).collect()
 }
 
 /// A path relative to the one directory that is followed; with several, the whole path.

@@ -187,6 +187,9 @@ fn missing_slots_are_reported_once() {
         .zip(slots)
         .map(|(inode, minute)| seen(&format!("nfcapd.2026010112{minute:02}"), inode, 1))
         .collect();
+    // A second look decides.
+    assert_eq!(observe(&mut tracker, 0, &files), []);
+    assert!(tracker.suspects_gap());
     let events = observe(&mut tracker, 0, &files);
     assert!(
         matches!(&events[..], [Event::MissingSlots { count: 2, .. }]),
@@ -197,6 +200,39 @@ fn missing_slots_are_reported_once() {
         "/a: no file for 2 time slots, the first at 2026-01-01T12:20:00.000Z"
     );
     assert_eq!(observe(&mut tracker, 1, &files), []);
+}
+
+/// A listing may miss a file that is renamed meanwhile, and have the next one.
+#[test]
+fn a_file_that_one_look_misses_is_no_missing_slot() {
+    let mut tracker = tracker(false);
+    let file = |minute: u64| seen(&format!("nfcapd.2026010112{minute:02}"), minute, 1);
+    let mut files: Vec<_> = (0..5).map(|number| file(number * 5)).collect();
+    let mut events = observe(&mut tracker, 0, &files);
+    for minute in [30, 40, 50] {
+        files.push(file(minute));
+        events.extend(observe(&mut tracker, minute, &files));
+        assert!(tracker.suspects_gap());
+        files.push(file(minute - 5));
+        events.extend(observe(&mut tracker, minute, &files));
+        assert!(!tracker.suspects_gap());
+    }
+    assert_eq!(events, []);
+}
+
+/// As above, with the only file.
+#[test]
+fn a_directory_that_is_empty_for_one_look_is_not_unmounted() {
+    let mut tracker = tracker(true);
+    observe(&mut tracker, 0, &[seen("nfcapd.current.1", 7, 1)]);
+    let mut nothing = listing(&[]);
+    nothing.empty = vec![DIRECTORY.into()];
+    assert_eq!(tracker.observe(&nothing, Duration::from_secs(1)), []);
+    assert!(tracker.suspects_gap());
+    assert_eq!(
+        observe(&mut tracker, 2, &[seen("nfcapd.202601011200", 7, 1)]),
+        []
+    );
 }
 
 /// The fixtures, copied to a directory of its own.
