@@ -149,16 +149,16 @@ impl Tracker {
         let (known, new): (Vec<&Seen>, Vec<&Seen>) = seen
             .into_iter()
             .partition(|seen| self.files.contains_key(&seen.identity));
+        let mut appeared = Vec::new();
         for seen in known {
-            self.see_again(seen, &present, now);
+            appeared.extend(self.see_again(seen, &present, now));
         }
         let is_first = std::mem::replace(&mut self.is_first, false);
         let is_backlog = is_first || new.len() >= BACKLOG;
-        let mut appeared = Vec::new();
         for seen in new {
             if self.files.contains_key(&seen.identity) {
                 // Two names of the same new file.
-                self.see_again(seen, &present, now);
+                appeared.extend(self.see_again(seen, &present, now));
             } else {
                 appeared.push(self.see_first(seen, is_backlog, now));
             }
@@ -205,17 +205,22 @@ impl Tracker {
         events
     }
 
-    fn see_again(&mut self, seen: &Seen, present: &HashSet<(Identity, &Path)>, now: Duration) {
-        let Some(entry) = self.files.get_mut(&seen.identity) else {
-            return;
-        };
+    /// Returns the path of a file that has got its final name.
+    fn see_again(
+        &mut self,
+        seen: &Seen,
+        present: &HashSet<(Identity, &Path)>,
+        now: Duration,
+    ) -> Option<Arc<Path>> {
+        let entry = self.files.get_mut(&seen.identity)?;
+        let mut finished = None;
         entry.missing = 0;
         entry.is_new = false;
         if *entry.path != *seen.path {
             let has_both = present.contains(&(seen.identity, &*entry.path));
             // One that is renamed while directories are listed may show both names; others are links.
             if has_both && (!is_unfinished(&entry.path) || is_unfinished(&seen.path)) {
-                return;
+                return None;
             }
             let path: Arc<Path> = seen.path.as_path().into();
             let before = std::mem::replace(&mut entry.path, Arc::clone(&path));
@@ -226,6 +231,7 @@ impl Tracker {
             if is_unfinished(&before) != is_unfinished(&entry.path) {
                 // It is finished now.
                 entry.read = None;
+                finished = Some(Arc::clone(&entry.path));
             }
             entry.since = now;
             entry.is_dirty = true;
@@ -239,6 +245,7 @@ impl Tracker {
                 entry.is_dirty = true;
             }
         }
+        finished
     }
 
     fn see_first(&mut self, seen: &Seen, is_backlog: bool, now: Duration) -> Arc<Path> {

@@ -235,6 +235,71 @@ fn a_directory_that_is_empty_for_one_look_is_not_unmounted() {
     );
 }
 
+/// Those that were seen while they were written count as the others do.
+#[test]
+fn slots_of_files_that_were_read_while_written_are_known() {
+    let mut tracker = tracker(true);
+    let name = |slot: u64| format!("nfcapd.2026010112{slot:02}");
+    let mut files: Vec<Seen> = Vec::new();
+    for slot in 0..8 {
+        for _ in 0..2 {
+            let with_current = [&files[..], &[seen("nfcapd.current.1", slot, 1)]].concat();
+            assert_eq!(observe(&mut tracker, slot, &with_current), []);
+        }
+        files.push(seen(&name(slot), slot, 1));
+    }
+    // This one was written between two looks.
+    files.push(seen(&name(8), 8, 1));
+    for _ in 0..2 {
+        assert_eq!(observe(&mut tracker, 9, &files), []);
+    }
+    assert_eq!(tracker.slot_length(&files[0].path), Some(60));
+    files.push(seen(&name(11), 11, 1));
+    observe(&mut tracker, 11, &files);
+    let events = observe(&mut tracker, 11, &files);
+    assert!(
+        matches!(&events[..], [Event::MissingSlots { count: 2, .. }]),
+        "{events:?}"
+    );
+}
+
+/// Files get their names faster than a directory is listed.
+#[test]
+fn fast_rotation_leaves_out_no_slot() {
+    const COUNT: usize = 3000;
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().to_owned();
+    let name = |number: usize| {
+        let (minute, second) = (number / 60, number % 60);
+        format!(
+            "nfcapd.20260101{:02}{:02}{second:02}",
+            minute / 60,
+            minute % 60
+        )
+    };
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let mut follower =
+        Follower::new([&directory], Options::new().live(true).polls(true)).expect("it starts");
+    let mut events = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..COUNT {
+                let current = directory.join("nfcapd.current.7");
+                fs::write(&current, [1]).expect("written");
+                fs::rename(current, directory.join(name(number))).expect("renamed");
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Release);
+        });
+        while !is_over.load(std::sync::atomic::Ordering::Acquire) {
+            events.extend(follower.look());
+        }
+    });
+    events.extend(follower.look());
+    events.extend(follower.look());
+    assert_eq!(events, []);
+    assert_eq!(follower.tracker().counts().0, COUNT);
+}
+
 /// The fixtures, copied to a directory of its own.
 fn archive() -> (tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir().expect("a directory");
