@@ -4,6 +4,7 @@ pub(crate) mod block;
 #[cfg(feature = "encryption")]
 pub(crate) mod decrypt;
 pub(crate) mod facts;
+pub(crate) mod foreign;
 pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod names;
@@ -14,6 +15,7 @@ pub(crate) mod ranges;
 
 pub use block::{BlockCounts, Flows};
 pub use facts::FileFacts;
+pub use foreign::foreign_kind;
 pub use handle::{BlockRefs, Blocks, IntoBlockRefs, Position};
 pub use header::{Compression, Counters, Header, Statistics};
 pub use names::{ApplicationName, Exporter, Sampler};

@@ -13,6 +13,10 @@ const BLOCK: usize = 2_097_148;
 const PERIOD: u64 = 2_000_000;
 /// Start of the slot, ms since the epoch.
 const START: u64 = 1_767_225_600_000;
+/// Length of a slot.
+const SLOT_SECONDS: u64 = 300;
+/// Five minutes of 31 days, all of which have names.
+pub const SLOTS_MAX: u64 = 31 * 288;
 
 struct Numbers(u64);
 
@@ -48,8 +52,8 @@ impl Record {
     }
 }
 
-/// Writes one record into `block`.
-fn flow(numbers: &mut Numbers, number: u64, block: &mut Vec<u8>) {
+/// Writes one record into `block`, of a flow that begins at `first`.
+fn flow(numbers: &mut Numbers, number: u64, first: u64, block: &mut Vec<u8>) {
     let (proto, port, flags) = match numbers.below(100) {
         0..50 => (6, 443, 0x1B),
         50..60 => (6, 80, 0x1B),
@@ -65,7 +69,6 @@ fn flow(numbers: &mut Numbers, number: u64, block: &mut Vec<u8>) {
         _ => 1 + numbers.skewed(1 << 14),
     };
     let bytes = packets * (40 + numbers.below(1400));
-    let first = START + number % PERIOD * 300_000 / PERIOD;
     let duration = if packets == 1 {
         0
     } else {
@@ -138,15 +141,28 @@ fn flow(numbers: &mut Numbers, number: u64, block: &mut Vec<u8>) {
 /// Writes an uncompressed file of `flows` flows, without statistics. `nfdecode rewrite` adds them
 /// and compresses.
 pub fn write_plain(path: &Path, flows: u64) -> io::Result<()> {
+    write(path, flows, PERIOD, START, 1)
+}
+
+/// As [`write_plain`] for the five minutes of this number, with flows of its own.
+pub fn write_slot(path: &Path, flows: u64, slot: u64) -> io::Result<()> {
+    let start = START + slot * SLOT_SECONDS * 1000;
+    // Far apart, so that no sequence is a part of another one.
+    write(path, flows, flows.max(1), start, 1 + (slot << 32))
+}
+
+/// Writes flows from `start` on, which repeat after `period` of them.
+fn write(path: &Path, flows: u64, period: u64, start: u64, seed: u64) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     out.write_all(&[0; 40])?;
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers(seed);
     let (mut block, mut records, mut blocks) = (Vec::with_capacity(BLOCK), 0_u32, 0_u32);
     for number in 0..flows {
-        if number.is_multiple_of(PERIOD) {
-            numbers = Numbers(1);
+        if number.is_multiple_of(period) {
+            numbers = Numbers(seed);
         }
-        flow(&mut numbers, number, &mut block);
+        let first = start + number % period * SLOT_SECONDS * 1000 / period;
+        flow(&mut numbers, number, first, &mut block);
         records += 1;
         if block.len() > BLOCK - 256 || number + 1 == flows {
             out.write_all(&records.to_le_bytes())?;
@@ -159,12 +175,24 @@ pub fn write_plain(path: &Path, flows: u64) -> io::Result<()> {
         }
     }
     let mut header = vec![0x0C, 0xA5, 2, 0, 0, 0x0A, 7, 1];
-    header.extend((START / 1000).to_le_bytes());
+    header.extend((start / 1000).to_le_bytes());
     header.extend([0; 20]);
     header.extend(blocks.to_le_bytes());
     out.seek(SeekFrom::Start(0))?;
     out.write_all(&header)?;
     out.flush()
+}
+
+/// The name that a collector gives the file of a slot, such as `nfcapd.202601010005`.
+pub fn slot_name(slot: u64) -> String {
+    let minutes = slot * SLOT_SECONDS / 60;
+    // All slots are of one January.
+    format!(
+        "nfcapd.202601{:02}{:02}{:02}",
+        1 + minutes / 1440,
+        minutes / 60 % 24,
+        minutes % 60
+    )
 }
 
 /// What a capture for `convert` holds.

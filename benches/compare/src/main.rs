@@ -39,6 +39,17 @@ enum Cli {
         #[arg(long, default_value = "target/release/nfdecode")]
         nfdecode: PathBuf,
     },
+    /// Make a directory of lz4 files of five minutes each, with flows of their own: OUT/nfcapd.202601010000, …
+    MakeSlots {
+        out: PathBuf,
+        #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=data::SLOTS_MAX))]
+        files: u64,
+        /// Flows of each file
+        #[arg(long, default_value_t = 66_667)]
+        flows: u64,
+        #[arg(long, default_value = "target/release/nfdecode")]
+        nfdecode: PathBuf,
+    },
     /// Time everything and print the table.
     Run(Run),
     /// Time columns only and print their table.
@@ -146,6 +157,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             encodings,
             nfdecode,
         } => make(&out, flows, &encodings, &nfdecode),
+        Cli::MakeSlots {
+            out,
+            files,
+            flows,
+            nfdecode,
+        } => make_slots(&out, files, flows, &nfdecode),
         Cli::Run(run) => compare(&run),
         Cli::Columns(run) => {
             let temporary = tempfile::tempdir()?;
@@ -209,17 +226,36 @@ fn make(
     let plain = out.with_extension("plain");
     data::write_plain(&plain, flows)?;
     for encoding in encodings {
-        let status = Command::new(nfdecode)
-            .arg("rewrite")
-            .arg(&plain)
-            .args(["--compress", encoding, "-o"])
-            .arg(out.with_extension(encoding))
-            .status()?;
-        if !status.success() {
-            return Err(format!("rewrite: {status}").into());
-        }
+        compress(nfdecode, &plain, encoding, &out.with_extension(encoding))?;
     }
     Ok(std::fs::remove_file(plain)?)
+}
+
+fn make_slots(out: &Path, files: u64, flows: u64, nfdecode: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(out)?;
+    let plain = out.with_extension("plain");
+    for slot in 0..files {
+        data::write_slot(&plain, flows, slot)?;
+        compress(nfdecode, &plain, "lz4", &out.join(data::slot_name(slot)))?;
+    }
+    Ok(std::fs::remove_file(plain)?)
+}
+
+/// Has `nfdecode rewrite` make a file of `plain`.
+fn compress(
+    nfdecode: &Path,
+    plain: &Path,
+    encoding: &str,
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let mut command = Command::new(nfdecode);
+    command.arg("rewrite").arg(plain);
+    command.args(["--compress", encoding, "-o"]).arg(out);
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("rewrite: {status}").into()),
+    }
 }
 
 /// A reader of this program as a process of its own.

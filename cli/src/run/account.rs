@@ -4,7 +4,6 @@
 //! The same for all commands that read flows. Does not read, and does not count selected or
 //! printed flows.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use nfdecode::inspect::Survey;
@@ -192,7 +191,7 @@ fn about(file: &File) -> String {
 /// Reports a file that could not be opened, with what reads it instead.
 pub(crate) fn report_refused(report: &Report, error: &Error) {
     let hint = match error.kind() {
-        ErrorKind::NotNfcapd => error.file().and_then(kind_of_file),
+        ErrorKind::NotNfcapd => error.file().and_then(nfdecode::file::foreign_kind),
         ErrorKind::Truncated if !report.is_salvaging() => {
             Some("`nfdecode read --salvage` reads what is complete")
         }
@@ -201,32 +200,6 @@ pub(crate) fn report_refused(report: &Report, error: &Error) {
     match hint {
         Some(hint) => report.damage_at(Some(error), format!("{error}: {hint}")),
         None => report.damage_of(error),
-    }
-}
-
-/// What a file is that is no nfcapd file, and which command reads it.
-fn kind_of_file(path: &Path) -> Option<&'static str> {
-    let mut start = [0; 4];
-    // A pipe would be waited for.
-    let is_plain = path.metadata().is_ok_and(|metadata| metadata.is_file());
-    if !is_plain {
-        return None;
-    }
-    let mut file = std::fs::File::open(path).ok()?;
-    file.read_exact(&mut start).ok()?;
-    match start {
-        [0xD4, 0xC3, 0xB2, 0xA1]
-        | [0xA1, 0xB2, 0xC3, 0xD4]
-        | [0x4D, 0x3C, 0xB2, 0xA1]
-        | [0xA1, 0xB2, 0x3C, 0x4D]
-        | [0x0A, 0x0D, 0x0D, 0x0A] => Some("a packet capture: use `nfdecode convert`"),
-        [0x1F, 0x8B, ..] => Some("compressed with gzip: zcat FILE | nfdecode read -"),
-        [0x28, 0xB5, 0x2F, 0xFD] => Some("compressed with zstd: zstdcat FILE | nfdecode read -"),
-        [b'B', b'Z', b'h', _] => Some("compressed with bzip2: bzcat FILE | nfdecode read -"),
-        [0xFD, b'7', b'z', b'X'] => Some("compressed with xz: xzcat FILE | nfdecode read -"),
-        [b'P', b'A', b'R', b'1'] => Some("a Parquet file: it needs another reader, such as DuckDB"),
-        [b'{' | b'[', ..] => Some("JSON text, such as nfdecode writes"),
-        _ => None,
     }
 }
 

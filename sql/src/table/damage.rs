@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::common::DataFusionError;
+use nfdecode::file::foreign_kind;
 use nfdecode::{Block, Error, ErrorKind, File};
 
 /// Lines that are kept; a file of garbage must not fill the memory.
@@ -90,13 +91,17 @@ impl DamageLog {
     /// Adds a file that could not be opened.
     pub(crate) fn refused(&self, error: &Error, salvages: bool) {
         let hint = match error.kind() {
+            ErrorKind::NotNfcapd => error.file().and_then(foreign_kind),
             ErrorKind::Truncated if !salvages => {
-                ": `nfdecode read --salvage` reads what is complete"
+                Some("`nfdecode read --salvage` reads what is complete")
             }
-            _ => "",
+            _ => None,
         };
         lock(&self.0).refused += 1;
-        self.add(format!("{error}{hint}"));
+        self.add(match hint {
+            Some(hint) => format!("{error}: {hint}"),
+            None => error.to_string(),
+        });
     }
 
     /// Counts a file that could be opened.

@@ -112,3 +112,56 @@ fn the_program_tells_damage_and_answers() {
     ]);
     assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
 }
+
+#[test]
+fn other_files_are_named_with_what_reads_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = "SELECT count(*) FROM flows";
+    for (bytes, hint) in [
+        (
+            &b"\xD4\xC3\xB2\xA1 and what follows"[..],
+            "a packet capture: use `nfdecode convert`",
+        ),
+        (
+            b"PAR1 and what follows",
+            "a Parquet file: `nfdecode sql` reads it as parquet('FILE')",
+        ),
+    ] {
+        let path = folder.path().join("some");
+        fs::write(&path, bytes).expect("written");
+        let path = path.to_str().expect("text");
+        let told = program(&[path, count]);
+        assert_eq!(told.status.code(), Some(1), "{}", stderr(&told));
+        assert!(
+            stderr(&told).ends_with(&format!(": {hint}\n")),
+            "{}",
+            stderr(&told)
+        );
+    }
+}
+
+#[test]
+fn messages_have_words_of_the_system_and_no_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing/a.csv");
+    let missing = missing.to_str().expect("text");
+    let select = "SELECT src_addr FROM flows LIMIT 1";
+    let named = format!("SELECT * FROM '{missing}'");
+    let lake = format!("SELECT * FROM parquet('{missing}')");
+    let copied = format!("COPY ({select}) TO '/proc/version/a.csv'");
+    let archive = "tests/fixtures/archive";
+    for arguments in [
+        &["-o", missing, archive, select][..],
+        &["--key-file", missing, archive, select],
+        &[missing, select],
+        &[archive, &named],
+        &[archive, &lake],
+        &[archive, &copied],
+    ] {
+        let failed = program(arguments);
+        let message = stderr(&failed);
+        assert!(matches!(failed.status.code(), Some(1 | 2)), "{arguments:?}");
+        assert!(message.starts_with("nfdecode: "), "{message}");
+        assert!(!message.contains("os error"), "{message}");
+    }
+}
