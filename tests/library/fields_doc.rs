@@ -23,8 +23,8 @@ nfdecode read FILE -f ndjson --fields first,src4_addr,dst4_addr
 * Columns and members have the order and the names of the list. nfdump's own JSON keys are accepted beside
   our names, and are then the names.
 * A value that the flow does not have is empty in CSV, and left out in JSON and NDJSON.
-* Values have the text of nfdump's JSON: times in local time (`--utc`, `--tz`) with
-  milliseconds, latencies in milliseconds. Kinds `u8` to `u64`, `milliseconds` and `seconds` are numbers in
+* Values have the text of nfdump's JSON: times in local time (`--tz`) with milliseconds, with `--utc` in UTC and with a `Z`
+  behind, as any reader of RFC 3339 wants it; latencies in milliseconds. Kinds `u8` to `u64`, `milliseconds` and `seconds` are numbers in
   JSON, all others strings. Bytes, which nfdump does not print, are hexadecimal.
 * CSV is quoted as in RFC 4180 where a value holds the delimiter, a quote or a line end. Lines end with LF.
   The first line has the names unless `--no-header` is given.
