@@ -73,6 +73,8 @@ pub(crate) fn files(partition: &Path) -> io::Result<Vec<PathBuf>> {
 /// they are. Returns whether there were files to merge: then the next call may find more.
 pub(crate) fn merge(root: &Path, partition: &Path, is_durable: bool) -> io::Result<bool> {
     let _lock = lock(root)?;
+    // What a killed process has left comes first: its new file and the small ones hold the same flows.
+    recover_locked(root, is_durable)?;
     let place = root.join(partition);
     let all = files(&place)?;
     let next = all.iter().filter_map(|path| number(path)).max();
@@ -134,6 +136,14 @@ pub(crate) fn recover(root: &Path, is_durable: bool) -> io::Result<()> {
         return Ok(());
     }
     let _lock = lock(root)?;
+    recover_locked(root, is_durable)
+}
+
+/// As [`recover`], by who holds the lock.
+fn recover_locked(root: &Path, is_durable: bool) -> io::Result<()> {
+    if !journal_of(root).exists() {
+        return Ok(());
+    }
     match read_json(&journal_of(root))? {
         Some(journal) => settle(root, &journal, is_durable),
         None => Ok(()),
