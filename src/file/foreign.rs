@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// What a file is that is not an nfcapd file, and what reads it.
 ///
-/// For messages, such as ``a packet capture: use `nfdecode convert` ``. Reads the first four bytes; `None` if they tell
-/// nothing, or if it cannot be read.
+/// For messages, such as ``a packet capture: use `nfdecode convert` ``. Reads the first four bytes; `None` if they are of
+/// no known kind, or if the file cannot be read.
 #[must_use]
 pub fn foreign_kind(path: &Path) -> Option<&'static str> {
     let mut start = [0; 4];

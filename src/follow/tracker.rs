@@ -113,13 +113,14 @@ impl Tracker {
             && files.any(|entry| entry.is_new && entry.missing == 0 && is_unfinished(&entry.path))
     }
 
-    /// Whether something seems to be missing that a file being renamed explains as well: another look decides.
+    /// Whether a time slot or a directory seems to be missing. A file that was renamed during the look can be the reason, so
+    /// another look is needed.
     #[must_use]
     pub fn suspects_gap(&self) -> bool {
         if !self.empty.is_empty() {
             return true;
         }
-        // Another look does not help where nothing can be seen.
+        // Another look does not help where a directory cannot be read.
         let visible = self.appeared.iter().filter(|path| !self.is_hidden(path));
         let visible = visible.cloned().collect();
         !missing_slots(&mut self.slots.clone(), &self.rules.zone, visible).is_empty()
@@ -289,7 +290,8 @@ impl Tracker {
         missing_slots(&mut self.slots, &self.rules.zone, paths)
     }
 
-    /// Adds the slots of the last look, with the earlier ones that this look has found. Those that it cannot see wait.
+    /// Adds the slots of the last look, with earlier ones that this look has found. Those in directories that cannot be read
+    /// wait.
     fn confirm_slots(&mut self, appeared: Vec<Arc<Path>>) -> Vec<Event> {
         let zone = self.rules.zone.clone();
         let (mut waiting, mut due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.appeared)

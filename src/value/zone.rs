@@ -34,8 +34,8 @@ impl Zone {
         Self::new(TimeZone::UTC)
     }
 
-    /// Coordinated universal time that is told: the forms of text that are not nfdump's (chosen fields, the table) say so, by
-    /// a `Z` behind each time or in a heading. nfdump's forms stay as they are.
+    /// Coordinated universal time, named in the text: forms that are not nfdump's print a `Z` behind each time (chosen
+    /// fields), or name the zone in their heading (the table). nfdump's forms are the same as with [`Zone::utc`].
     pub const fn marked_utc() -> Self {
         Self {
             zone: TimeZone::UTC,
@@ -50,7 +50,7 @@ impl Zone {
         }
     }
 
-    /// What stands behind times of this zone in forms of our own: `Z` or nothing.
+    /// What forms of our own print behind times of this zone: `Z` or nothing.
     pub const fn mark(&self) -> &'static str {
         if self.is_marked { "Z" } else { "" }
     }
@@ -248,7 +248,7 @@ impl TimeFormatter {
         self.write(time, b' ', out);
     }
 
-    /// What stands behind times in forms of our own, see [`Zone::mark`]. It is not written here.
+    /// What forms of our own print behind times, see [`Zone::mark`]. The functions of this type do not write it.
     pub const fn mark(&self) -> &'static str {
         self.zone.mark()
     }

@@ -206,6 +206,33 @@ fn what_a_killed_process_has_left_is_undone_or_completed() {
     }
 }
 
+/// Nothing is written in between: any next run finds what is left.
+#[test]
+fn a_killed_merge_is_settled_without_new_input() {
+    let late = Unmerged::new();
+    age(&late.lake);
+    late.place.once(MERGE);
+    for left in 0..=late.parts.len() {
+        for next in [&["-o", "lake"], MERGE] {
+            for (path, bytes) in &late.parts[..left] {
+                fs::write(path, bytes).expect("written");
+            }
+            for (path, record) in &late.records {
+                fs::write(path, record.to_string()).expect("written");
+            }
+            late.write_journal();
+            age(&late.lake);
+            assert_eq!(
+                late.place.once(next),
+                (String::new(), String::new(), Some(0))
+            );
+            assert!(!late.journal().exists());
+            let now = (files(&late.lake).len(), rows(&late.lake).len());
+            assert_eq!(now, (1, FLOWS), "{left} files left");
+        }
+    }
+}
+
 /// More files than are open at the same time.
 #[test]
 fn a_partition_of_many_files_becomes_one_file() {

@@ -357,7 +357,7 @@
         $("top").classList.add("busy");
         try {
           const found = await ask("view", "view", { ...selection, ...chart, ...top });
-          // The chart is that of the range of all flows: what of the filter is beyond it is said too.
+          // The chart is that of the range of all flows: flows of the filter that begin outside of it are reported.
           const beyond = found.top.totals.flows - found.series.totals.flows;
           if (!state.from && !state.to && beyond > 0) found.series.outside = { flows: beyond };
           showSeries(found.series);

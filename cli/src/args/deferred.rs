@@ -1,5 +1,5 @@
-//! Arguments that are only described to clap when their command is asked for: a start of the program knows all commands by
-//! name, and one in full.
+//! Arguments that are described to clap only when their command is used. Otherwise each start of the program would build
+//! the options of all commands.
 
 use std::ops::{Deref, DerefMut};
 

@@ -26,6 +26,7 @@ use crate::run::env;
 use crate::run::interrupt;
 use crate::run::report::Report;
 use crate::run::stop::Stop;
+use crate::sink::merge;
 use crate::sink::parquet::Stored;
 
 /// How long files are read before directories are looked at again: what is written now comes first.
@@ -200,23 +201,29 @@ fn sink(
     };
     match format {
         FollowFormat::None => Ok(Sink::Nowhere),
-        FollowFormat::Parquet => Ok(Sink::Lake(Box::new(Lake {
-            path: args.output.clone().unwrap_or_default(),
-            slot: args.partition_by.unwrap_or(Slot::Hour),
-            stored: Stored {
-                bloom: args.bloom,
-                text: args.addresses == Some(Addresses::Text),
-            },
-            columns: columns()?,
-            selection: selection.clone(),
-            options: args.key.options(false)?.partial(true),
-            threads: args.jobs.unwrap_or(NonZeroUsize::MIN).min(env::THREADS_MAX),
-            memory: args.memory,
-            compaction: match (&args.output, args.compact) {
-                (Some(output), Some(quiet)) => Some(Compaction::new(output, quiet)?),
-                _ => None,
-            },
-        }))),
+        FollowFormat::Parquet => {
+            let path = args.output.clone().unwrap_or_default();
+            // Also without new input: until then queries see flows twice.
+            merge::recover(&path, true)
+                .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
+            Ok(Sink::Lake(Box::new(Lake {
+                path,
+                slot: args.partition_by.unwrap_or(Slot::Hour),
+                stored: Stored {
+                    bloom: args.bloom,
+                    text: args.addresses == Some(Addresses::Text),
+                },
+                columns: columns()?,
+                selection: selection.clone(),
+                options: args.key.options(false)?.partial(true),
+                threads: args.jobs.unwrap_or(NonZeroUsize::MIN).min(env::THREADS_MAX),
+                memory: args.memory,
+                compaction: match (&args.output, args.compact) {
+                    (Some(output), Some(quiet)) => Some(Compaction::new(output, quiet)?),
+                    _ => None,
+                },
+            })))
+        }
         _ => {
             let form = match TextForm::of(args, format, zone)? {
                 Some(form) => Form::Text(Box::new(form)),

@@ -130,13 +130,10 @@ fn other_files_are_named_with_what_reads_them() {
         let path = folder.path().join("some");
         fs::write(&path, bytes).expect("written");
         let path = path.to_str().expect("text");
-        let told = program(&[path, count]);
-        assert_eq!(told.status.code(), Some(1), "{}", stderr(&told));
-        assert!(
-            stderr(&told).ends_with(&format!(": {hint}\n")),
-            "{}",
-            stderr(&told)
-        );
+        let refused = program(&[path, count]);
+        let message = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{message}");
+        assert!(message.ends_with(&format!(": {hint}\n")), "{message}");
     }
 }
 

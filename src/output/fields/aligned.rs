@@ -45,7 +45,7 @@ fn column(chosen: &Chosen, mark: &str) -> Column {
 }
 
 impl Aligned {
-    /// `mark` stands behind times.
+    /// `mark`: what is printed behind times.
     pub(super) fn new(fields: &[Chosen], mark: &str) -> Self {
         let columns = fields.iter().map(|chosen| column(chosen, mark));
         Self {
